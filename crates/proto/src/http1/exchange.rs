@@ -1,0 +1,206 @@
+//! One request and its response, from the parsed head to the last byte written.
+//!
+//! ```text
+//! Waiting ──respond──▶ Streaming ──finish──▶ Done
+//!    └──────── respond with all bytes ────────▲
+//! ```
+
+use bytes::Bytes;
+use hyperion_buf::{FileRange, SendQueue};
+
+use super::encode;
+use crate::connection::StreamId;
+use crate::fields::Fields;
+use crate::request::{Request, Version};
+
+/// What the response must know of its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub version: Version,
+    /// HEAD: the response has no body.
+    pub head_only: bool,
+    pub keep_alive: bool,
+    pub takes_trailers: bool,
+    /// No other request may run beside it.
+    pub exclusive: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub id: StreamId,
+    pub asked: Asked,
+    /// The application knows of it and hears of its end.
+    pub announced: bool,
+    /// The connection ends behind this response.
+    pub close: bool,
+    pub answer: Answer,
+    /// Output that waits for the responses in front of this one.
+    pub held: SendQueue,
+    /// Bytes behind the head, chunk framing included.
+    pub body_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    Waiting,
+    Streaming(Framing),
+    Done { complete: bool },
+}
+
+/// How the bytes of a body are framed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Framing {
+    /// The response has no body, whatever is handed over.
+    Nothing,
+    /// Bytes still to come.
+    Length(u64),
+    Chunked,
+    /// The end of the connection ends the body.
+    UntilClose,
+    /// Not a body, but the other protocol of a tunnel.
+    Raw,
+}
+
+/// Bytes of a body, in memory or in a file.
+#[derive(Debug)]
+pub(super) enum Piece {
+    Bytes(Bytes),
+    File(FileRange),
+}
+
+impl Asked {
+    pub fn of(request: &Request) -> Self {
+        let method = request.method();
+        Self {
+            version: request.version,
+            head_only: method == "HEAD",
+            keep_alive: request.keep_alive,
+            takes_trailers: request.takes_trailers,
+            exclusive: request.upgrades || !is_safe(method.as_bytes()),
+        }
+    }
+
+    /// For an answer to something that is no valid request.
+    pub fn nothing() -> Self {
+        Self {
+            version: Version::Http11,
+            head_only: false,
+            keep_alive: false,
+            takes_trailers: false,
+            exclusive: true,
+        }
+    }
+}
+
+/// Whether a method may run beside others (RFC 9110, section 9.2.1).
+pub(super) fn is_safe(method: &[u8]) -> bool {
+    matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE")
+}
+
+impl Exchange {
+    pub fn new(id: StreamId, asked: Asked, announced: bool) -> Self {
+        Self {
+            id,
+            asked,
+            announced,
+            close: false,
+            answer: Answer::Waiting,
+            held: SendQueue::new(),
+            body_bytes: 0,
+        }
+    }
+
+    pub fn is_done(&self) -> bool {
+        matches!(self.answer, Answer::Done { .. })
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.answer == Answer::Done { complete: true }
+    }
+
+    /// Whether nothing behind it is answered.
+    pub fn is_last(&self) -> bool {
+        self.close || self.is_tunnel()
+    }
+
+    pub fn is_tunnel(&self) -> bool {
+        self.answer == Answer::Streaming(Framing::Raw)
+    }
+
+    /// Frames a piece of the body and puts it into `out`, or into `held` when there is none. What
+    /// exceeds the announced length is cut, and the connection ends, as the response is wrong.
+    pub fn write(&mut self, out: Option<&mut SendQueue>, mut piece: Piece) {
+        let Answer::Streaming(framing) = &mut self.answer else { return };
+        let out = out.unwrap_or(&mut self.held);
+        let before = out.len();
+        match framing {
+            Framing::Nothing => {}
+            Framing::Length(left) => {
+                if piece.len() > *left {
+                    self.close = true;
+                    piece.truncate(*left);
+                }
+                *left -= piece.len();
+                piece.push_to(out);
+            }
+            Framing::Chunked if piece.len() == 0 => {}
+            Framing::Chunked => {
+                encode::write_chunk_size(out, piece.len());
+                piece.push_to(out);
+                out.extend(b"\r\n");
+            }
+            Framing::UntilClose | Framing::Raw => piece.push_to(out),
+        }
+        self.body_bytes += out.len() - before;
+    }
+
+    /// Ends the body.
+    pub fn finish(&mut self, out: Option<&mut SendQueue>, trailers: Option<&Fields>) {
+        let Answer::Streaming(framing) = self.answer else { return };
+        let out = out.unwrap_or(&mut self.held);
+        let before = out.len();
+        let mut complete = true;
+        match framing {
+            Framing::Nothing | Framing::Length(0) => {}
+            Framing::Length(_) => complete = false,
+            Framing::Chunked => {
+                let trailers = trailers.filter(|_| self.asked.takes_trailers);
+                encode::write_last_chunk(out, trailers);
+            }
+            Framing::UntilClose | Framing::Raw => self.close = true,
+        }
+        self.body_bytes += out.len() - before;
+        self.close |= !complete;
+        self.answer = Answer::Done { complete };
+    }
+
+    /// Ends the response without a clean end.
+    pub fn cut(&mut self) {
+        self.close = true;
+        self.answer = Answer::Done { complete: false };
+    }
+}
+
+impl Piece {
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(range) => range.length,
+        }
+    }
+
+    fn truncate(&mut self, length: u64) {
+        match self {
+            Self::Bytes(bytes) => bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX)),
+            Self::File(range) => range.length = range.length.min(length),
+        }
+    }
+
+    fn push_to(self, out: &mut SendQueue) {
+        match self {
+            Self::Bytes(bytes) if bytes.len() <= encode::COPY_MAX => out.extend(&bytes),
+            Self::Bytes(bytes) => out.push_bytes(bytes),
+            Self::File(range) => out.push_file(range),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Finding the end of a request head and taking the head apart.
+//!
+//! Both steps are strict: lines end with CRLF and nothing else, names are tokens up to the colon,
+//! nothing is folded. A parser that is lenient here disagrees with some proxy about where a request
+//! ends.
+
+use smallvec::SmallVec;
+
+use super::semantics::Semantics;
+use super::target;
+use crate::config::Config;
+use crate::limits::Limits;
+use crate::request::{FieldSpan, Request, Span, Version};
+use crate::syntax;
+use crate::violation::Violation;
+
+const CR: u8 = b'\r';
+const LF: u8 = b'\n';
+
+/// How far the search for the end of a head has come; each byte is looked at once, however the head
+/// is cut into pieces.
+#[derive(Debug, Default)]
+pub(crate) struct HeadScan {
+    /// An empty line in front of the head was skipped; there may be one (RFC 9112, section 2.2).
+    pub skipped_line: bool,
+    /// Everything before is searched.
+    position: usize,
+    /// Start of the line that `position` is in.
+    line_start: usize,
+    /// The beginning of the request line is known to be no nonsense.
+    method_checked: bool,
+    /// The request line is complete and valid.
+    line_checked: bool,
+}
+
+/// The outcome of a search.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Scan {
+    Incomplete,
+    /// The head is this long, its empty line included.
+    Complete(usize),
+}
+
+impl HeadScan {
+    /// Goes on through `bytes`, which start where the head starts.
+    ///
+    /// # Errors
+    /// The first violation that is certain, even if the head is not complete.
+    pub fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Result<Scan, Violation> {
+        if is_tls(bytes) {
+            return Err(Violation::TlsOnPlainPort);
+        }
+        let window = &bytes[..bytes.len().min(limits.head_bytes)];
+        while let Some(offset) = memchr::memchr3(CR, LF, 0, &window[self.position..]) {
+            let at = self.position + offset;
+            match (window[at], window.get(at + 1)) {
+                (0, _) => return Err(Violation::NulByte),
+                (LF, _) => return Err(Violation::BareLf),
+                (_, Some(&LF)) if at == 0 => return Err(Violation::BadRequestLine),
+                (_, Some(&LF)) if at == self.line_start => return Ok(Scan::Complete(at + 2)),
+                (_, Some(&LF)) => self.line_start = at + 2,
+                (_, Some(_)) => return Err(Violation::BareCr),
+                (_, None) => {
+                    self.position = at;
+                    return self.incomplete(bytes, limits);
+                }
+            }
+            self.position = at + 2;
+        }
+        self.position = window.len();
+        self.incomplete(bytes, limits)
+    }
+
+    /// What can be said of a head before it is complete, so that nonsense is not waited for.
+    fn incomplete(&mut self, bytes: &[u8], limits: &Limits) -> Result<Scan, Violation> {
+        if self.line_start == 0 {
+            self.check_method(bytes, limits)?;
+            let longest = limits.method_bytes + limits.target_bytes + " HTTP/1.1\r\n".len() + 1;
+            if bytes.len() > longest {
+                return Err(Violation::TargetTooLong);
+            }
+        } else if !self.line_checked {
+            let end = memchr::memchr(CR, bytes).unwrap_or(bytes.len());
+            RequestLine::parse(&bytes[..end], limits)?;
+            self.line_checked = true;
+        }
+        if bytes.len() > limits.head_bytes {
+            return Err(Violation::HeadTooLarge);
+        }
+        Ok(Scan::Incomplete)
+    }
+
+    fn check_method(&mut self, bytes: &[u8], limits: &Limits) -> Result<(), Violation> {
+        if self.method_checked || bytes.is_empty() || bytes == [TLS_HANDSHAKE] {
+            return Ok(());
+        }
+        let (length, _) = syntax::leading_token(&bytes[..bytes.len().min(limits.method_bytes + 1)]);
+        if length > limits.method_bytes {
+            return Err(Violation::MethodTooLong);
+        }
+        match bytes.get(length) {
+            None => Ok(()),
+            Some(b' ' | &CR) if length > 0 => {
+                self.method_checked = true;
+                Ok(())
+            }
+            Some(_) => Err(Violation::BadRequestLine),
+        }
+    }
+}
+
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Whether the peer speaks TLS: a handshake record of any version begins so.
+fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [TLS_HANDSHAKE, 3, ..])
+}
+
+/// The request line taken apart.
+#[derive(Debug)]
+struct RequestLine {
+    method: Span,
+    target: Span,
+    version: Version,
+}
+
+impl RequestLine {
+    fn parse(line: &[u8], limits: &Limits) -> Result<Self, Violation> {
+        let method_end = memchr::memchr(b' ', line).unwrap_or(line.len());
+        if !syntax::is_token(&line[..method_end]) {
+            return Err(Violation::BadRequestLine);
+        }
+        if method_end > limits.method_bytes {
+            return Err(Violation::MethodTooLong);
+        }
+        let rest = line.get(method_end + 1..).ok_or(Violation::MissingVersion)?;
+        let target_length = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+        if target_length > limits.target_bytes {
+            return Err(Violation::TargetTooLong);
+        }
+        if target_length == 0 {
+            return Err(Violation::BadRequestLine);
+        }
+        let version = rest.get(target_length + 1..).ok_or(Violation::MissingVersion)?;
+        let target_start = method_end + 1;
+        Ok(Self {
+            method: span(0, method_end),
+            target: span(target_start, target_start + target_length),
+            version: parse_version(version)?,
+        })
+    }
+}
+
+fn parse_version(version: &[u8]) -> Result<Version, Violation> {
+    match version {
+        b"HTTP/1.1" => Ok(Version::Http11),
+        b"HTTP/1.0" => Ok(Version::Http10),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Err(Violation::UnsupportedVersion)
+        }
+        _ => Err(Violation::BadRequestLine),
+    }
+}
+
+/// Takes a complete head apart, as found by [`HeadScan`].
+pub(crate) fn parse(head: &[u8], config: &Config) -> Result<Request, Violation> {
+    let limits = &config.limits;
+    let line_end = memchr::memchr(CR, head).ok_or(Violation::BadRequestLine)?;
+    let line = RequestLine::parse(&head[..line_end], limits)?;
+    let target = target::parse(head, line.method, line.target)?;
+    let mut semantics = Semantics::default();
+    let fields = parse_fields(head, line_end + 2, limits, &mut semantics)?;
+    semantics.into_request(head, fields, target, line.method, line.target, line.version, config)
+}
+
+fn parse_fields(
+    head: &[u8],
+    start: usize,
+    limits: &Limits,
+    semantics: &mut Semantics,
+) -> Result<SmallVec<[FieldSpan; 16]>, Violation> {
+    let mut fields = SmallVec::new();
+    let mut count = 0;
+    let mut position = start;
+    while head[position] != CR {
+        count += 1;
+        if count > limits.field_count {
+            return Err(Violation::TooManyFields);
+        }
+        let length = memchr::memchr(CR, &head[position..]).ok_or(Violation::BareCr)?;
+        let line = FieldLine::parse(&head[position..position + length])?;
+        let field = FieldSpan {
+            name: span(position, position + line.name_length),
+            value: span(position + line.value_start, position + line.value_end),
+        };
+        if semantics.notice(head, field, &line, length)? {
+            fields.push(field);
+        }
+        position += length + 2;
+    }
+    Ok(fields)
+}
+
+/// A field line taken apart, without its CRLF.
+#[derive(Debug)]
+pub(crate) struct FieldLine {
+    pub name_length: usize,
+    pub has_underscore: bool,
+    pub value_start: usize,
+    pub value_end: usize,
+}
+
+impl FieldLine {
+    pub fn parse(line: &[u8]) -> Result<Self, Violation> {
+        let (name_length, has_underscore) = syntax::leading_token(line);
+        if name_length == 0 || line.get(name_length) != Some(&b':') {
+            return Err(Violation::BadFieldLine);
+        }
+        let raw = &line[name_length + 1..];
+        if !syntax::is_field_value(raw) {
+            return Err(Violation::BadFieldValue);
+        }
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let start = raw.iter().position(|byte| !is_space(byte)).unwrap_or(raw.len());
+        let end = raw.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
+        let offset = name_length + 1;
+        Ok(Self { name_length, has_underscore, value_start: offset + start, value_end: offset + end })
+    }
+}
+
+/// Heads are bounded far below 4 GiB by `Limits::head_bytes`.
+pub(crate) fn span(start: usize, end: usize) -> Span {
+    Span { start: start as u32, end: end as u32 }
+}

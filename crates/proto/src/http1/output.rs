@@ -1,0 +1,241 @@
+//! What leaves: responses, and what the application says about them.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyperion_buf::{FileRange, SendQueue};
+
+use super::encode::{self, Head, Persistence};
+use super::exchange::{Answer, Framing, Piece};
+use super::framing::Plan;
+use super::{Connection, Ending, Input, Intake};
+use crate::connection::{Event, StreamId};
+use crate::fields::Fields;
+use crate::request::Version;
+use crate::response::{Response, ResponseBody};
+use crate::violation::Violation;
+
+impl Connection {
+    pub fn poll_transmit(&mut self, out: &mut SendQueue) {
+        self.polled += self.output.len();
+        out.append(&mut self.output);
+    }
+
+    pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
+        self.observe(now);
+        if self.ending == Ending::Closed {
+            return;
+        }
+        self.sent = (self.sent + bytes).min(self.polled);
+        let sent = self.sent;
+        while let Some(departed) = self.departing.pop_front_if(|front| front.end <= sent) {
+            if departed.announced {
+                self.events.push_back(Event::Finished {
+                    id: departed.id,
+                    bytes: departed.body_bytes,
+                    complete: departed.complete,
+                });
+            }
+        }
+        self.settle();
+    }
+
+    pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
+        self.observe(now);
+        let Some(index) = self.index_of(id) else { return };
+        if self.exchanges[index].answer != Answer::Waiting {
+            return;
+        }
+        if is_final(&response) {
+            self.deliver(index, response, date);
+        } else {
+            self.answer_plainly(index, 500, None, None);
+        }
+        self.settle();
+    }
+
+    pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
+        if status == 100 {
+            self.send_continue(id);
+            return;
+        }
+        self.presume();
+        if !(102..200).contains(&status) {
+            return;
+        }
+        if let Some(out) = self.informational_output(id) {
+            encode::write_informational(out, status, fields);
+            self.schedule();
+        }
+    }
+
+    pub fn send_continue(&mut self, id: StreamId) {
+        self.presume();
+        if !matches!(&self.input, Input::Body(receiving) if receiving.id == id && receiving.awaited) {
+            return;
+        }
+        if let Some(out) = self.informational_output(id) {
+            encode::write_informational(out, 100, &Fields::new());
+        }
+        if let Input::Body(receiving) = &mut self.input {
+            receiving.awaited = false;
+        }
+        self.schedule();
+    }
+
+    pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
+        self.send(id, Piece::Bytes(bytes));
+    }
+
+    pub fn send_file(&mut self, id: StreamId, range: FileRange) {
+        self.send(id, Piece::File(range));
+    }
+
+    pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
+        self.observe(now);
+        let Some(index) = self.index_of(id) else { return };
+        let out = (index == 0).then_some(&mut self.output);
+        self.exchanges[index].finish(out, trailers);
+        self.settle();
+    }
+
+    pub fn reset(&mut self, now: Instant, id: StreamId) {
+        self.observe(now);
+        let Some(index) = self.index_of(id) else { return };
+        match self.exchanges[index].answer {
+            Answer::Waiting => self.answer_plainly(index, 500, None, None),
+            Answer::Streaming(framing) => {
+                self.cut |= matches!(framing, Framing::UntilClose | Framing::Raw);
+                self.exchanges[index].cut();
+            }
+            Answer::Done { .. } => {}
+        }
+        self.settle();
+    }
+
+    pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
+        self.observe(now);
+        let Some(index) = self.index_of(id) else { return };
+        if self.exchanges[index].answer != Answer::Waiting {
+            return;
+        }
+        let body_open = matches!(&self.input, Input::Body(receiving) if receiving.id == id);
+        self.exchanges[index].close |= body_open;
+        self.answer_plainly(index, status, retry_after_s, None);
+        self.settle();
+    }
+
+    /// Tells the peer what it did wrong; the connection ends behind it.
+    pub(super) fn answer_violation(&mut self, index: usize, violation: Violation) {
+        let retry_after_s = (violation == Violation::TooManyConnections).then_some(1);
+        let text = (violation == Violation::TlsOnPlainPort)
+            .then_some("This port speaks plain HTTP, not HTTPS\n");
+        let exchange = &mut self.exchanges[index];
+        exchange.close = true;
+        exchange.answer = Answer::Waiting;
+        self.answer_plainly(index, violation.status(), retry_after_s, text);
+    }
+
+    /// Answers with `text`, or with the reason phrase of the status.
+    fn answer_plainly(
+        &mut self,
+        index: usize,
+        status: u16,
+        retry_after_s: Option<u32>,
+        text: Option<&'static str>,
+    ) {
+        let body = match text {
+            Some(text) => Bytes::from_static(text.as_bytes()),
+            None => format!("{}\n", encode::reason(status)).into(),
+        };
+        let mut fields = Fields::new();
+        let mut push = |name: &str, value: &str| {
+            fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are plain ASCII");
+        };
+        push("content-type", "text/plain");
+        if let Some(seconds) = retry_after_s {
+            push("retry-after", itoa::Buffer::new().format(seconds));
+        }
+        let date = self.config.date(self.clock.now);
+        self.deliver(index, Response { status, fields, body: ResponseBody::Full(body) }, &date);
+    }
+
+    /// Writes a response, or the beginning of one that is streamed.
+    fn deliver(&mut self, index: usize, response: Response, date: &str) {
+        let plan = Plan::of(&response, self.exchanges[index].asked);
+        let close = plan.close || response.fields.says_close() || self.ends_with(index);
+        let exchange = &mut self.exchanges[index];
+        exchange.close |= close;
+        let is_switch = response.status == 101;
+        let head = Head {
+            status: response.status,
+            fields: &response.fields,
+            length: plan.length,
+            persistence: match exchange.asked.version {
+                _ if is_switch => Persistence::Implied,
+                _ if exchange.close => Persistence::Close,
+                Version::Http10 => Persistence::KeepAlive,
+                Version::Http11 => Persistence::Implied,
+            },
+            date,
+        };
+        let mut out = (index == 0).then_some(&mut self.output);
+        let body_room = match &response.body {
+            ResponseBody::Full(bytes) if bytes.len() <= encode::COPY_MAX => bytes.len(),
+            _ => 0,
+        };
+        head.write(out.as_deref_mut().unwrap_or(&mut exchange.held), body_room);
+        exchange.answer = Answer::Streaming(plan.framing);
+        let piece = match response.body {
+            ResponseBody::Empty => None,
+            ResponseBody::Full(bytes) => Some(Piece::Bytes(bytes)),
+            ResponseBody::File(range) => Some(Piece::File(range)),
+            ResponseBody::Stream { .. } => return,
+            ResponseBody::Tunnel if index == 0 => return self.open_tunnel(),
+            ResponseBody::Tunnel => return,
+        };
+        if let Some(piece) = piece {
+            exchange.write(out.as_deref_mut(), piece);
+        }
+        exchange.finish(out, None);
+    }
+
+    /// Whether the connection ends behind the response at `index`, whatever the response says.
+    fn ends_with(&self, index: usize) -> bool {
+        let exchange = &self.exchanges[index];
+        let is_last = index + 1 == self.exchanges.len();
+        let body_open = match &self.input {
+            Input::Body(receiving) if receiving.id == exchange.id => {
+                receiving.ends_connection(&self.config.limits)
+            }
+            _ => false,
+        };
+        !exchange.asked.keep_alive || body_open || (is_last && self.intake == Intake::Closed)
+    }
+
+    fn send(&mut self, id: StreamId, piece: Piece) {
+        self.presume();
+        let Some(index) = self.index_of(id) else { return };
+        let out = (index == 0).then_some(&mut self.output);
+        self.exchanges[index].write(out, piece);
+        self.settle();
+    }
+
+    /// Where an informational response for `id` goes, if the client can have one.
+    fn informational_output(&mut self, id: StreamId) -> Option<&mut SendQueue> {
+        let index = self.index_of(id)?;
+        let exchange = &mut self.exchanges[index];
+        if exchange.answer != Answer::Waiting || exchange.asked.version == Version::Http10 {
+            return None;
+        }
+        Some(if index == 0 { &mut self.output } else { &mut exchange.held })
+    }
+}
+
+/// Whether a response can end an exchange: not an informational one, but for the switch to a tunnel.
+fn is_final(response: &Response) -> bool {
+    match response.status {
+        101 => matches!(response.body, ResponseBody::Tunnel),
+        status => (200..1000).contains(&status),
+    }
+}

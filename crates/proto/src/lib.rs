@@ -1,0 +1,31 @@
+//! Sans-IO protocols: bytes and events in, bytes and deadlines out. There is no clock, socket, thread
+//! or file access here; the time is an argument and the caller moves the bytes.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `connection` | [`Connection`]: one peer, as the engine sees it; [`Event`], [`Closing`] |
+//! | `http1` | the HTTP/1.0 and HTTP/1.1 machine: head, body framing, exchanges, encoding |
+//! | `request`, `response`, `fields` | the messages that cross the border |
+//! | `config`, `limits`, `deadlines` | what bounds a connection in bytes and in time |
+//! | `violation` | every fault of a peer, by name |
+#![forbid(unsafe_code)]
+
+mod config;
+mod connection;
+mod deadlines;
+mod fields;
+mod http1;
+mod limits;
+mod request;
+mod response;
+mod syntax;
+mod violation;
+
+pub use config::{Config, UnderscorePolicy};
+pub use connection::{Closing, Connection, Event, StreamId};
+pub use deadlines::Timeouts;
+pub use fields::{FieldError, Fields};
+pub use limits::Limits;
+pub use request::{BodyLength, Request, Version};
+pub use response::{Response, ResponseBody};
+pub use violation::Violation;

@@ -1,0 +1,49 @@
+use std::num::NonZeroUsize;
+
+/// Every bound of a connection that is not a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of a request head, request line and empty line included; above it 431.
+    pub head_bytes: usize,
+    /// Bytes of a request target; above it 414.
+    pub target_bytes: usize,
+    /// Fields of a request head; above it 431.
+    pub field_count: usize,
+    /// Bytes of a method; above it 501.
+    pub method_bytes: usize,
+    /// Bytes of a request body, framing not counted; above it 413.
+    pub body_bytes: u64,
+    /// Bytes of all chunk extensions of one message together; above it 400.
+    pub chunk_extension_bytes: usize,
+    /// Bytes of a trailer section; above it 431.
+    pub trailer_bytes: usize,
+    /// Fields of a trailer section; above it 431.
+    pub trailer_fields: usize,
+    /// Pipelined requests in flight at once. Only safe methods run beside others.
+    pub in_flight: NonZeroUsize,
+    /// Response bytes kept for a peer that reads slowly, or for a response that is not yet its turn.
+    pub output_bytes: u64,
+    /// Bytes of unread input that are discarded for the sake of a clean end or of keep-alive.
+    pub linger_bytes: u64,
+    /// The slowest pace of a body, in either direction.
+    pub body_bytes_per_second: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 64 * 1024,
+            target_bytes: 16 * 1024,
+            field_count: 128,
+            method_bytes: 32,
+            body_bytes: 16 * 1024 * 1024,
+            chunk_extension_bytes: 16 * 1024,
+            trailer_bytes: 8 * 1024,
+            trailer_fields: 64,
+            in_flight: NonZeroUsize::MIN,
+            output_bytes: 256 * 1024,
+            linger_bytes: 256 * 1024,
+            body_bytes_per_second: 500,
+        }
+    }
+}

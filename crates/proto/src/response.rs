@@ -1,0 +1,34 @@
+use bytes::Bytes;
+use hyperion_buf::FileRange;
+
+use crate::fields::Fields;
+
+/// A final response, before it is framed for its connection.
+#[derive(Debug)]
+pub struct Response {
+    /// The status code: 200 to 999, or 101 with [`ResponseBody::Tunnel`]. Anything else is answered
+    /// as 500.
+    pub status: u16,
+    /// The fields; those that frame or end a connection are decided here, whatever they say.
+    pub fields: Fields,
+    /// What follows the fields.
+    pub body: ResponseBody,
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum ResponseBody {
+    /// No bytes.
+    Empty,
+    /// All bytes, at once.
+    Full(Bytes),
+    /// A part of a file.
+    File(FileRange),
+    /// Bytes that follow by `send_body`, up to `finish`.
+    Stream {
+        /// The number of bytes, when it is known.
+        length: Option<u64>,
+    },
+    /// Raw bytes in both directions once the head has left.
+    Tunnel,
+}
