@@ -1,0 +1,47 @@
+//! Socket drivers, and no HTTP: what is read arrives as [`Completion`]s in a [`Sink`], what is to
+//! be written is handed over as a `SendQueue`. Both drivers have the same shape, so that whoever
+//! uses them cannot tell readiness from completion.
+//!
+//! ```text
+//!                 attach, send, pause_receive, close, ...
+//!   reactor ───────────────────────────────────────────────▶ Driver
+//!      ▲                                                        │ wait
+//!      └──────────── Sink::complete(Completion) ◀───────────────┘
+//! ```
+//!
+//! - [`driver`]: the vocabulary, which a simulator implements as well
+//! - [`epoll`]: readiness, for every Linux kernel that is still maintained
+//! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
+//! - [`socket`]: adopting listening sockets, addresses, the descriptor limit
+//! - [`waker`]: ending a wait from another thread
+//!
+//! This crate is for Linux only. A kqueue driver is left out on purpose: nobody here could run it,
+//! and a driver that was never run is worse than none.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "hyperion-io has no driver for this operating system: it needs epoll or io_uring, so Linux"
+);
+
+pub mod driver;
+#[cfg(target_os = "linux")]
+pub mod epoll;
+#[cfg(target_os = "linux")]
+pub mod socket;
+#[cfg(target_os = "linux")]
+mod table;
+#[cfg(target_os = "linux")]
+mod transmit;
+#[cfg(target_os = "linux")]
+pub mod uring;
+#[cfg(target_os = "linux")]
+pub mod waker;
+
+pub use driver::{Completion, Driver, Key, Peer, Sink};
+#[cfg(target_os = "linux")]
+pub use epoll::EpollDriver;
+#[cfg(target_os = "linux")]
+pub use socket::{block_signals, local_address, raise_descriptor_limit};
+#[cfg(target_os = "linux")]
+pub use uring::{RingSizes, UringDriver};
+pub use waker::Waker;

@@ -1,0 +1,377 @@
+//! One connection: what the kernel works on for it, and what comes next.
+//!
+//! ```text
+//! input:  Idle ──────▶ Armed ──pause──▶ Cancelling
+//!          ▲             │                  │
+//!          ├─────────────┴──────────────────┤ last completion
+//!                                           └──▶ Ended, if that was the end of the stream
+//!
+//! output: Idle ──bytes──▶ Sending        Idle ──file──▶ Polling
+//!          ▲────completion───┘            ▲───completion───┘
+//! ```
+//!
+//! While anything is in the kernel, neither the socket nor the output may go away; so a connection
+//! that was closed stays in its slot until everything has come back.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use hyperion_buf::SendQueue;
+use io_uring::types::{CancelBuilder, Fd};
+use io_uring::{opcode, squeue};
+use rustix::net::Shutdown;
+
+use super::buffers::{BUFFER_GROUP, Buffers};
+use super::message::Message;
+use super::operation::Operation;
+use super::ring::{Completed, Ring};
+use crate::driver::{Completion, Key, Sink};
+use crate::transmit::{SLICES_MAX, Transmitted, flags, transmit_file};
+
+/// Bytes handed to the kernel in one operation without parts; the length is a 32-bit word.
+const SEND_MAX: usize = 1 << 30;
+
+/// System calls that send a file, before the others get their turn.
+const TRANSMITS_PER_TURN: usize = 16;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Input {
+    Idle,
+    Armed,
+    Cancelling,
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Output {
+    Idle,
+    /// The kernel reads the front of the queue.
+    Sending,
+    /// The kernel tells when the socket takes bytes.
+    Polling,
+}
+
+/// What follows when all output has left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Afterwards {
+    Nothing,
+    Shutdown,
+    Detach,
+}
+
+/// Whether completions are still reported.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Life {
+    Open,
+    /// It failed, and the reactor knows.
+    Failed,
+    /// The reactor has closed it.
+    Closed,
+}
+
+pub(super) struct Connection {
+    pub socket: OwnedFd,
+    pub key: Key,
+    slot: u32,
+    queue: SendQueue,
+    message: Option<Box<Message>>,
+    input: Input,
+    output: Output,
+    afterwards: Afterwards,
+    life: Life,
+    paused: bool,
+    /// Operations whose last completion was not seen.
+    in_flight: u32,
+}
+
+/// What becomes of a connection for which nothing is in flight.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Fate {
+    Stay,
+    Drop,
+    Detach,
+}
+
+impl Connection {
+    pub fn new(key: Key, slot: u32, socket: OwnedFd) -> Self {
+        Self {
+            socket,
+            key,
+            slot,
+            queue: SendQueue::new(),
+            message: None,
+            input: Input::Idle,
+            output: Output::Idle,
+            afterwards: Afterwards::Nothing,
+            life: Life::Open,
+            paused: false,
+            in_flight: 0,
+        }
+    }
+
+    /// Whether the slot is free, or the socket may be given back.
+    pub fn fate(&self) -> Fate {
+        let detached = self.afterwards == Afterwards::Detach && self.queue.is_empty();
+        match self.life {
+            _ if self.in_flight > 0 => Fate::Stay,
+            Life::Closed => Fate::Drop,
+            Life::Open if detached => Fate::Detach,
+            Life::Open | Life::Failed => Fate::Stay,
+        }
+    }
+
+    /// Begins to receive, if that is wanted and not under way.
+    pub fn receive(&mut self, ring: &mut Ring) {
+        let wanted = self.life == Life::Open
+            && !self.paused
+            && self.afterwards != Afterwards::Detach
+            && self.input == Input::Idle;
+        if wanted {
+            self.input = Input::Armed;
+            let entry = opcode::RecvMulti::new(self.descriptor(), BUFFER_GROUP).build();
+            self.push(ring, Operation::Receive(self.slot), entry);
+        }
+    }
+
+    pub fn pause(&mut self, ring: &mut Ring) {
+        self.paused = true;
+        if self.input == Input::Armed {
+            self.input = Input::Cancelling;
+            self.cancel_receive(ring);
+        }
+    }
+
+    pub fn resume(&mut self, ring: &mut Ring) {
+        self.paused = false;
+        self.receive(ring);
+    }
+
+    pub fn send(&mut self, output: &mut SendQueue, ring: &mut Ring) {
+        if self.life == Life::Open {
+            // The kernel may be reading what is queued; appending leaves that where it is.
+            self.queue.append(output);
+            self.transmit(ring);
+        } else {
+            output.clear();
+        }
+    }
+
+    pub fn shutdown_write(&mut self, ring: &mut Ring) {
+        if self.afterwards == Afterwards::Nothing {
+            self.afterwards = Afterwards::Shutdown;
+            self.transmit(ring);
+        }
+    }
+
+    /// The cancellation is submitted even if nothing is received, because its completion is what
+    /// carries the connection to its fate.
+    pub fn detach(&mut self, ring: &mut Ring) {
+        self.afterwards = Afterwards::Detach;
+        if self.input == Input::Armed {
+            self.input = Input::Cancelling;
+        }
+        self.cancel_receive(ring);
+    }
+
+    pub fn close(&mut self, ring: &mut Ring) {
+        self.life = Life::Closed;
+        if self.in_flight > 0 {
+            self.cancel_all(ring);
+        } else {
+            self.queue.clear();
+        }
+    }
+
+    /// Takes the completion of any of this connection's operations.
+    pub fn handle<S: Sink>(
+        &mut self,
+        completed: &Completed,
+        ring: &mut Ring,
+        buffers: &mut Buffers,
+        sink: &mut S,
+    ) {
+        if !completed.more {
+            self.in_flight -= 1;
+        }
+        match completed.operation {
+            Operation::Receive(_) => self.handle_receive(completed, ring, buffers, sink),
+            Operation::Send(_) => self.handle_send(completed.result, ring, sink),
+            Operation::Poll(_) => self.handle_poll(completed.result, ring, sink),
+            _ => self.handle_cancel(completed.result, ring),
+        }
+    }
+
+    fn handle_receive<S: Sink>(
+        &mut self,
+        completed: &Completed,
+        ring: &mut Ring,
+        buffers: &mut Buffers,
+        sink: &mut S,
+    ) {
+        if !completed.more {
+            self.input = Input::Idle;
+        }
+        if let Some(id) = completed.buffer {
+            if completed.result > 0 && self.life == Life::Open {
+                let bytes = buffers.bytes(id, completed.result as usize);
+                sink.complete(Completion::Received { key: self.key, bytes });
+            }
+            buffers.give_back(id);
+        }
+        match -completed.result {
+            0 => self.end(sink),
+            ..0 | libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN => {}
+            code => self.fail(io::Error::from_raw_os_error(code), sink),
+        }
+        self.receive(ring);
+    }
+
+    /// The next owner of a detached socket sees its end as well.
+    fn end<S: Sink>(&mut self, sink: &mut S) {
+        self.input = Input::Ended;
+        if self.life == Life::Open && self.afterwards != Afterwards::Detach {
+            sink.complete(Completion::ReceivedEof { key: self.key });
+        }
+    }
+
+    fn handle_send<S: Sink>(&mut self, result: i32, ring: &mut Ring, sink: &mut S) {
+        self.output = Output::Idle;
+        match -result {
+            ..=0 => self.sent(result as u64, sink),
+            libc::EAGAIN => return self.poll(ring),
+            libc::EINTR | libc::ECANCELED => {}
+            code => self.fail(io::Error::from_raw_os_error(code), sink),
+        }
+        self.transmit(ring);
+    }
+
+    fn handle_poll<S: Sink>(&mut self, result: i32, ring: &mut Ring, sink: &mut S) {
+        self.output = Output::Idle;
+        match -result {
+            ..=0 => self.transmit_files(sink),
+            libc::EINTR | libc::ECANCELED => {}
+            code => self.fail(io::Error::from_raw_os_error(code), sink),
+        }
+        self.transmit(ring);
+    }
+
+    /// A receive that was being restarted is not found, and must be cancelled again. When the
+    /// connection is closed that holds for everything.
+    fn handle_cancel(&mut self, result: i32, ring: &mut Ring) {
+        let found = u32::try_from(result).unwrap_or(0);
+        if self.life == Life::Closed {
+            if found < self.in_flight {
+                self.cancel_all(ring);
+            }
+        } else if result < 0 && self.input == Input::Cancelling {
+            self.cancel_receive(ring);
+        }
+    }
+
+    /// Hands the front of the queue to the kernel, unless it has it already.
+    fn transmit(&mut self, ring: &mut Ring) {
+        if self.life != Life::Open || self.output != Output::Idle {
+            return;
+        }
+        if self.queue.is_empty() {
+            if self.afterwards == Afterwards::Shutdown {
+                self.afterwards = Afterwards::Nothing;
+                // It fails only when the connection is gone, which receiving reports.
+                let _ = rustix::net::shutdown(&self.socket, Shutdown::Write);
+            }
+        } else if self.queue.front_file().is_some() {
+            self.poll(ring);
+        } else {
+            let entry = self.describe_output();
+            self.output = Output::Sending;
+            self.push(ring, Operation::Send(self.slot), entry);
+        }
+    }
+
+    fn describe_output(&mut self) -> squeue::Entry {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = self.queue.io_slices(&mut slices);
+        let slices = &slices[..count];
+        let flags = flags(slices, &self.queue).bits();
+        if let [slice] = slices {
+            let length = slice.len().min(SEND_MAX) as u32;
+            let send = opcode::Send::new(self.descriptor(), slice.as_ptr(), length);
+            return send.flags(flags as i32).build();
+        }
+        let message = self.message.get_or_insert_with(Message::new).describe(slices);
+        opcode::SendMsg::new(self.descriptor(), message).flags(flags).build()
+    }
+
+    fn poll(&mut self, ring: &mut Ring) {
+        if self.life == Life::Open {
+            self.output = Output::Polling;
+            let entry = opcode::PollAdd::new(self.descriptor(), libc::POLLOUT as u32).build();
+            self.push(ring, Operation::Poll(self.slot), entry);
+        }
+    }
+
+    /// The kernel has no operation that sends a file, so the system call does.
+    fn transmit_files<S: Sink>(&mut self, sink: &mut S) {
+        let mut total = 0;
+        let mut failure = None;
+        for _ in 0..TRANSMITS_PER_TURN {
+            let Some(range) = self.queue.front_file() else { break };
+            match transmit_file(&self.socket, range) {
+                Ok(Transmitted::Bytes(count)) => {
+                    total += count;
+                    self.queue.advance(count);
+                }
+                Ok(Transmitted::Blocked) => break,
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        if total > 0 && self.life == Life::Open {
+            sink.complete(Completion::Sent { key: self.key, bytes: total });
+        }
+        if let Some(error) = failure {
+            self.fail(error, sink);
+        }
+    }
+
+    fn sent<S: Sink>(&mut self, bytes: u64, sink: &mut S) {
+        self.queue.advance(bytes);
+        if bytes > 0 && self.life == Life::Open {
+            sink.complete(Completion::Sent { key: self.key, bytes });
+        }
+    }
+
+    fn fail<S: Sink>(&mut self, error: io::Error, sink: &mut S) {
+        if self.life == Life::Open {
+            self.life = Life::Failed;
+            sink.complete(Completion::Failed { key: self.key, error });
+        }
+    }
+
+    fn cancel_receive(&mut self, ring: &mut Ring) {
+        let receive = Operation::Receive(self.slot).to_word();
+        let entry = opcode::AsyncCancel::new(receive).build();
+        self.push(ring, Operation::Cancel(self.slot), entry);
+    }
+
+    fn cancel_all(&mut self, ring: &mut Ring) {
+        let everything = CancelBuilder::fd(self.descriptor()).all();
+        let entry = opcode::AsyncCancel2::new(everything).build();
+        self.push(ring, Operation::Cancel(self.slot), entry);
+    }
+
+    fn push(&mut self, ring: &mut Ring, operation: Operation, entry: squeue::Entry) {
+        self.in_flight += 1;
+        // SAFETY: the descriptor is our socket, which is kept while anything is in flight, as are
+        // the queue and the message. While `output` says that the kernel reads them, the queue is
+        // only appended to, which moves no bytes, and the message is not touched. Received bytes go
+        // to the registered buffers, and cancellations use no memory.
+        unsafe { ring.push(operation, entry) }
+    }
+
+    fn descriptor(&self) -> Fd {
+        Fd(self.socket.as_raw_fd())
+    }
+}

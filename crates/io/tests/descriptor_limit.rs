@@ -1,0 +1,60 @@
+//! Accepting when the process has no descriptors left. It has a process of its own, because the
+//! limit is the process's.
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
+mod support;
+
+use std::fs::File;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+
+use hyperion_io::{Driver, EpollDriver, UringDriver, raise_descriptor_limit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use support::Harness;
+
+#[test]
+fn c7_accepting_fails_once_and_recovers() {
+    let former = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(200), ..former }).unwrap();
+    fails_once_and_recovers(EpollDriver::new().unwrap());
+    fails_once_and_recovers(UringDriver::new().unwrap());
+
+    let raised = raise_descriptor_limit().unwrap();
+    assert_eq!(getrlimit(Resource::Nofile).current, former.maximum);
+    assert_eq!(raised, former.maximum.unwrap_or(u64::MAX));
+}
+
+fn fails_once_and_recovers(driver: impl Driver<Socket = OwnedFd>) {
+    let mut harness = Harness::new(driver);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    harness.driver.listen(listener.into()).unwrap();
+    harness.settle();
+    let clients: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let wasted = waste_all_descriptors();
+    harness.until("the failure", |journal| !journal.accept_failures.is_empty());
+    harness.settle();
+    assert_eq!(harness.journal.accept_failures.len(), 1, "accepting is paused");
+    let error = harness.journal.accept_failures[0].raw_os_error();
+    assert_eq!(error, Some(rustix::io::Errno::MFILE.raw_os_error()));
+
+    // Resuming too early fails once more, and only once.
+    harness.driver.resume_accept();
+    harness.until("the failure", |journal| journal.accept_failures.len() == 2);
+    drop(wasted);
+    harness.settle();
+    assert_eq!(harness.journal.accept_failures.len(), 2);
+    assert!(harness.journal.accepted.is_empty());
+
+    harness.driver.resume_accept();
+    harness.until("all clients", |journal| journal.accepted.len() == clients.len());
+}
+
+fn waste_all_descriptors() -> Vec<File> {
+    let mut wasted = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        wasted.push(file);
+    }
+    wasted
+}

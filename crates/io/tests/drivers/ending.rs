@@ -1,0 +1,186 @@
+//! Shutting down, closing, giving away.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+
+use bytes::Bytes;
+use hyperion_buf::SendQueue;
+use hyperion_io::Key;
+
+use crate::support::{key, pattern, read_in_background, tcp_pair};
+
+fn huge() -> SendQueue {
+    let mut output = SendQueue::new();
+    output.push_bytes(Bytes::from(pattern(10_000_000)));
+    output
+}
+
+crate::on_each_driver! {
+    fn a_shutdown_follows_all_output(harness) {
+        let mut peer = harness.connect_tcp(key(0));
+        harness.driver.send(key(0), &mut huge());
+        harness.driver.shutdown_write(key(0));
+        let reader = read_in_background(peer.try_clone().unwrap(), usize::MAX >> 1, 65536);
+        harness.until("everything", |journal| journal.sent(key(0)) == 10_000_000);
+        assert!(reader.join().unwrap() == pattern(10_000_000));
+        // The other direction is still open.
+        peer.write_all(b"thanks").unwrap();
+        harness.until("the thanks", |journal| journal.received(key(0)) == b"thanks");
+    }
+
+    fn a_shutdown_without_output_comes_at_once(harness) {
+        let mut peer = harness.connect_unix(key(0));
+        harness.driver.shutdown_write(key(0));
+        harness.settle();
+        assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+        assert_eq!(harness.journal.completions, 0);
+        harness.send(key(0), b"after the end");
+        harness.until("the failure", |journal| journal.has_failed(key(0)));
+    }
+
+    fn closing_drops_output_and_silences_the_key(harness) {
+        let mut peer = harness.connect_tcp(key(0));
+        harness.driver.send(key(0), &mut huge());
+        harness.until("a part", |journal| journal.sent(key(0)) > 0);
+        peer.write_all(b"never seen").unwrap();
+        harness.driver.close(key(0));
+        let before = harness.journal.completions;
+        harness.settle();
+        assert_eq!(harness.journal.completions, before);
+        let mut rest = vec![0; 65536];
+        let mut total = 0;
+        loop {
+            match peer.read(&mut rest) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => total += count,
+            }
+        }
+        assert!(total < 10_000_000);
+    }
+
+    fn closing_at_once_is_silent(harness) {
+        for index in 0..20 {
+            let mut peer = harness.connect_tcp(key(index));
+            peer.write_all(b"hello").unwrap();
+            harness.send(key(index), b"world");
+            harness.driver.close(key(index));
+        }
+        harness.settle();
+        assert_eq!(harness.journal.completions, 0);
+    }
+
+    fn late_events_do_not_reach_the_next_generation(harness) {
+        for generation in 0..200 {
+            let old = Key { index: 5, generation };
+            let new = Key { index: 5, generation: generation + 1 };
+            let (ours, mut theirs) = tcp_pair();
+            harness.driver.attach(old, ours.into()).unwrap();
+            harness.wait(std::time::Duration::ZERO);
+            theirs.write_all(b"for the old one").unwrap();
+            harness.driver.send(old, &mut huge());
+            harness.driver.close(old);
+            let (ours, mut theirs) = tcp_pair();
+            harness.driver.attach(new, ours.into()).unwrap();
+            theirs.write_all(b"new").unwrap();
+            harness.journal = Default::default();
+            harness.until("the new one", |journal| journal.received(new) == b"new");
+            assert_eq!(harness.journal.received.len(), 1);
+            assert!(harness.journal.failed.is_empty() && harness.journal.sent.is_empty());
+            harness.driver.close(new);
+        }
+    }
+
+    fn a_detached_socket_keeps_its_unread_bytes(harness) {
+        let mut peer = harness.connect_unix(key(0));
+        peer.write_all(b"upgrade;").unwrap();
+        harness.until("the request", |journal| journal.received(key(0)) == b"upgrade;");
+        harness.driver.detach(key(0));
+        peer.write_all(b"next protocol").unwrap();
+        harness.until("the socket", |journal| journal.detached.len() == 1);
+        let (detached, socket) = harness.journal.detached.pop().unwrap();
+        assert_eq!(detached, key(0));
+        let mut socket = UnixStream::from(socket);
+        socket.set_nonblocking(true).unwrap();
+        // A driver may have taken in what came first, but reports it before it lets go.
+        let mut bytes = harness.journal.received(key(0)).to_vec();
+        let mut rest = [0; 64];
+        if let Ok(count) = socket.read(&mut rest) {
+            bytes.extend_from_slice(&rest[..count]);
+        }
+        assert_eq!(bytes, b"upgrade;next protocol");
+        peer.write_all(b"!").unwrap();
+        let before = harness.journal.completions;
+        harness.settle();
+        assert_eq!(harness.journal.completions, before);
+        assert_eq!(socket.read(&mut rest).unwrap(), 1);
+    }
+
+    fn a_socket_is_detached_behind_its_output(harness) {
+        let peer = harness.connect_tcp(key(0));
+        harness.driver.send(key(0), &mut huge());
+        harness.driver.detach(key(0));
+        harness.settle();
+        assert!(harness.journal.detached.is_empty());
+        let reader = read_in_background(peer, 10_000_005, 65536);
+        harness.until("the socket", |journal| journal.detached.len() == 1);
+        assert_eq!(harness.journal.sent(key(0)), 10_000_000);
+        let (_, socket) = harness.journal.detached.pop().unwrap();
+        let mut socket = TcpStream::from(socket);
+        socket.set_nonblocking(false).unwrap();
+        socket.write_all(b"after").unwrap();
+        let bytes = reader.join().unwrap();
+        assert!(bytes.ends_with(b"after") && bytes[..10_000_000] == pattern(10_000_000));
+    }
+
+    fn a_paused_connection_can_be_detached(harness) {
+        let mut peer = harness.connect_tcp(key(0));
+        harness.driver.pause_receive(key(0));
+        harness.settle();
+        peer.write_all(b"unread").unwrap();
+        harness.driver.detach(key(0));
+        harness.driver.resume_receive(key(0));
+        harness.until("the socket", |journal| journal.detached.len() == 1);
+        let mut socket = TcpStream::from(harness.journal.detached.pop().unwrap().1);
+        let mut bytes = [0; 6];
+        socket.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"unread");
+        let next = Key { index: 0, generation: 9 };
+        harness.driver.attach(next, tcp_pair().0.into()).unwrap();
+    }
+
+    fn detaching_a_dead_connection_is_a_failure(harness) {
+        let peer = harness.connect_tcp(key(0));
+        harness.driver.send(key(0), &mut huge());
+        harness.driver.detach(key(0));
+        harness.settle();
+        crate::support::reset(peer);
+        harness.until("the failure", |journal| journal.has_failed(key(0)));
+        assert!(harness.journal.detached.is_empty());
+        harness.driver.close(key(0));
+        harness.settle();
+    }
+
+    fn a_driver_is_dropped_with_everything_in_flight(harness) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        harness.driver.listen(listener.into()).unwrap();
+        let peers: Vec<_> = (0..50)
+            .map(|index| {
+                let peer = harness.connect_tcp(key(index));
+                harness.driver.send(key(index), &mut huge());
+                peer
+            })
+            .collect();
+        harness.wait(std::time::Duration::ZERO);
+        for index in 0..25 {
+            harness.driver.close(key(index));
+        }
+        drop(harness);
+        for mut peer in peers {
+            let mut bytes = Vec::new();
+            let _ = peer.read_to_end(&mut bytes);
+            let expected = pattern(10_000_000);
+            assert!(bytes.len() < expected.len() && expected.starts_with(&bytes));
+        }
+    }
+}
