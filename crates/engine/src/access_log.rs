@@ -1,0 +1,94 @@
+use std::time::Duration;
+
+use hyperion_proto::{Request, Version};
+
+use crate::log::{Level, Log};
+
+/// What one response's line tells.
+#[derive(Debug)]
+pub(crate) struct Access<'a> {
+    pub line: RequestLine<'a>,
+    pub status: u16,
+    /// Bytes behind the response's head.
+    pub bytes: u64,
+    /// From the request's head to the end of its response.
+    pub duration: Duration,
+    /// From the request's head to an executor; none when it never reached one.
+    pub queued: Option<Duration>,
+    pub remote_addr: &'a str,
+}
+
+/// A request line in parts, as far as it could be understood.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLine<'a> {
+    method: &'a [u8],
+    path: &'a [u8],
+    query: &'a [u8],
+    version: &'a [u8],
+}
+
+impl<'a> RequestLine<'a> {
+    /// The line of a valid request.
+    pub fn of(request: &'a Request) -> Self {
+        let version: &[u8] = match request.version() {
+            Version::Http10 => b"1.0",
+            Version::Http11 => b"1.1",
+        };
+        Self {
+            method: request.method().as_bytes(),
+            path: request.path().as_bytes(),
+            query: request.query().unwrap_or("").as_bytes(),
+            version,
+        }
+    }
+
+    /// A line that was refused; any part may be missing or nonsense.
+    pub fn received(line: &'a [u8]) -> Self {
+        let mut words = line.splitn(3, |byte| *byte == b' ');
+        let method = words.next().unwrap_or(b"");
+        let target = words.next().unwrap_or(b"");
+        let version = words.next().unwrap_or(b"");
+        let split = target.iter().position(|byte| *byte == b'?');
+        let (path, query) = match split {
+            Some(at) => (&target[..at], &target[at + 1..]),
+            None => (target, &b""[..]),
+        };
+        Self { method, path, query, version: version.strip_prefix(b"HTTP/").unwrap_or(version) }
+    }
+}
+
+impl Access<'_> {
+    /// Buffers the line; the caller flushes once per turn.
+    pub fn append_to(&self, log: &Log) {
+        log.append(Level::Info, "access", "request", |line| {
+            line.text("method", self.line.method);
+            line.text("path", self.line.path);
+            line.text("query", self.line.query);
+            line.number("status", self.status.into());
+            line.milliseconds("duration_ms", self.duration);
+            line.milliseconds("queue_ms", self.queued.unwrap_or_default());
+            line.number("bytes", self.bytes);
+            line.text("remote_addr", self.remote_addr.as_bytes());
+            line.text("http_version", self.line.version);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(line: &[u8]) -> [String; 4] {
+        let line = RequestLine::received(line);
+        [line.method, line.path, line.query, line.version]
+            .map(|part| String::from_utf8_lossy(part).into_owned())
+    }
+
+    #[test]
+    fn a_refused_line_is_taken_apart_as_far_as_it_goes() {
+        assert_eq!(parts(b"GET /a?b=c HTTP/1.1"), ["GET", "/a", "b=c", "1.1"]);
+        assert_eq!(parts(b"GET /a"), ["GET", "/a", "", ""]);
+        assert_eq!(parts(b""), ["", "", "", ""]);
+        assert_eq!(parts(b"\x16\x03"), ["\u{16}\u{3}", "", "", ""]);
+    }
+}

@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use crate::log::Level;
+
+/// Everything an engine is told; resolved and checked before.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Limits and timers of the protocols.
+    pub protocol: hyperion_proto::Config,
+    /// Which driver to use.
+    pub io: IoChoice,
+    /// Connections open at once; the next ones are told 503.
+    pub max_connections: usize,
+    /// Request bodies above this many bytes are kept in a temporary file.
+    pub spool_threshold_bytes: usize,
+    /// Logging.
+    pub log: LogConfig,
+}
+
+/// The choice of a driver.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum IoChoice {
+    /// The one that is right on most machines.
+    Auto,
+    /// Readiness.
+    Epoll,
+    /// Completions; falls back to epoll with a warning where the kernel does not allow it.
+    IoUring,
+}
+
+/// How and where to log.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// Least important level that is written.
+    pub level: Level,
+    /// Shape of a line.
+    pub format: LogFormat,
+    /// Whether each response gets a line.
+    pub requests: bool,
+    /// The file to append to; standard output without one.
+    pub file: Option<PathBuf>,
+}
+
+/// Shape of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// `key=value` pairs, coloured by level or not.
+    Text {
+        /// Whether ANSI colours are used.
+        color: bool,
+    },
+    /// One JSON object a line.
+    Json,
+}

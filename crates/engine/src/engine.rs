@@ -1,0 +1,189 @@
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime};
+
+use hyperion_io::{Driver, EpollDriver, UringDriver};
+
+use crate::config::{Config, IoChoice};
+use crate::inbox::Inbox;
+use crate::job::Listener;
+use crate::job_queue::Service;
+use crate::log::{Level, Log};
+use crate::reactor::Reactor;
+use crate::stats::{Snapshot, Stats};
+
+/// A reactor on a thread of its own, with its log: the engine of one process. Made after the last
+/// fork, because threads do not survive one.
+#[derive(Debug)]
+pub struct Engine {
+    inbox: Arc<Inbox>,
+    stats: Arc<Stats>,
+    log: Arc<Log>,
+    driver_name: &'static str,
+    threads: Mutex<Option<(JoinHandle<()>, JoinHandle<()>)>>,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log file or its thread could not be made.
+    #[error("the log cannot be opened: {0}")]
+    Log(#[source] io::Error),
+    /// No driver works here, or a listening socket cannot be watched.
+    #[error("the sockets cannot be watched: {0}")]
+    Io(#[source] io::Error),
+    /// The reactor's thread could not be made.
+    #[error("the engine's thread cannot be started: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// What the reactor's thread reports once its driver works.
+type Ready = Result<(Arc<Inbox>, &'static str), StartError>;
+
+/// What moves to the reactor's thread.
+struct Parts {
+    config: Config,
+    listeners: Vec<OwnedFd>,
+    service: Arc<dyn Service>,
+    stats: Arc<Stats>,
+    log: Arc<Log>,
+    ready: mpsc::Sender<Ready>,
+}
+
+impl Engine {
+    /// Starts serving the listening sockets.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub fn start(
+        config: Config,
+        listeners: Vec<OwnedFd>,
+        service: Arc<dyn Service>,
+    ) -> Result<Self, StartError> {
+        let (log, log_thread) = Log::start(config.log.clone()).map_err(StartError::Log)?;
+        let stats = Arc::new(Stats::default());
+        let (ready, started) = mpsc::channel();
+        let parts =
+            Parts { config, listeners, service, stats: stats.clone(), log: log.clone(), ready };
+        let thread = std::thread::Builder::new()
+            .name("hyperion-reactor".into())
+            .spawn(move || parts.run())
+            .map_err(StartError::Thread)?;
+        let (inbox, driver_name) = started.recv().unwrap_or_else(|_| {
+            Err(StartError::Thread(io::Error::other("it ended before it was ready")))
+        })?;
+        let threads = Mutex::new(Some((thread, log_thread)));
+        Ok(Self { inbox, stats, log, driver_name, threads })
+    }
+
+    /// Stops accepting; what is in flight is answered, what is idle is closed.
+    pub fn drain(&self) {
+        self.inbox.drain();
+    }
+
+    /// Closes everything and waits for the engine's threads. A second call does nothing.
+    pub fn stop(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((reactor, log)) = threads else { return };
+        self.inbox.stop();
+        let _ = reactor.join();
+        self.log.close();
+        let _ = log.join();
+    }
+
+    /// Connections open now.
+    pub fn connections(&self) -> usize {
+        self.stats.connections_active.value() as usize
+    }
+
+    /// `epoll` or `io_uring`.
+    pub fn driver_name(&self) -> &'static str {
+        self.driver_name
+    }
+
+    /// All numbers now.
+    pub fn stats(&self) -> Snapshot {
+        let mut snapshot = self.stats.snapshot();
+        snapshot.push("log_lines_dropped", self.log.dropped());
+        snapshot
+    }
+
+    /// The counters, for what happens outside the engine.
+    pub fn stats_handle(&self) -> Arc<Stats> {
+        self.stats.clone()
+    }
+
+    /// The log.
+    pub fn log(&self) -> Arc<Log> {
+        self.log.clone()
+    }
+}
+
+impl Parts {
+    fn run(self) {
+        match self.config.io {
+            IoChoice::Epoll | IoChoice::Auto => self.serve(EpollDriver::new()),
+            IoChoice::IoUring => match UringDriver::new() {
+                Ok(driver) => self.serve(Ok(driver)),
+                Err(error) => {
+                    self.log.write(
+                        Level::Warn,
+                        "engine",
+                        "io_uring is not available here; epoll is used",
+                        &[("error", &error.to_string())],
+                    );
+                    self.serve(EpollDriver::new());
+                }
+            },
+        }
+    }
+
+    fn serve<D: Driver<Socket = OwnedFd>>(self, driver: io::Result<D>) {
+        let ready = self.ready.clone();
+        let log = self.log.clone();
+        match self.prepare(driver) {
+            Err(error) => drop(ready.send(Err(StartError::Io(error)))),
+            Ok((mut reactor, inbox, name)) => {
+                let _ = ready.send(Ok((inbox, name)));
+                drop(ready);
+                while !reactor.is_stopped() {
+                    if let Err(error) = reactor.turn(true) {
+                        let error = error.to_string();
+                        log.write(Level::Error, "engine", "the driver failed", &[("error", &error)]);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn prepare<D: Driver<Socket = OwnedFd>>(
+        self,
+        driver: io::Result<D>,
+    ) -> io::Result<(Reactor<D>, Arc<Inbox>, &'static str)> {
+        let driver = driver?;
+        let name = driver.name();
+        let inbox = Arc::new(Inbox::new(driver.waker()));
+        let clock = Box::new(|| (Instant::now(), SystemTime::now()));
+        let mut reactor = Reactor::new(
+            driver,
+            self.config,
+            inbox.clone(),
+            self.service,
+            self.stats,
+            self.log,
+            clock,
+        );
+        for socket in self.listeners {
+            let address = match hyperion_io::local_address(&socket)? {
+                Some(address) => Listener::Tcp(address),
+                None => Listener::Unix,
+            };
+            reactor.listen(socket, address)?;
+        }
+        Ok((reactor, inbox, name))
+    }
+}

@@ -1,0 +1,151 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::job::Body;
+use crate::reply::Hijacked;
+
+/// What reactor and executor share about one exchange: credit for the response, input that the
+/// executor waits for, and whether the peer is still there.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    abandoned: AtomicBool,
+    /// Microseconds between arrival and dispatch; `u64::MAX` before dispatch.
+    queued_us: AtomicU64,
+    state: Mutex<FlowState>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+pub(crate) struct FlowState {
+    /// Response bytes the producer may still hand over; negative while more is buffered.
+    pub credit: i64,
+    /// Bytes received in a tunnel and not yet read.
+    pub input: std::collections::VecDeque<Bytes>,
+    /// The tunnel's peer sends no more.
+    pub input_ended: bool,
+    /// A request body that was asked for and is now complete.
+    pub body: Option<Body>,
+    /// The socket given up by a full hijack.
+    pub hijacked: Option<Hijacked>,
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    /// What was waited for is there.
+    Ready,
+    /// The peer left or the connection failed; nothing more will come.
+    Abandoned,
+    /// The time was over.
+    TimedOut,
+    /// [`Interrupt::raise`] was called.
+    Interrupted,
+}
+
+/// Ends a wait from another thread, for the unblock function of a blocking region. It stays raised,
+/// so an interrupt that arrives before the wait begins is not lost.
+#[derive(Clone, Debug)]
+pub struct Interrupt {
+    flow: Arc<Flow>,
+    raised: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    pub(crate) fn new(flow: Arc<Flow>) -> Self {
+        Self { flow, raised: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Makes the waits that were given this interrupt return [`Wait::Interrupted`].
+    pub fn raise(&self) {
+        self.raised.store(true, Ordering::SeqCst);
+        let _state = self.flow.lock();
+        self.flow.changed.notify_all();
+    }
+
+    fn is_raised(&self) -> bool {
+        self.raised.load(Ordering::SeqCst)
+    }
+}
+
+impl Flow {
+    pub fn new(credit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            abandoned: AtomicBool::new(false),
+            queued_us: AtomicU64::new(u64::MAX),
+            state: Mutex::new(FlowState {
+                credit: credit as i64,
+                input: std::collections::VecDeque::new(),
+                input_ended: false,
+                body: None,
+                hijacked: None,
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// The peer left: every waiter returns.
+    pub fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+        let _state = self.lock();
+        self.changed.notify_all();
+    }
+
+    pub fn record_dispatch(&self, queued: Duration) {
+        self.queued_us.store(queued.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    pub fn queued(&self) -> Option<Duration> {
+        match self.queued_us.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            microseconds => Some(Duration::from_micros(microseconds)),
+        }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, FlowState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and wakes whoever waits for it.
+    pub fn update(&self, change: impl FnOnce(&mut FlowState)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits until `ready` holds, the peer left, `interrupt` is raised or `timeout` is over.
+    pub fn wait(
+        &self,
+        interrupt: &Interrupt,
+        timeout: Option<Duration>,
+        ready: impl Fn(&FlowState) -> bool,
+    ) -> Wait {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let mut state = self.lock();
+        loop {
+            if ready(&state) {
+                return Wait::Ready;
+            }
+            if self.is_abandoned() {
+                return Wait::Abandoned;
+            }
+            if interrupt.is_raised() {
+                return Wait::Interrupted;
+            }
+            state = match deadline {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                        return Wait::TimedOut;
+                    };
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use hyperion_buf::FileRange;
+use hyperion_io::{Key, Waker};
+use hyperion_proto::{Fields, Response, StreamId};
+
+use crate::reply::Completion;
+
+/// Names one exchange of one connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct ReplyKey {
+    pub session: Key,
+    pub stream: StreamId,
+}
+
+/// What comes back to the reactor from executors and from the process.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The final response of an exchange.
+    Respond(ReplyKey, Box<Response>, Option<Completion>),
+    /// An informational response.
+    Inform(ReplyKey, u16, Fields),
+    /// More of a streamed body.
+    Body(ReplyKey, Bytes),
+    /// More of a streamed body, from a spool file.
+    BodyFile(ReplyKey, FileRange),
+    /// A streamed body is complete.
+    Finish(ReplyKey, Option<Fields>),
+    /// The producer failed.
+    Abort(ReplyKey),
+    /// The executor wants the body that the client holds back.
+    WantBody(ReplyKey),
+    /// A tunnel's reader has room again.
+    WantInput(ReplyKey),
+    /// The executor takes the socket.
+    Hijack(ReplyKey),
+    /// Stop accepting and close connections as they become idle.
+    Drain,
+    /// Drop everything and end the reactor.
+    Stop,
+}
+
+impl Message {
+    /// The session a message is for.
+    pub fn session(&self) -> Option<Key> {
+        match self {
+            Message::Respond(key, ..)
+            | Message::Inform(key, ..)
+            | Message::Body(key, _)
+            | Message::BodyFile(key, _)
+            | Message::Finish(key, _)
+            | Message::Abort(key)
+            | Message::WantBody(key)
+            | Message::WantInput(key)
+            | Message::Hijack(key) => Some(key.session),
+            Message::Drain | Message::Stop => None,
+        }
+    }
+}
+
+/// Messages to the reactor: many senders, one receiver, and a wake-up only while it sleeps.
+#[derive(Debug)]
+pub struct Inbox {
+    messages: Mutex<Vec<Message>>,
+    sleeping: AtomicBool,
+    waker: Waker,
+}
+
+impl Inbox {
+    /// An empty inbox whose reactor is woken by `waker`.
+    pub fn new(waker: Waker) -> Self {
+        Self { messages: Mutex::default(), sleeping: AtomicBool::new(false), waker }
+    }
+
+    /// Asks the reactor to drain: stop accepting, answer what is in flight, close what is idle.
+    pub fn drain(&self) {
+        self.push(Message::Drain);
+    }
+
+    /// Asks the reactor to close everything and end.
+    pub fn stop(&self) {
+        self.push(Message::Stop);
+    }
+
+    pub(crate) fn push(&self, message: Message) {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        if self.sleeping.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+    }
+
+    /// Announces that the reactor is about to sleep; false when messages are waiting already.
+    pub(crate) fn prepare_sleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::SeqCst);
+        let empty = self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if !empty {
+            self.awake();
+        }
+        empty
+    }
+
+    /// Announces that the reactor is awake, so that senders need not wake it.
+    pub(crate) fn awake(&self) {
+        self.sleeping.store(false, Ordering::SeqCst);
+    }
+
+    /// Swaps the waiting messages with `batch`, which must be empty.
+    pub(crate) fn take(&self, batch: &mut Vec<Message>) {
+        debug_assert!(batch.is_empty());
+        std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), batch);
+    }
+}

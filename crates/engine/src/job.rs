@@ -1,0 +1,62 @@
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyperion_proto::Request;
+
+use crate::reply::ReplyHandle;
+
+/// A request on its way to an executor, with everything needed to answer it.
+#[derive(Debug)]
+pub struct Job {
+    /// Head of the request.
+    pub request: Arc<Request>,
+    /// Body of the request.
+    pub body: Body,
+    /// The connection it came on.
+    pub connection: Arc<ConnectionInfo>,
+    /// The one-way handle back; dropped unanswered it answers 500.
+    pub reply: ReplyHandle,
+    /// When the request head was complete.
+    pub received_at: Instant,
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub enum Body {
+    /// No body, or one of no bytes.
+    Empty,
+    /// The complete body.
+    Memory(Bytes),
+    /// The complete body in an unlinked temporary file, its cursor at the start.
+    File {
+        /// The file.
+        file: File,
+        /// Bytes in it.
+        length: u64,
+    },
+    /// The client waits for `100 Continue`; see [`ReplyHandle::request_body`].
+    OnDemand,
+}
+
+/// What a request's environment tells about its connection; made once per connection.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// The peer's address without the port; `127.0.0.1` for a unix socket, whose peers are local.
+    pub remote_addr: String,
+    /// The peer's port; 0 for a unix socket.
+    pub remote_port: u16,
+    /// The listener the connection came in on.
+    pub listener: Arc<Listener>,
+}
+
+/// Where a listening socket is bound.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Listener {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A unix socket.
+    Unix,
+}

@@ -1,0 +1,43 @@
+//! Where protocols meet I/O, without Ruby: one reactor per process owns every socket, complete
+//! requests become [`Job`]s in one bounded queue, and answers come back through an [`ReplyHandle`].
+//!
+//! ```text
+//! Driver ──Received──▶ Session ──▶ Connection ──Event──▶ Job ──▶ JobQueue ──▶ executor
+//!    ▲                                                                          │
+//!    └──send── Session ◀── Connection ◀──Message── Inbox ◀───── ReplyHandle ◀───┘
+//! ```
+#![forbid(unsafe_code)]
+
+mod access_log;
+mod body;
+mod config;
+mod engine;
+mod flow;
+mod inbox;
+mod job;
+mod job_queue;
+mod log;
+mod reactor;
+mod reply;
+mod session;
+mod spool;
+mod stats;
+mod stream;
+mod timers;
+
+pub use config::{Config, IoChoice, LogConfig, LogFormat};
+pub use engine::{Engine, StartError};
+pub use flow::{Interrupt, Wait};
+pub use inbox::Inbox;
+pub use job::{Body, ConnectionInfo, Job, Listener};
+pub use job_queue::{JobQueue, Service, Waited, Work};
+pub use log::{Level, Log};
+pub use reactor::Reactor;
+pub use reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
+pub use stats::{Snapshot, Stats};
+
+pub use hyperion_buf::FileRange;
+pub use hyperion_proto::{
+    BodyLength, Config as ProtocolConfig, FieldError, Fields, Limits, Request, Response,
+    ResponseBody, Timeouts, UnderscorePolicy, Version,
+};

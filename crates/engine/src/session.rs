@@ -1,0 +1,354 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use hyperion_buf::SendQueue;
+use hyperion_io::Key;
+use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, ResponseBody, StreamId};
+
+use crate::access_log::{Access, RequestLine};
+use crate::config::Config;
+use crate::inbox::{Inbox, Message, ReplyKey};
+use crate::job::{Body, ConnectionInfo, Job};
+use crate::job_queue::Service;
+use crate::log::{Level, Log};
+use crate::reply::ReplyHandle;
+use crate::stats::Stats;
+use crate::stream::{OpenStream, Phase};
+
+/// A tunnel's unread input above this pauses its connection.
+const TUNNEL_INPUT_BYTES: usize = 256 * 1024;
+
+/// What every session of a reactor works with.
+pub(crate) struct Context {
+    pub config: Config,
+    pub protocol: Arc<hyperion_proto::Config>,
+    pub inbox: Arc<Inbox>,
+    pub service: Arc<dyn Service>,
+    pub stats: Arc<Stats>,
+    pub log: Arc<Log>,
+    /// The time of this turn.
+    pub now: Instant,
+    /// The `Date` field of this second.
+    pub date: String,
+}
+
+/// One socket's connection and its open exchanges: the only place where protocol meets I/O.
+pub(crate) struct Session {
+    pub key: Key,
+    pub connection: Connection,
+    pub output: SendQueue,
+    pub dirty: bool,
+    /// Receiving is paused.
+    pub paused: bool,
+    /// The write side is shut.
+    pub write_shut: bool,
+    /// The timer entry that will look at this session.
+    pub timer: Option<Instant>,
+    info: Arc<ConnectionInfo>,
+    streams: Vec<OpenStream>,
+    hijack: Option<(StreamId, BytesMut)>,
+}
+
+impl Session {
+    pub fn new(key: Key, connection: Connection, info: Arc<ConnectionInfo>) -> Self {
+        Self {
+            key,
+            connection,
+            output: SendQueue::new(),
+            dirty: false,
+            paused: false,
+            write_shut: false,
+            timer: None,
+            info,
+            streams: Vec::new(),
+            hijack: None,
+        }
+    }
+
+    /// Whether the socket is on its way to the application.
+    pub fn is_hijacked(&self) -> bool {
+        self.hijack.is_some()
+    }
+
+    pub fn handle_received(&mut self, bytes: &[u8], context: &Context) {
+        match &mut self.hijack {
+            Some((_, unread)) => unread.extend_from_slice(bytes),
+            None => self.connection.handle_input(context.now, bytes),
+        }
+    }
+
+    pub fn handle_sent(&mut self, bytes: u64, context: &Context) {
+        self.connection.handle_sent(context.now, bytes);
+        for stream in &mut self.streams {
+            if stream.outstanding > 0 {
+                stream.return_credit(self.connection.buffered(stream.id));
+            }
+        }
+        self.advance(context);
+    }
+
+    /// Handles what the connection has to say and collects its output.
+    pub fn advance(&mut self, context: &Context) {
+        self.handle_events(context);
+        self.connection.poll_transmit(&mut self.output);
+    }
+
+    /// Whether the driver must be told something.
+    pub fn wants_flush(&self) -> bool {
+        !self.output.is_empty()
+            || self.connection.wants_input() == self.paused
+            || !matches!(self.connection.closing(), Closing::Open)
+    }
+
+    /// Gives the hijacked socket to the executor that waits for it.
+    pub fn handle_detached(&mut self, socket: std::os::fd::OwnedFd) {
+        let Some((id, unread)) = self.hijack.take() else { return };
+        if let Some(stream) = self.stream(id) {
+            let hijacked = crate::reply::Hijacked { socket, unread: unread.freeze() };
+            stream.flow.update(|state| state.hijacked = Some(hijacked));
+        }
+    }
+
+    /// Carries out what an executor said; true when the socket is to be detached.
+    pub fn apply(&mut self, message: Message, context: &Context) -> bool {
+        let now = context.now;
+        match message {
+            Message::Respond(key, response, completion) => {
+                let Some(stream) = self.stream(key.stream) else {
+                    if let Some(completion) = completion {
+                        context.service.finished(completion, false);
+                    }
+                    return false;
+                };
+                stream.status = response.status;
+                stream.completion = completion;
+                if matches!(response.body, ResponseBody::Tunnel) {
+                    stream.phase = Phase::Tunnel;
+                }
+                self.connection.respond(now, key.stream, *response, &context.date);
+            }
+            Message::Inform(key, status, fields) => {
+                self.connection.inform(key.stream, status, &fields);
+            }
+            Message::Body(key, bytes) => {
+                self.add_outstanding(key, bytes.len() as u64);
+                self.connection.send_body(key.stream, bytes);
+            }
+            Message::BodyFile(key, range) => {
+                self.add_outstanding(key, range.length);
+                self.connection.send_file(key.stream, range);
+            }
+            Message::Finish(key, trailers) => {
+                self.connection.finish(now, key.stream, trailers.as_ref());
+            }
+            Message::Abort(key) => self.fail(key.stream, now),
+            Message::WantBody(key) => self.connection.send_continue(key.stream),
+            Message::WantInput(key) => self.resume_tunnel(key.stream),
+            Message::Hijack(key) => return self.begin_hijack(key.stream),
+            Message::Drain | Message::Stop => {}
+        }
+        false
+    }
+
+    fn handle_events(&mut self, context: &Context) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Request { id, request } => self.open(id, request, context),
+                Event::Data { id, bytes } => self.receive_body(id, bytes, context),
+                Event::End { id, .. } => self.end_body(id, context),
+                Event::Aborted { id } => self.close_stream(id, 0, false, context),
+                Event::Finished { id, bytes, complete } => {
+                    self.close_stream(id, bytes, complete, context);
+                }
+                Event::Rejected { violation, status, line, .. } => {
+                    context.stats.reject(violation.name());
+                    self.log_rejection(status, &line, context);
+                }
+            }
+        }
+    }
+
+    /// The socket is gone: whoever still works for it is told.
+    pub fn abandon(&mut self, context: &Context) {
+        for stream in std::mem::take(&mut self.streams) {
+            stream.flow.abandon();
+            self.end_stream(&stream, 0, false, context);
+        }
+    }
+
+    fn open(&mut self, id: StreamId, request: Arc<Request>, context: &Context) {
+        context.stats.requests.add(1);
+        let dropped = request.dropped_underscore_headers();
+        if dropped > 0 {
+            context.stats.underscore_headers_dropped.add(dropped.into());
+        }
+        let credit = context.protocol.limits.output_bytes as u64;
+        let on_demand =
+            request.expects_continue() && !matches!(request.body(), BodyLength::None);
+        self.streams.push(OpenStream::new(id, request, credit, context.now));
+        if on_demand {
+            self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
+        }
+    }
+
+    fn receive_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        if stream.phase == Phase::Tunnel {
+            let mut waiting = 0;
+            stream.flow.update(|state| {
+                state.input.push_back(bytes);
+                waiting = state.input.iter().map(Bytes::len).sum();
+            });
+            if waiting > TUNNEL_INPUT_BYTES {
+                stream.input_paused = true;
+                self.connection.pause_body(id);
+            }
+        } else if let Err(error) = stream.body.push(bytes, context.config.spool_threshold_bytes) {
+            self.refuse_body(id, &error, context);
+        }
+    }
+
+    fn end_body(&mut self, id: StreamId, context: &Context) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        let body = match std::mem::take(&mut stream.body).finish() {
+            Ok(body) => body,
+            Err(error) => return self.refuse_body(id, &error, context),
+        };
+        match stream.phase {
+            Phase::Receiving => self.dispatch(id, body, Phase::Dispatched, context),
+            Phase::OnDemand => {
+                stream.phase = Phase::Dispatched;
+                stream.flow.update(|state| state.body = Some(body));
+            }
+            Phase::Tunnel => stream.flow.update(|state| state.input_ended = true),
+            Phase::Dispatched => {}
+        }
+    }
+
+    fn dispatch(&mut self, id: StreamId, body: Body, phase: Phase, context: &Context) {
+        let key = ReplyKey { session: self.key, stream: id };
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        stream.phase = phase;
+        let job = Job {
+            request: stream.request.clone(),
+            body,
+            connection: self.info.clone(),
+            reply: ReplyHandle::new(context.inbox.clone(), key, stream.flow.clone()),
+            received_at: stream.received_at,
+        };
+        if let Err(job) = context.service.submit(Box::new(job)) {
+            job.reply.disarm();
+            stream.status = 503;
+            context.stats.reject("queue_full");
+            self.connection.reject(context.now, id, 503, Some(1));
+        }
+    }
+
+    fn refuse_body(&mut self, id: StreamId, error: &std::io::Error, context: &Context) {
+        let reason = error.to_string();
+        context.log.write(
+            Level::Error,
+            "engine",
+            "a request body could not be written to a temporary file",
+            &[("error", &reason)],
+        );
+        context.stats.reject("spool_failed");
+        self.fail(id, context.now);
+    }
+
+    fn fail(&mut self, id: StreamId, now: Instant) {
+        if let Some(stream) = find(&mut self.streams, id)
+            && stream.status == 0
+        {
+            stream.status = 500;
+        }
+        self.connection.reset(now, id);
+    }
+
+    fn resume_tunnel(&mut self, id: StreamId) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        if std::mem::take(&mut stream.input_paused) {
+            self.connection.resume_body(id);
+        }
+    }
+
+    fn begin_hijack(&mut self, id: StreamId) -> bool {
+        let in_turn = self.streams.first().is_some_and(|first| first.id == id);
+        if !in_turn {
+            if let Some(stream) = self.stream(id) {
+                stream.flow.abandon();
+            }
+            return false;
+        }
+        let unread = self.connection.take_unread();
+        self.hijack = Some((id, BytesMut::from(&unread[..])));
+        true
+    }
+
+    fn add_outstanding(&mut self, key: ReplyKey, bytes: u64) {
+        if let Some(stream) = self.stream(key.stream) {
+            stream.outstanding += bytes;
+        }
+    }
+
+    fn close_stream(&mut self, id: StreamId, bytes: u64, complete: bool, context: &Context) {
+        let Some(index) = self.streams.iter().position(|stream| stream.id == id) else { return };
+        let stream = self.streams.remove(index);
+        if !complete {
+            stream.flow.abandon();
+        }
+        self.end_stream(&stream, bytes, complete, context);
+    }
+
+    fn end_stream(&self, stream: &OpenStream, bytes: u64, complete: bool, context: &Context) {
+        if let Some(completion) = stream.completion {
+            context.service.finished(completion, complete);
+        }
+        if stream.phase == Phase::Receiving && stream.status == 0 {
+            return;
+        }
+        context.stats.responses.add(1);
+        if context.log.logs_requests() {
+            self.log(stream, bytes, context);
+        }
+    }
+
+    fn log_rejection(&self, status: u16, line: &[u8], context: &Context) {
+        if !context.log.logs_requests() {
+            return;
+        }
+        let access = Access {
+            line: RequestLine::received(line),
+            status,
+            bytes: 0,
+            duration: Duration::ZERO,
+            queued: None,
+            remote_addr: &self.info.remote_addr,
+        };
+        access.append_to(&context.log);
+    }
+
+    fn log(&self, stream: &OpenStream, bytes: u64, context: &Context) {
+        let access = Access {
+            line: RequestLine::of(&stream.request),
+            status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },
+            bytes,
+            duration: context.now.saturating_duration_since(stream.received_at),
+            queued: stream.flow.queued(),
+            remote_addr: &self.info.remote_addr,
+        };
+        access.append_to(&context.log);
+    }
+
+    fn stream(&mut self, id: StreamId) -> Option<&mut OpenStream> {
+        find(&mut self.streams, id)
+    }
+}
+
+/// What the log shows for a client that left before it was answered.
+const CLIENT_CLOSED: u16 = 499;
+
+fn find(streams: &mut [OpenStream], id: StreamId) -> Option<&mut OpenStream> {
+    streams.iter_mut().find(|stream| stream.id == id)
+}
