@@ -1,0 +1,149 @@
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use hyperion_engine::{
+    Body, Completion, Fields, Job, Reply, Response, ResponseBody, Service,
+};
+
+use crate::random::Random;
+
+/// How the simulated application answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// Every request in one piece.
+    Full,
+    /// Every request in three streamed pieces.
+    Stream,
+    /// As drawn: whole, streamed, failed before or in the middle of the response, or forgotten.
+    Random,
+}
+
+/// A service whose executors work when the simulation lets them. It answers a request with its
+/// method, its path and its body.
+#[derive(Debug)]
+pub struct App {
+    answer: Answer,
+    capacity: usize,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    jobs: VecDeque<Box<Job>>,
+    next_completion: u64,
+    asked: Vec<u64>,
+    finished: Vec<(u64, bool)>,
+    seen: Vec<String>,
+}
+
+impl App {
+    /// An application with room for `capacity` waiting requests.
+    pub fn new(answer: Answer, capacity: usize) -> Self {
+        Self { answer, capacity, inner: Mutex::default() }
+    }
+
+    /// `METHOD path` of every request that was dispatched, in order.
+    pub fn seen(&self) -> Vec<String> {
+        self.lock().seen.clone()
+    }
+
+    /// Requests that wait for an executor.
+    pub fn waiting(&self) -> usize {
+        self.lock().jobs.len()
+    }
+
+    /// Numbers of the completions asked for and of those reported.
+    pub fn completions(&self) -> (Vec<u64>, Vec<(u64, bool)>) {
+        let inner = self.lock();
+        (inner.asked.clone(), inner.finished.clone())
+    }
+
+    /// Answers one waiting request; false when none waits.
+    pub fn work(&self, random: &mut Random) -> bool {
+        let Some(job) = self.lock().jobs.pop_front() else { return false };
+        if let Body::OnDemand = job.body {
+            job.reply.request_body();
+        }
+        let answer = match self.answer {
+            Answer::Random => [Answer::Full, Answer::Stream, Answer::Random][random.below(3)],
+            answer => answer,
+        };
+        match answer {
+            Answer::Full => self.answer_full(*job),
+            Answer::Stream => self.answer_stream(*job, false),
+            Answer::Random if random.percent(50) => self.answer_stream(*job, true),
+            Answer::Random => drop(job),
+        }
+        true
+    }
+
+    fn answer_full(&self, job: Job) {
+        let body = Bytes::from(text(&job));
+        job.reply.send(Reply {
+            response: response(ResponseBody::Full(body)),
+            completion: Some(self.ask()),
+        });
+    }
+
+    fn answer_stream(&self, job: Job, fails: bool) {
+        let body = Bytes::from(text(&job));
+        let third = body.len() / 3;
+        job.reply.send(Reply {
+            response: response(ResponseBody::Stream { length: None }),
+            completion: Some(self.ask()),
+        });
+        let pieces = [body.slice(..third), body.slice(third..2 * third), body.slice(2 * third..)];
+        for piece in pieces {
+            if job.reply.write(piece).is_err() {
+                return;
+            }
+        }
+        if !fails {
+            job.reply.finish(None);
+        }
+    }
+
+    fn ask(&self) -> Completion {
+        let mut inner = self.lock();
+        inner.next_completion += 1;
+        let number = inner.next_completion;
+        inner.asked.push(number);
+        Completion(number)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service for App {
+    fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        let mut inner = self.lock();
+        if inner.jobs.len() >= self.capacity {
+            return Err(job);
+        }
+        inner.seen.push(format!("{} {}", job.request.method(), job.request.path()));
+        inner.jobs.push_back(job);
+        Ok(())
+    }
+
+    fn finished(&self, completion: Completion, complete: bool) {
+        self.lock().finished.push((completion.0, complete));
+    }
+}
+
+fn response(body: ResponseBody) -> Response {
+    let mut fields = Fields::new();
+    fields.push(b"content-type", b"text/plain").expect("a valid field");
+    Response { status: 200, fields, body }
+}
+
+fn text(job: &Job) -> String {
+    let mut text = format!("{} {}", job.request.method(), job.request.path());
+    if let Body::Memory(bytes) = &job.body {
+        text.push(' ');
+        text.push_str(&String::from_utf8_lossy(bytes));
+    }
+    text
+}

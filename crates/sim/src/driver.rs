@@ -1,0 +1,290 @@
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyperion_buf::SendQueue;
+use hyperion_io::{Completion, Driver, Key, Peer, Sink, Waker};
+
+use crate::network::{Faults, Link, PeerId};
+use crate::random::Random;
+
+/// A listening or connected socket that exists only here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SimSocket {
+    /// The one listener.
+    Listener,
+    /// A client's connection.
+    Connected(PeerId),
+}
+
+impl From<SimSocket> for OwnedFd {
+    /// Stands in for the socket that a hijack hands out.
+    fn from(_: SimSocket) -> Self {
+        File::open("/dev/null").expect("/dev/null can be opened").into()
+    }
+}
+
+/// The network of a simulation, shared by its driver and its scripts.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub links: BTreeMap<PeerId, Link>,
+    pub backlog: VecDeque<PeerId>,
+    pub faults: Faults,
+    pub random: Random,
+}
+
+/// A driver whose sockets are [`Link`]s. It never sleeps: a wait reports what can happen now.
+#[derive(Debug)]
+pub struct SimDriver {
+    network: Arc<Mutex<Network>>,
+    sockets: HashMap<Key, SimState>,
+    accepting: bool,
+    listening: bool,
+}
+
+#[derive(Debug)]
+struct SimState {
+    peer: PeerId,
+    output: SendQueue,
+    paused: bool,
+    shutdown: bool,
+    detaching: bool,
+}
+
+impl SimDriver {
+    pub(crate) fn new(network: Arc<Mutex<Network>>) -> Self {
+        Self { network, sockets: HashMap::new(), accepting: true, listening: false }
+    }
+
+    /// Whether a wait would report nothing: everything waits for a client, a job or the clock.
+    pub fn is_quiet(&self) -> bool {
+        let network = lock(&self.network);
+        let acceptable = self.listening && self.accepting && !network.backlog.is_empty();
+        !acceptable
+            && self.sockets.values().all(|state| {
+                let Some(link) = network.links.get(&state.peer) else { return true };
+                !state.can_progress(link)
+            })
+    }
+
+    fn accept<S: Sink<SimSocket>>(&mut self, sink: &mut S) {
+        while self.listening && self.accepting {
+            let Some(peer) = lock(&self.network).backlog.pop_front() else { return };
+            let address = ([127, 0, 0, 1], 40_000).into();
+            let socket = SimSocket::Connected(peer);
+            sink.complete(Completion::Accepted { listener: 0, socket, peer: Peer::Tcp(address) });
+        }
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<_> = self.sockets.keys().copied().collect();
+        keys.sort_by_key(|key| (key.index, key.generation));
+        keys
+    }
+
+    fn progress<S: Sink<SimSocket>>(&mut self, key: Key, sink: &mut S) {
+        let network = self.network.clone();
+        let mut network = lock(&network);
+        let network = &mut *network;
+        let Some(state) = self.sockets.get_mut(&key) else { return };
+        let Some(link) = network.links.get_mut(&state.peer) else { return };
+        if network.faults.stalls(&mut network.random) {
+            return;
+        }
+        link.reset |= network.faults.resets(&mut network.random);
+        if link.reset {
+            if !std::mem::replace(&mut link.reset_delivered, true) {
+                let error = io::ErrorKind::ConnectionReset.into();
+                sink.complete(Completion::Failed { key, error });
+            }
+            return;
+        }
+        state.receive(key, link, &network.faults, &mut network.random, sink);
+        state.send(key, link, &network.faults, &mut network.random, sink);
+        if state.detaching && state.output.is_empty() {
+            link.detached = true;
+            let socket = SimSocket::Connected(state.peer);
+            self.sockets.remove(&key);
+            sink.complete(Completion::Detached { key, socket });
+        }
+    }
+}
+
+impl SimState {
+    fn can_progress(&self, link: &Link) -> bool {
+        if link.reset {
+            return !link.reset_delivered;
+        }
+        let receives =
+            !self.paused && (!link.to_server.is_empty() || link.client_ended && !link.end_delivered);
+        let sends = !self.output.is_empty() && link.window != Some(0);
+        receives || sends || self.detaching && self.output.is_empty()
+    }
+
+    fn receive<S: Sink<SimSocket>>(
+        &mut self,
+        key: Key,
+        link: &mut Link,
+        faults: &Faults,
+        random: &mut Random,
+        sink: &mut S,
+    ) {
+        if self.paused {
+            return;
+        }
+        if !link.to_server.is_empty() {
+            let count = faults.piece(faults.receive_bytes, link.to_server.len(), random);
+            let bytes: Vec<u8> = link.to_server.drain(..count).collect();
+            sink.complete(Completion::Received { key, bytes: &bytes });
+        } else if link.client_ended && !std::mem::replace(&mut link.end_delivered, true) {
+            sink.complete(Completion::ReceivedEof { key });
+        }
+    }
+
+    fn send<S: Sink<SimSocket>>(
+        &mut self,
+        key: Key,
+        link: &mut Link,
+        faults: &Faults,
+        random: &mut Random,
+        sink: &mut S,
+    ) {
+        let room = link.window.unwrap_or(usize::MAX);
+        let available = (self.output.len() as usize).min(room);
+        if available > 0 {
+            let count = faults.piece(faults.send_bytes, available, random);
+            let sent = take(&mut self.output, count, &mut link.to_client);
+            link.window = link.window.map(|window| window - sent);
+            sink.complete(Completion::Sent { key, bytes: sent as u64 });
+        }
+        link.server_ended |= self.shutdown && self.output.is_empty();
+    }
+}
+
+impl Driver for SimDriver {
+    type Socket = SimSocket;
+
+    fn name(&self) -> &'static str {
+        "sim"
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::new(Arc::new(|| {}))
+    }
+
+    fn listen(&mut self, _socket: SimSocket) -> io::Result<usize> {
+        self.listening = true;
+        Ok(0)
+    }
+
+    fn pause_accept(&mut self) {
+        self.accepting = false;
+    }
+
+    fn resume_accept(&mut self) {
+        self.accepting = true;
+    }
+
+    fn close_listeners(&mut self) {
+        self.listening = false;
+    }
+
+    fn attach(&mut self, key: Key, socket: SimSocket) -> io::Result<()> {
+        let SimSocket::Connected(peer) = socket else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let output = SendQueue::new();
+        let state = SimState { peer, output, paused: false, shutdown: false, detaching: false };
+        self.sockets.insert(key, state);
+        Ok(())
+    }
+
+    fn pause_receive(&mut self, key: Key) {
+        if let Some(state) = self.sockets.get_mut(&key) {
+            state.paused = true;
+        }
+    }
+
+    fn resume_receive(&mut self, key: Key) {
+        if let Some(state) = self.sockets.get_mut(&key) {
+            state.paused = false;
+        }
+    }
+
+    fn send(&mut self, key: Key, output: &mut SendQueue) {
+        match self.sockets.get_mut(&key) {
+            Some(state) => state.output.append(output),
+            None => output.clear(),
+        }
+    }
+
+    fn shutdown_write(&mut self, key: Key) {
+        let Some(state) = self.sockets.get_mut(&key) else { return };
+        state.shutdown = true;
+        if state.output.is_empty()
+            && let Some(link) = lock(&self.network).links.get_mut(&state.peer)
+        {
+            link.server_ended = true;
+        }
+    }
+
+    fn close(&mut self, key: Key) {
+        let Some(state) = self.sockets.remove(&key) else { return };
+        if let Some(link) = lock(&self.network).links.get_mut(&state.peer) {
+            link.closed = true;
+            link.server_ended = true;
+        }
+    }
+
+    fn detach(&mut self, key: Key) {
+        if let Some(state) = self.sockets.get_mut(&key) {
+            state.detaching = true;
+        }
+    }
+
+    fn wait<S: Sink<SimSocket>>(
+        &mut self,
+        _timeout: Option<Duration>,
+        sink: &mut S,
+    ) -> io::Result<()> {
+        self.accept(sink);
+        for key in self.keys() {
+            self.progress(key, sink);
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn lock(network: &Mutex<Network>) -> MutexGuard<'_, Network> {
+    network.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Moves up to `count` bytes from the front of `output`; returns how many moved.
+fn take(output: &mut SendQueue, count: usize, target: &mut Vec<u8>) -> usize {
+    let mut left = count;
+    while left > 0 && !output.is_empty() {
+        let moved = take_front(output, left, target);
+        output.advance(moved as u64);
+        left -= moved;
+    }
+    count - left
+}
+
+fn take_front(output: &SendQueue, most: usize, target: &mut Vec<u8>) -> usize {
+    if let Some(range) = output.front_file() {
+        let length = range.length.min(most as u64) as usize;
+        let start = target.len();
+        target.resize(start + length, 0);
+        range.file.read_exact_at(&mut target[start..], range.offset).expect("the file is whole");
+        return length;
+    }
+    let mut slices = [IoSlice::new(&[])];
+    output.io_slices(&mut slices);
+    let length = slices[0].len().min(most);
+    target.extend_from_slice(&slices[0][..length]);
+    length
+}

@@ -1,0 +1,18 @@
+//! The engine without sockets or clocks: a driver whose peers are scripted, whose time jumps to the
+//! next event, and whose network splits, stalls and resets as a seed says. What runs here is the
+//! code that serves real connections; only the driver is another.
+#![forbid(unsafe_code)]
+
+mod app;
+mod clock;
+mod driver;
+mod network;
+mod random;
+mod world;
+
+pub use app::{Answer, App};
+pub use clock::VirtualClock;
+pub use driver::{SimDriver, SimSocket};
+pub use network::{Faults, PeerId};
+pub use random::Random;
+pub use world::World;

@@ -1,0 +1,155 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyperion_engine::{Config, Inbox, Listener, Log, Reactor, Stats};
+use hyperion_io::Driver;
+
+use crate::app::{Answer, App};
+use crate::clock::VirtualClock;
+use crate::driver::{Network, SimDriver, SimSocket, lock};
+use crate::network::{Faults, Link, PeerId};
+use crate::random::Random;
+
+/// Turns without progress after which a simulation is taken for stuck.
+const TURNS_MAX: usize = 1_000_000;
+
+/// A reactor, its application, its clients and the time they live in.
+pub struct World {
+    /// The application.
+    pub app: Arc<App>,
+    /// The engine's counters.
+    pub stats: Arc<Stats>,
+    /// The time.
+    pub clock: VirtualClock,
+    reactor: Reactor<SimDriver>,
+    inbox: Arc<Inbox>,
+    network: Arc<Mutex<Network>>,
+    random: Random,
+}
+
+impl World {
+    /// A world whose accidents follow from `seed`.
+    pub fn new(config: Config, answer: Answer, capacity: usize, faults: Faults, seed: u64) -> Self {
+        let network = Arc::new(Mutex::new(Network {
+            links: BTreeMap::new(),
+            backlog: VecDeque::new(),
+            faults,
+            random: Random::new(seed),
+        }));
+        let driver = SimDriver::new(network.clone());
+        let app = Arc::new(App::new(answer, capacity));
+        let clock = VirtualClock::default();
+        let inbox = Arc::new(Inbox::new(driver.waker()));
+        let stats = Arc::new(Stats::default());
+        let log = Arc::new(Log::new(config.log.clone()));
+        let mut reactor = Reactor::new(
+            driver,
+            config,
+            inbox.clone(),
+            app.clone(),
+            stats.clone(),
+            log,
+            clock.as_reactor_clock(),
+        );
+        let address = Listener::Tcp(([127, 0, 0, 1], 9292).into());
+        reactor.listen(SimSocket::Listener, address).expect("the simulated listener works");
+        Self { app, stats, clock, reactor, inbox, network, random: Random::new(!seed) }
+    }
+
+    /// A client connects.
+    pub fn connect(&mut self) -> PeerId {
+        let mut network = lock(&self.network);
+        let peer = PeerId(network.links.len());
+        network.links.insert(peer, Link::default());
+        network.backlog.push_back(peer);
+        peer
+    }
+
+    /// The client sends bytes.
+    pub fn send(&mut self, peer: PeerId, bytes: &[u8]) {
+        self.with_link(peer, |link| link.to_server.extend(bytes));
+    }
+
+    /// The client will take only `bytes` more.
+    pub fn limit_window(&mut self, peer: PeerId, bytes: usize) {
+        self.with_link(peer, |link| link.window = Some(bytes));
+    }
+
+    /// The client sends no more.
+    pub fn end(&mut self, peer: PeerId) {
+        self.with_link(peer, |link| link.client_ended = true);
+    }
+
+    /// The connection breaks.
+    pub fn reset(&mut self, peer: PeerId) {
+        self.with_link(peer, |link| link.reset = true);
+    }
+
+    /// What the client has received.
+    pub fn received(&self, peer: PeerId) -> Vec<u8> {
+        lock(&self.network).links[&peer].to_client.clone()
+    }
+
+    /// Whether the server has said its last word to the client.
+    pub fn is_ended(&self, peer: PeerId) -> bool {
+        let network = lock(&self.network);
+        let link = &network.links[&peer];
+        link.server_ended || link.reset
+    }
+
+    /// Whether the server has closed the client's socket.
+    pub fn is_closed(&self, peer: PeerId) -> bool {
+        lock(&self.network).links[&peer].closed
+    }
+
+    /// The server is asked to drain.
+    pub fn drain(&mut self) {
+        self.inbox.drain();
+    }
+
+    /// Lets everything happen that can happen now, the application's work included.
+    pub fn settle(&mut self) {
+        for _ in 0..TURNS_MAX {
+            self.turn();
+            if !self.app.work(&mut self.random) && self.reactor.driver_mut().is_quiet() {
+                self.turn();
+                if self.app.waiting() == 0 && self.reactor.driver_mut().is_quiet() {
+                    return;
+                }
+            }
+        }
+        panic!("the simulation does not come to rest");
+    }
+
+    /// Lets everything happen but the application's work.
+    pub fn settle_engine(&mut self) {
+        for _ in 0..TURNS_MAX {
+            self.turn();
+            if self.reactor.driver_mut().is_quiet() {
+                return self.turn();
+            }
+        }
+        panic!("the simulation does not come to rest");
+    }
+
+    /// Lets `time` pass, stopping at every deadline on the way.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.clock.now() + time;
+        self.settle();
+        while let Some(at) = self.reactor.next_deadline().filter(|at| *at <= end) {
+            self.clock.advance_to(at);
+            self.settle();
+        }
+        self.clock.advance_to(end);
+        self.settle();
+    }
+
+    fn turn(&mut self) {
+        self.reactor.turn(false).expect("the simulated driver does not fail");
+    }
+
+    fn with_link(&mut self, peer: PeerId, change: impl FnOnce(&mut Link)) {
+        change(lock(&self.network).links.get_mut(&peer).expect("the peer has connected"));
+    }
+}

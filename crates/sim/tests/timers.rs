@@ -1,0 +1,177 @@
+//! Deadlines in virtual time.
+
+mod support;
+
+use std::time::Duration;
+
+use hyperion_sim::{Answer, Faults, PeerId, World};
+use support::{config, get, parse};
+
+fn world() -> World {
+    World::new(config(), Answer::Full, 100, Faults::default(), 7)
+}
+
+fn statuses(world: &World, peer: PeerId) -> Vec<u16> {
+    parse(&world.received(peer)).0.iter().map(|seen| seen.status).collect()
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[test]
+fn c1_a_head_that_drips_is_cut_off_at_its_total_time() {
+    let mut world = world();
+    let peer = world.connect();
+    for byte in get("/never-complete").iter().take(30) {
+        world.send(peer, &[*byte]);
+        world.pass(seconds(5));
+    }
+    assert_eq!(statuses(&world, peer), [408]);
+    assert!(world.is_closed(peer));
+    assert!(world.app.seen().is_empty());
+}
+
+#[test]
+fn c1_a_thousand_slow_heads_do_not_stop_others() {
+    let mut world = world();
+    let slow: Vec<_> = (0..900).map(|_| world.connect()).collect();
+    for second in 0..6 {
+        for peer in &slow {
+            world.send(*peer, b"G");
+        }
+        let quick = world.connect();
+        world.send(quick, &get("/quick"));
+        world.settle();
+        assert_eq!(statuses(&world, quick), [200], "second {second}");
+        world.end(quick);
+        world.pass(seconds(5));
+    }
+    world.pass(seconds(60));
+    assert!(slow.iter().all(|peer| world.is_closed(*peer)));
+}
+
+#[test]
+fn a_silent_connection_is_closed_without_a_word() {
+    let mut world = world();
+    let peer = world.connect();
+    world.pass(seconds(29));
+    assert!(!world.is_ended(peer));
+    world.pass(seconds(2));
+    assert!(world.is_ended(peer));
+    assert!(world.received(peer).is_empty());
+}
+
+#[test]
+fn w24_a_kept_connection_may_rest_for_its_idle_time() {
+    let mut world = world();
+    let peer = world.connect();
+    world.send(peer, &get("/one"));
+    world.pass(seconds(70));
+    world.send(peer, &get("/two"));
+    world.pass(seconds(70));
+    assert_eq!(statuses(&world, peer), [200, 200]);
+    assert!(!world.is_ended(peer));
+    world.pass(seconds(6));
+    assert!(world.is_ended(peer));
+}
+
+#[test]
+fn c2_a_body_at_one_byte_a_second_is_cut_off() {
+    let mut world = world();
+    let peer = world.connect();
+    world.send(peer, b"POST / HTTP/1.1\r\nHost: sim\r\nContent-Length: 1000\r\n\r\n");
+    for _ in 0..100 {
+        world.send(peer, b"x");
+        world.pass(seconds(1));
+    }
+    assert_eq!(statuses(&world, peer), [408]);
+    assert!(world.is_closed(peer));
+}
+
+#[test]
+fn c2_a_body_that_stalls_near_its_end_is_cut_off() {
+    let mut world = world();
+    let peer = world.connect();
+    world.send(peer, b"POST / HTTP/1.1\r\nHost: sim\r\nContent-Length: 100\r\n\r\n");
+    world.send(peer, &[b'x'; 99]);
+    world.pass(seconds(31));
+    assert_eq!(statuses(&world, peer), [408]);
+    assert!(world.app.seen().is_empty());
+}
+
+#[test]
+fn c3_a_reader_that_takes_nothing_is_cut_off_and_its_socket_freed() {
+    let mut world = world();
+    let peer = world.connect();
+    world.limit_window(peer, 10);
+    world.send(peer, &get("/slow-reader"));
+    world.pass(seconds(29));
+    assert!(!world.is_closed(peer));
+    world.pass(seconds(10));
+    assert!(world.is_closed(peer));
+    assert_eq!(world.app.completions().1, [(1, false)]);
+}
+
+#[test]
+fn c4_a_client_that_pipelines_forever_does_not_starve_another() {
+    let mut world = world();
+    let greedy = world.connect();
+    world.send(greedy, &get("/greedy").repeat(500));
+    world.settle_engine();
+    let modest = world.connect();
+    world.send(modest, &get("/modest"));
+    world.settle();
+    let seen = world.app.seen();
+    let turn = seen.iter().position(|seen| seen == "GET /modest").unwrap();
+    assert!(turn <= 2, "the modest client came after {turn} requests");
+    assert_eq!(seen.len(), 501);
+}
+
+#[test]
+fn a_drained_server_closes_idle_connections_at_once_and_busy_ones_after_their_answer() {
+    let mut world = world();
+    let (idle, busy) = (world.connect(), world.connect());
+    world.send(busy, &get("/busy"));
+    world.settle_engine();
+    world.drain();
+    world.settle_engine();
+    assert!(world.is_ended(idle));
+    assert!(!world.is_ended(busy));
+    world.settle();
+    let (responses, _) = parse(&world.received(busy));
+    assert!(responses[0].closes);
+    assert!(world.is_ended(busy));
+}
+
+#[test]
+fn a_full_queue_answers_503_and_the_connection_goes_on() {
+    let mut world = World::new(config(), Answer::Full, 1, Faults::default(), 7);
+    let (first, second) = (world.connect(), world.connect());
+    world.send(first, &get("/first"));
+    world.settle_engine();
+    world.send(second, &get("/second"));
+    world.settle_engine();
+    assert_eq!(statuses(&world, second), [503]);
+    world.settle();
+    world.send(second, &get("/again"));
+    world.settle();
+    assert_eq!(statuses(&world, second), [503, 200]);
+}
+
+#[test]
+fn a_client_over_the_connection_limit_is_told_so() {
+    let mut config = config();
+    config.max_connections = 1;
+    let mut world = World::new(config, Answer::Full, 1, Faults::default(), 7);
+    let (first, second) = (world.connect(), world.connect());
+    world.send(second, &get("/second"));
+    world.settle();
+    assert_eq!(statuses(&world, second), [503]);
+    world.send(first, &get("/first"));
+    world.settle();
+    assert_eq!(statuses(&world, first), [200]);
+    world.end(second);
+    world.settle();
+    assert!(world.is_closed(second));
+}
