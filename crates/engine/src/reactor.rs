@@ -64,15 +64,16 @@ where
     /// A reactor without connections.
     pub fn new(
         driver: D,
-        config: Config,
+        mut config: Config,
         inbox: Arc<Inbox>,
         service: Arc<dyn Service>,
         stats: Arc<Stats>,
         log: Arc<Log>,
         clock: Clock,
     ) -> Self {
+        let (now, today) = clock();
+        config.protocol.date_origin = Some((now, today));
         let protocol = Arc::new(config.protocol.clone());
-        let now = clock().0;
         let context =
             Context { config, protocol, inbox, service, stats, log, now, date: String::new() };
         let core = Core {

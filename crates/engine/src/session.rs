@@ -183,7 +183,7 @@ impl Session {
         if dropped > 0 {
             context.stats.underscore_headers_dropped.add(dropped.into());
         }
-        let credit = context.protocol.limits.output_bytes as u64;
+        let credit = context.protocol.limits.output_bytes;
         let on_demand =
             request.expects_continue() && !matches!(request.body(), BodyLength::None);
         self.streams.push(OpenStream::new(id, request, credit, context.now));

@@ -111,7 +111,8 @@ pub trait Sink<S = OwnedFd> {
     /// Takes one completion.
     fn complete(&mut self, completion: Completion<'_, S>);
 
-    /// Whether something waits to be done, so that the driver must not sleep.
+    /// Whether something waits to be done, so that the driver must not sleep. A sink that says so
+    /// for mere progress of its output pays for it with a system call that finds nothing.
     fn has_work(&self) -> bool;
 }
 
@@ -144,7 +145,7 @@ pub trait Driver {
     /// Closes all listening sockets. Connections that were accepted already are still reported.
     fn close_listeners(&mut self);
 
-    /// Takes a connection and begins to receive.
+    /// Takes a connection, whose socket does not block, and begins to receive.
     ///
     /// # Errors
     /// When the socket cannot be watched or the index is in use; the socket is closed then.

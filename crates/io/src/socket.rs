@@ -10,6 +10,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::driver::Peer;
 
+/// Signals that a thread raises by its own doing.
+const FAULTS: [libc::c_int; 6] =
+    [libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGTRAP];
+
 /// The address a socket is bound to; none if it is a UNIX socket.
 ///
 /// # Errors
@@ -33,16 +37,20 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
 
 /// Keeps signals away from the calling thread, so that they reach the threads that handle them.
 /// The thread of a reactor needs this for another reason too: sending a file to a peer that is gone
-/// raises SIGPIPE, and no flag of the system call prevents that.
+/// raises SIGPIPE, and no flag of the system call prevents that. Signals that tell of a fault in the
+/// thread itself are let through to whoever reports them.
 ///
 /// # Errors
 /// When the kernel refuses, which it never does for a valid set.
 pub fn block_signals() -> io::Result<()> {
     let mut signals = std::mem::MaybeUninit::uninit();
-    // SAFETY: `sigfillset` initialises the set that it is given, and `pthread_sigmask` reads it;
-    // the former mask is not asked for.
+    // SAFETY: `sigfillset` initialises the set that it is given, which is then changed and read; the
+    // former mask is not asked for.
     let failure = unsafe {
         libc::sigfillset(signals.as_mut_ptr());
+        for fault in FAULTS {
+            libc::sigdelset(signals.as_mut_ptr(), fault);
+        }
         libc::pthread_sigmask(libc::SIG_BLOCK, signals.as_ptr(), std::ptr::null_mut())
     };
     match failure {
@@ -99,4 +107,34 @@ pub(crate) fn concerns_one_connection(error: Errno) -> bool {
             | Errno::NETUNREACH
             | Errno::PERM
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn only_internet_sockets_have_an_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(local_address(&listener).unwrap(), Some(listener.local_addr().unwrap()));
+        let (local, _) = UnixStream::pair().unwrap();
+        assert_eq!(local_address(&local).unwrap(), None);
+        assert!(local_address(std::fs::File::open("/dev/null").unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_thread_blocks_all_signals_but_its_own_faults() {
+        let status = std::thread::spawn(|| {
+            block_signals().unwrap();
+            std::fs::read_to_string("/proc/thread-self/status").unwrap()
+        });
+        let status = status.join().unwrap();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let blocked = u64::from_str_radix(blocked.trim(), 16).unwrap();
+        let is_blocked = |signal: i32| blocked & 1 << (signal - 1) != 0;
+        assert!(is_blocked(libc::SIGPIPE) && is_blocked(libc::SIGTERM));
+        assert!(!is_blocked(libc::SIGSEGV) && !is_blocked(libc::SIGABRT));
+    }
 }

@@ -85,3 +85,26 @@ pub(crate) fn flags(slices: &[IoSlice<'_>], output: &SendQueue) -> SendFlags {
         false => SendFlags::NOSIGNAL,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::sync::Arc;
+
+    fn announces_more(output: &SendQueue) -> bool {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = output.io_slices(&mut slices);
+        flags(&slices[..count], output).contains(SendFlags::MORE)
+    }
+
+    #[test]
+    fn only_a_head_that_is_followed_announces_more() {
+        let mut output = SendQueue::new();
+        output.extend(b"head");
+        assert!(!announces_more(&output));
+        let file = Arc::new(File::open("/dev/null").unwrap());
+        output.push_file(FileRange { file, offset: 0, length: 10 });
+        assert!(announces_more(&output));
+    }
+}

@@ -148,7 +148,7 @@ impl UringDriver {
 
     fn handle_connection<S: Sink>(&mut self, slot: u32, completed: &Completed, sink: &mut S) {
         let index = slot as usize;
-        let connection = &mut self.connections[index];
+        let Some(connection) = self.connections.get_mut(index) else { return };
         connection.handle(completed, &mut self.ring, &mut self.buffers, sink);
         match connection.fate() {
             Fate::Stay => {}

@@ -157,8 +157,8 @@ impl Connection {
         self.http1.respond(now, id, response, date);
     }
 
-    /// Sends an informational response (1xx but 101) in front of the final one; HTTP/1.0 clients get
-    /// none.
+    /// Sends an informational response (1xx but 101) in front of the final one; HTTP/1.0 clients
+    /// get none.
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
         self.http1.inform(id, status, fields);
     }
@@ -190,7 +190,8 @@ impl Connection {
         self.http1.reset(now, id);
     }
 
-    /// Answers with a plain text for `status`. The connection stays if the request is read to its end.
+    /// Answers with a plain text for `status`. The connection stays if the request is read to its
+    /// end.
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
         self.http1.reject(now, id, status, retry_after_s);
     }
@@ -244,8 +245,8 @@ impl Connection {
         self.http1.closing()
     }
 
-    /// Whether a response is cut whose only end is the end of the connection. Then the socket should
-    /// be reset rather than closed, so that the peer does not take the part for the whole.
+    /// Whether a response is cut whose only end is the end of the connection. Then the socket
+    /// should be reset rather than closed, so that the peer does not take the part for the whole.
     pub fn is_cut(&self) -> bool {
         self.http1.is_cut()
     }

@@ -1,5 +1,5 @@
-//! Sans-IO protocols: bytes and events in, bytes and deadlines out. There is no clock, socket, thread
-//! or file access here; the time is an argument and the caller moves the bytes.
+//! Sans-IO protocols: bytes and events in, bytes and deadlines out. There is no clock, socket,
+//! thread or file access here; the time is an argument and the caller moves the bytes.
 //!
 //! | Module | What it holds |
 //! |---|---|

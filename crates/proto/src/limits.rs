@@ -21,7 +21,8 @@ pub struct Limits {
     pub trailer_fields: usize,
     /// Pipelined requests in flight at once. Only safe methods run beside others.
     pub in_flight: NonZeroUsize,
-    /// Response bytes kept for a peer that reads slowly, or for a response that is not yet its turn.
+    /// Response bytes kept for a peer that reads slowly, or for a response that is not yet its
+    /// turn.
     pub output_bytes: u64,
     /// Bytes of unread input that are discarded for the sake of a clean end or of keep-alive.
     pub linger_bytes: u64,

@@ -65,8 +65,8 @@ impl Span {
 }
 
 impl Request {
-    /// Parses `head`, a complete head with its empty line and nothing behind it; for tests and tools,
-    /// as connections do this by themselves.
+    /// Parses `head`, a complete head with its empty line and nothing behind it; for tests and
+    /// tools, as connections do this by themselves.
     ///
     /// # Errors
     /// The [`Violation`] that a connection would answer.

@@ -43,9 +43,9 @@ pub(crate) fn leading_token(line: &[u8]) -> (usize, bool) {
 /// Whether `value` has no control character but HTAB; bytes above ASCII are allowed (RFC 9110,
 /// section 5.5). It looks at every byte without branching, which compilers turn into wide compares.
 pub(crate) fn is_field_value(value: &[u8]) -> bool {
-    value.iter().fold(true, |valid, &byte| {
-        valid & (((byte >= b' ') & (byte != 0x7f)) | (byte == b'\t'))
-    })
+    value
+        .iter()
+        .fold(true, |valid, &byte| valid & (((byte >= b' ') & (byte != 0x7f)) | (byte == b'\t')))
 }
 
 /// `value` without spaces and tabs around it.
@@ -135,8 +135,21 @@ mod tests {
             assert!(is_host(host), "{}", host.escape_ascii());
         }
         let bad: [&[u8]; 15] = [
-            b"", b":80", b"a:", b"a:x", b"a:65536", b"a/b", b"u@h", b"a,b", b"a b", b"[::1", b"[]",
-            b"[::1]x", b"::1", b"x%4", b"h\xc3\xa9",
+            b"",
+            b":80",
+            b"a:",
+            b"a:x",
+            b"a:65536",
+            b"a/b",
+            b"u@h",
+            b"a,b",
+            b"a b",
+            b"[::1",
+            b"[]",
+            b"[::1]x",
+            b"::1",
+            b"x%4",
+            b"h\xc3\xa9",
         ];
         for host in bad {
             assert!(!is_host(host), "{}", host.escape_ascii());

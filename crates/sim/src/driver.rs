@@ -72,8 +72,11 @@ impl SimDriver {
     }
 
     fn accept<S: Sink<SimSocket>>(&mut self, sink: &mut S) {
-        while self.listening && self.accepting {
-            let Some(peer) = lock(&self.network).backlog.pop_front() else { return };
+        if !self.listening || !self.accepting {
+            return;
+        }
+        let connected = std::mem::take(&mut lock(&self.network).backlog);
+        for peer in connected {
             let address = ([127, 0, 0, 1], 40_000).into();
             let socket = SimSocket::Connected(peer);
             sink.complete(Completion::Accepted { listener: 0, socket, peer: Peer::Tcp(address) });

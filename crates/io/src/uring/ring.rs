@@ -47,6 +47,7 @@ impl Ring {
         let uring = IoUring::builder()
             .setup_clamp()
             .setup_cqsize(completions)
+            .setup_submit_all()
             .setup_single_issuer()
             .setup_coop_taskrun()
             .setup_taskrun_flag()

@@ -42,9 +42,9 @@ crate::on_each_driver! {
     fn the_longest_timeout_is_accepted(harness) {
         let waker = harness.driver.waker();
         waker.wake();
-        harness.driver.wait(Some(Duration::MAX), &mut harness.journal).unwrap();
+        harness.wait(Duration::MAX);
         waker.wake();
-        harness.driver.wait(None, &mut harness.journal).unwrap();
+        harness.wait_for_ever();
         assert_eq!(harness.journal.woken, 2);
     }
 
@@ -53,7 +53,7 @@ crate::on_each_driver! {
         harness.settle();
         harness.journal.has_work = true;
         let start = Instant::now();
-        harness.driver.wait(None, &mut harness.journal).unwrap();
+        harness.wait_for_ever();
         harness.driver.wait(Some(Duration::from_secs(30)), &mut harness.journal).unwrap();
         assert!(start.elapsed() < Duration::from_secs(5));
         // Events are delivered all the same.
@@ -77,7 +77,7 @@ crate::on_each_driver! {
         for _ in 0..100 {
             asleep.send(()).unwrap();
             let before = harness.journal.woken;
-            harness.driver.wait(None, &mut harness.journal).unwrap();
+            harness.wait_for_ever();
             assert_eq!(harness.journal.woken, before + 1);
         }
         drop(asleep);
@@ -90,7 +90,7 @@ crate::on_each_driver! {
         for _ in 0..10 {
             waker.clone().wake();
         }
-        harness.driver.wait(None, &mut harness.journal).unwrap();
+        harness.wait_for_ever();
         assert_eq!(harness.journal.woken, 1);
         harness.settle();
         assert_eq!(harness.journal.woken, 1);

@@ -29,6 +29,8 @@ pub struct Journal {
     /// All completions about connections, so that a test sees that there were none.
     pub completions: usize,
     pub has_work: bool,
+    /// Whether this wait has reported something, so that there is something to look at.
+    fresh: bool,
 }
 
 impl Journal {
@@ -48,6 +50,7 @@ impl Journal {
 impl Sink for Journal {
     fn complete(&mut self, completion: Completion<'_>) {
         self.completions += 1;
+        self.fresh = true;
         match completion {
             Completion::Accepted { listener, socket, peer } => {
                 self.accepted.push((listener, socket, peer));
@@ -70,7 +73,7 @@ impl Sink for Journal {
     }
 
     fn has_work(&self) -> bool {
-        self.has_work
+        self.has_work || self.fresh
     }
 }
 
@@ -96,7 +99,14 @@ impl<D: Driver<Socket = OwnedFd>> Harness<D> {
 
     /// Waits once.
     pub fn wait(&mut self, timeout: Duration) {
+        self.journal.fresh = false;
         self.driver.wait(Some(timeout), &mut self.journal).unwrap();
+    }
+
+    /// Waits once, without a timeout.
+    pub fn wait_for_ever(&mut self) {
+        self.journal.fresh = false;
+        self.driver.wait(None, &mut self.journal).unwrap();
     }
 
     /// Waits until nothing has happened for a while, so that "nothing more comes" can be said.

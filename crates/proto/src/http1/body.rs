@@ -1,18 +1,22 @@
 //! Receiving a request body.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::chunked::Chunked;
 use crate::connection::StreamId;
 use crate::fields::Fields;
 use crate::limits::Limits;
-use crate::request::BodyLength;
+use crate::request::{BodyLength, Request};
 use crate::violation::Violation;
 
 /// A body on its way in.
 #[derive(Debug)]
 pub(super) struct Receiving {
     pub id: StreamId,
+    /// Kept for the log, should the body fail.
+    request: Arc<Request>,
     decoder: Decoder,
     /// The reader wants no more for now.
     pub paused: bool,
@@ -42,14 +46,27 @@ pub(super) struct Received {
 }
 
 impl Receiving {
-    /// A body of the given length; `None` when there are no bytes to wait for.
-    pub fn begin(id: StreamId, length: BodyLength, awaited: bool) -> Option<Self> {
-        let decoder = match length {
+    /// The body that `request` announces; `None` when there are no bytes to wait for.
+    pub fn begin(id: StreamId, request: &Arc<Request>) -> Option<Self> {
+        let decoder = match request.body {
             BodyLength::None | BodyLength::Known(0) => return None,
             BodyLength::Known(length) => Decoder::Length(length),
             BodyLength::Chunked => Decoder::Chunked(Box::default()),
         };
-        Some(Self { id, decoder, paused: false, awaited, discarded: None })
+        let awaited = request.expects_continue;
+        Some(Self {
+            id,
+            request: request.clone(),
+            decoder,
+            paused: false,
+            awaited,
+            discarded: None,
+        })
+    }
+
+    /// The head that the body belongs to.
+    pub fn head(&self) -> &[u8] {
+        &self.request.head
     }
 
     /// Takes the part of `input` that belongs to the body.
@@ -60,7 +77,11 @@ impl Receiving {
                 let used = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= used as u64;
                 let kept = if discarded.is_none() { &input[..used] } else { &[] };
-                Received { used, payload_length: used as u64, payload: Bytes::copy_from_slice(kept) }
+                Received {
+                    used,
+                    payload_length: used as u64,
+                    payload: Bytes::copy_from_slice(kept),
+                }
             }
             (Decoder::Chunked(chunked), Some(_)) => {
                 let mut payload_length = 0;
@@ -69,7 +90,8 @@ impl Receiving {
             }
             (Decoder::Chunked(chunked), None) => {
                 let mut payload = Vec::new();
-                let used = chunked.decode(input, limits, |bytes| payload.extend_from_slice(bytes))?;
+                let used =
+                    chunked.decode(input, limits, |bytes| payload.extend_from_slice(bytes))?;
                 Received { used, payload_length: payload.len() as u64, payload: payload.into() }
             }
         };

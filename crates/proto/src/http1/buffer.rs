@@ -18,8 +18,8 @@ impl Buffer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Drops bytes from the front. They are moved only when half of the buffer is gone, so that many
-    /// small requests in one buffer cost no more than their bytes.
+    /// Drops bytes from the front. They are moved only when half of the buffer is gone, so that
+    /// many small requests in one buffer cost no more than their bytes.
     pub fn advance(&mut self, count: usize) {
         self.start += count;
         if self.start == self.bytes.len() {

@@ -160,7 +160,8 @@ impl Chunked {
         Ok(State::Data)
     }
 
-    /// Takes whole lines; what is incomplete waits in `trailer`, which so never grows above its limit.
+    /// Takes whole lines; what is incomplete waits in `trailer`, which so never grows above its
+    /// limit.
     fn take_trailers(&mut self, input: &[u8], limits: &Limits) -> Result<usize, Violation> {
         let end = memchr::memchr(b'\n', input).map(|at| at + 1);
         let taken = &input[..end.unwrap_or(input.len())];

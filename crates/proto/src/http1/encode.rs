@@ -77,7 +77,9 @@ impl Head<'_> {
         for (name, line) in self.fields.lines() {
             let kept = match Known::of(name) {
                 Known::ContentLength => keeps_length,
-                Known::Connection => self.status == 101 || !decides_persistence(&line[name.len() + 1..]),
+                Known::Connection => {
+                    self.status == 101 || !decides_persistence(&line[name.len() + 1..])
+                }
                 Known::KeepAlive | Known::TransferEncoding => false,
                 Known::Date | Known::Other => true,
             };
@@ -142,11 +144,37 @@ pub(super) fn write_last_chunk(out: &mut SendQueue, trailers: Option<&Fields>) {
 /// dangerous where a recipient merges them (RFC 9110, section 6.5.1).
 pub(super) fn is_forbidden_trailer(name: &[u8]) -> bool {
     const FORBIDDEN: [&str; 32] = [
-        "authorization", "cache-control", "connection", "content-encoding", "content-length",
-        "content-range", "content-type", "cookie", "date", "expect", "expires", "forwarded", "host",
-        "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
-        "keep-alive", "location", "max-forwards", "proxy", "proxy-authorization", "proxy-connection",
-        "range", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "www-authenticate",
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "date",
+        "expect",
+        "expires",
+        "forwarded",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "keep-alive",
+        "location",
+        "max-forwards",
+        "proxy",
+        "proxy-authorization",
+        "proxy-connection",
+        "range",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "www-authenticate",
         "x-forwarded-for",
     ];
     FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))

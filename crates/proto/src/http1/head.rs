@@ -53,19 +53,24 @@ impl HeadScan {
         let window = &bytes[..bytes.len().min(limits.head_bytes)];
         while let Some(offset) = memchr::memchr3(CR, LF, 0, &window[self.position..]) {
             let at = self.position + offset;
-            match (window[at], window.get(at + 1)) {
-                (0, _) => return Err(Violation::NulByte),
-                (LF, _) => return Err(Violation::BareLf),
-                (_, Some(&LF)) if at == 0 => return Err(Violation::BadRequestLine),
-                (_, Some(&LF)) if at == self.line_start => return Ok(Scan::Complete(at + 2)),
-                (_, Some(&LF)) => self.line_start = at + 2,
-                (_, Some(_)) => return Err(Violation::BareCr),
-                (_, None) => {
+            let fault = match (window[at], window.get(at + 1)) {
+                (CR, Some(&LF)) if at == 0 => Violation::BadRequestLine,
+                (CR, Some(&LF)) if at == self.line_start => return Ok(Scan::Complete(at + 2)),
+                (CR, Some(&LF)) => {
+                    self.line_start = at + 2;
+                    self.position = at + 2;
+                    continue;
+                }
+                (CR, Some(_)) => Violation::BareCr,
+                (CR, None) => {
                     self.position = at;
                     return self.incomplete(bytes, limits);
                 }
-            }
-            self.position = at + 2;
+                (LF, _) => Violation::BareLf,
+                _ => Violation::NulByte,
+            };
+            self.incomplete(&bytes[..at], limits)?;
+            return Err(fault);
         }
         self.position = window.len();
         self.incomplete(bytes, limits)
@@ -226,7 +231,12 @@ impl FieldLine {
         let start = raw.iter().position(|byte| !is_space(byte)).unwrap_or(raw.len());
         let end = raw.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
         let offset = name_length + 1;
-        Ok(Self { name_length, has_underscore, value_start: offset + start, value_end: offset + end })
+        Ok(Self {
+            name_length,
+            has_underscore,
+            value_start: offset + start,
+            value_end: offset + end,
+        })
     }
 }
 

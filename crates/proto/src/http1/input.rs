@@ -11,6 +11,7 @@ use super::head::{self, HeadScan, Scan};
 use super::{Connection, Ending, Input, Intake};
 use crate::connection::{Event, StreamId};
 use crate::deadlines::Timer;
+use crate::fields::Fields;
 use crate::request::Request;
 use crate::violation::Violation;
 
@@ -160,11 +161,12 @@ impl Connection {
     }
 
     /// The peer did something that ends the connection. If nothing of a response is written yet for
-    /// the request in question, it is told; in any case nothing behind it is looked at.
+    /// the request in question, it is told; in any case nothing behind it is looked at. `line` is
+    /// the request line, if the head is not complete.
     pub(super) fn violate(&mut self, violation: Violation, line: Bytes) {
-        let receiving = match &self.input {
-            Input::Body(receiving) => Some(receiving.id),
-            _ => None,
+        let (receiving, line) = match &self.input {
+            Input::Body(receiving) => (Some(receiving.id), logged_line(receiving.head())),
+            _ => (None, line),
         };
         for timer in [Timer::Head, Timer::Request, Timer::Body] {
             self.deadlines.stop(timer);
@@ -193,8 +195,8 @@ impl Connection {
 
     /// The request at `index` is over: its response is cut and the application told.
     fn abort(&mut self, index: usize) {
+        self.cut(index);
         let exchange = &mut self.exchanges[index];
-        exchange.cut();
         if std::mem::take(&mut exchange.announced) {
             self.events.push_back(Event::Aborted { id: exchange.id });
         }
@@ -258,8 +260,9 @@ impl Connection {
         }
         let parsed = match scan.advance(bytes, &self.config.limits) {
             Ok(Scan::Incomplete) => return Step::Wait,
-            Ok(Scan::Complete(length)) => head::parse(&bytes[..length], &self.config)
-                .map(|request| (length, request)),
+            Ok(Scan::Complete(length)) => {
+                head::parse(&bytes[..length], &self.config).map(|request| (length, request))
+            }
             Err(violation) => Err(violation),
         };
         match parsed {
@@ -282,8 +285,9 @@ impl Connection {
         if self.intake == Intake::OneMore || !asked.keep_alive || self.next_id == u32::MAX {
             self.intake = Intake::Closed;
         }
-        let receiving = Receiving::begin(id, request.body, request.expects_continue);
-        self.events.push_back(Event::Request { id, request: Arc::new(request) });
+        let request = Arc::new(request);
+        let receiving = Receiving::begin(id, &request);
+        self.events.push_back(Event::Request { id, request });
         match receiving {
             Some(receiving) => self.input = Input::Body(receiving),
             None => {
@@ -343,12 +347,7 @@ impl Connection {
         Step::Used(received.used)
     }
 
-    fn end_body(
-        &mut self,
-        id: StreamId,
-        trailers: Option<Box<crate::fields::Fields>>,
-        wanted: bool,
-    ) {
+    fn end_body(&mut self, id: StreamId, trailers: Option<Box<Fields>>, wanted: bool) {
         let in_tunnel = self.index_of(id).is_some_and(|index| self.exchanges[index].is_tunnel());
         if wanted && !in_tunnel {
             self.events.push_back(Event::End { id, trailers });

@@ -9,8 +9,8 @@
 //!     ├── response is a tunnel ───▶ Tunnel ── finished ─▶ Discard
 //!     └── violation, or the last response is written ───────▲
 //! ```
-//! What becomes of each request is drawn in [`exchange`]; exchanges are answered in their order. And
-//! what becomes of the connection:
+//! What becomes of each request is drawn in [`exchange`]; exchanges are answered in their order.
+//! And what becomes of the connection:
 //!
 //! ```text
 //!   Open ── last response written ──▶ Flushing ── all has left ──▶ Lingering ──▶ Closed
@@ -31,9 +31,6 @@ mod output;
 mod semantics;
 mod target;
 mod timing;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -63,8 +60,8 @@ pub(crate) struct Connection {
     stalled: bool,
     /// The peer sends no more.
     ended: bool,
-    /// The peer may have sent something that is never read, so closing at once could destroy what it
-    /// has not received yet.
+    /// The peer may have sent something that is never read, so closing at once could destroy what
+    /// it has not received yet.
     unread: bool,
     /// A response whose end is the end of the connection was cut.
     cut: bool,
@@ -257,8 +254,8 @@ impl Connection {
     /// Lets each machine react to what the others did, until nothing moves.
     fn settle(&mut self) {
         loop {
-            self.retire();
             self.seal();
+            self.retire();
             if self.ending == Ending::Open
                 && self.intake == Intake::Closed
                 && self.exchanges.is_empty()
@@ -281,7 +278,9 @@ impl Connection {
 
     /// Sends finished exchanges at the front on their way and lets the next one write.
     fn retire(&mut self) {
-        while let Some(exchange) = self.exchanges.pop_front_if(|front| front.is_done()) {
+        while self.exchanges.front().is_some_and(Exchange::is_done)
+            && let Some(exchange) = self.exchanges.pop_front()
+        {
             self.depart(&exchange);
             if exchange.close {
                 self.flush(!exchange.asked.keep_alive);

@@ -28,7 +28,9 @@ impl Connection {
         }
         self.sent = (self.sent + bytes).min(self.polled);
         let sent = self.sent;
-        while let Some(departed) = self.departing.pop_front_if(|front| front.end <= sent) {
+        while self.departing.front().is_some_and(|front| front.end <= sent)
+            && let Some(departed) = self.departing.pop_front()
+        {
             if departed.announced {
                 self.events.push_back(Event::Finished {
                     id: departed.id,
@@ -71,7 +73,8 @@ impl Connection {
 
     pub fn send_continue(&mut self, id: StreamId) {
         self.presume();
-        if !matches!(&self.input, Input::Body(receiving) if receiving.id == id && receiving.awaited) {
+        if !matches!(&self.input, Input::Body(receiving) if receiving.id == id && receiving.awaited)
+        {
             return;
         }
         if let Some(out) = self.informational_output(id) {
@@ -104,10 +107,7 @@ impl Connection {
         let Some(index) = self.index_of(id) else { return };
         match self.exchanges[index].answer {
             Answer::Waiting => self.answer_plainly(index, 500, None, None),
-            Answer::Streaming(framing) => {
-                self.cut |= matches!(framing, Framing::UntilClose | Framing::Raw);
-                self.exchanges[index].cut();
-            }
+            Answer::Streaming(_) => self.cut(index),
             Answer::Done { .. } => {}
         }
         self.settle();
@@ -150,7 +150,9 @@ impl Connection {
         };
         let mut fields = Fields::new();
         let mut push = |name: &str, value: &str| {
-            fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are plain ASCII");
+            fields
+                .push(name.as_bytes(), value.as_bytes())
+                .expect("names and values are plain ASCII");
         };
         push("content-type", "text/plain");
         if let Some(seconds) = retry_after_s {
@@ -158,6 +160,14 @@ impl Connection {
         }
         let date = self.config.date(self.clock.now);
         self.deliver(index, Response { status, fields, body: ResponseBody::Full(body) }, &date);
+    }
+
+    /// Ends the response at `index` without a clean end.
+    pub(super) fn cut(&mut self, index: usize) {
+        let exchange = &mut self.exchanges[index];
+        self.cut |=
+            matches!(exchange.answer, Answer::Streaming(Framing::UntilClose | Framing::Raw));
+        exchange.cut();
     }
 
     /// Writes a response, or the beginning of one that is streamed.
@@ -232,7 +242,8 @@ impl Connection {
     }
 }
 
-/// Whether a response can end an exchange: not an informational one, but for the switch to a tunnel.
+/// Whether a response can end an exchange: not an informational one, but for the switch to a
+/// tunnel.
 fn is_final(response: &Response) -> bool {
     match response.status {
         101 => matches!(response.body, ResponseBody::Tunnel),

@@ -42,7 +42,8 @@ impl Semantics {
         let is = |lower: &str| name.eq_ignore_ascii_case(lower.as_bytes());
         match name.len() {
             2 if is("te") => {
-                self.takes_trailers |= syntax::list(value).any(|coding| is_word(coding, "trailers"));
+                self.takes_trailers |=
+                    syntax::list(value).any(|coding| is_word(coding, "trailers"));
             }
             4 if is("host") => self.notice_host(field.value, value)?,
             6 if is("expect") => {
@@ -178,8 +179,8 @@ fn refuse_tabs(
     if before.contains(&b'\t') || after.contains(&b'\t') { Err(violation) } else { Ok(()) }
 }
 
-/// Fields that would let a client speak for a proxy or for the server's environment: `Proxy` becomes
-/// `HTTP_PROXY`, the others tell an application how to hand files to its front server.
+/// Fields that would let a client speak for a proxy or for the server's environment: `Proxy`
+/// becomes `HTTP_PROXY`, the others tell an application how to hand files to its front server.
 fn is_forged(name: &[u8]) -> bool {
     let lower = match name.len() {
         5 => "proxy",
@@ -205,11 +206,9 @@ fn judge_underscores(
 ) {
     let dashed: SmallVec<[FieldSpan; 16]> = match policy {
         UnderscorePolicy::Drop => SmallVec::new(),
-        UnderscorePolicy::Allow => fields
-            .iter()
-            .filter(|field| !field.name.of(head).contains(&b'_'))
-            .copied()
-            .collect(),
+        UnderscorePolicy::Allow => {
+            fields.iter().filter(|field| !field.name.of(head).contains(&b'_')).copied().collect()
+        }
     };
     fields.retain(|field| {
         let name = field.name.of(head);

@@ -21,7 +21,8 @@ pub(crate) fn parse(head: &[u8], method: Span, target: Span) -> Result<Target, V
         return Err(Violation::ConnectMethod);
     }
     let text = target.of(head);
-    if !text.iter().fold(true, |valid, &byte| valid & matches!(byte, b'!'..=b'~') & (byte != b'#')) {
+    if !text.iter().fold(true, |valid, &byte| valid & matches!(byte, b'!'..=b'~') & (byte != b'#'))
+    {
         return Err(Violation::BadTarget);
     }
     let start = target.start as usize;

@@ -1,5 +1,5 @@
 //! What the simulations share: a configuration, requests, and a client's view of the answers.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use hyperion_engine::{Config, IoChoice, Level, LogConfig, LogFormat, ProtocolConfig};
 

@@ -1,0 +1,12 @@
+//! The HTTP/1 machine, spoken to in bytes through its public calls; time is virtual.
+#![allow(clippy::unwrap_used, reason = "a test that fails here says so")]
+
+mod bounds;
+mod connection;
+mod desync;
+mod framing;
+mod identity;
+mod properties;
+mod request;
+mod response;
+mod support;
