@@ -124,6 +124,8 @@ impl Engine {
 
 impl Parts {
     fn run(self) {
+        // Signals belong to Ruby's main thread.
+        let _ = hyperion_io::block_signals();
         match self.config.io {
             IoChoice::Epoll | IoChoice::Auto => self.serve(EpollDriver::new()),
             IoChoice::IoUring => match UringDriver::new() {

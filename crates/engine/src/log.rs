@@ -80,7 +80,10 @@ impl Log {
         let writer = log.clone();
         let thread = std::thread::Builder::new()
             .name("hyperion-log".into())
-            .spawn(move || writer.run(&mut output))?;
+            .spawn(move || {
+                let _ = hyperion_io::block_signals();
+                writer.run(&mut output);
+            })?;
         Ok((log, thread))
     }
 

@@ -277,7 +277,10 @@ where
     fn close(&mut self, key: Key) {
         if find(&mut self.core.sessions, key).is_some() {
             let mut session = self.core.sessions.remove(key.index as usize);
-            self.driver.close(key);
+            match session.connection.is_cut() {
+                true => self.driver.reset(key),
+                false => self.driver.close(key),
+            }
             session.abandon(&self.core.context);
         }
     }

@@ -168,6 +168,10 @@ pub trait Driver {
     /// Drops the connection and its output. Nothing is reported for this key any more.
     fn close(&mut self, key: Key);
 
+    /// Like [`Driver::close`], but the peer is told that the connection broke, so that it does not
+    /// take a part of the output for the whole.
+    fn reset(&mut self, key: Key);
+
     /// Gives the socket back in [`Completion::Detached`], once all output has left. Nothing is
     /// received any more, except what was under way.
     fn detach(&mut self, key: Key);

@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use self::connection::{Connection, Next};
 use self::listeners::Listeners;
 use crate::driver::{Completion, Driver, Key, Sink};
+use crate::socket;
 use crate::table::{RESERVED_INDEX, Table};
 use crate::waker::{WakeCounter, Waker};
 
@@ -212,6 +213,12 @@ impl Driver for EpollDriver {
 
     fn close(&mut self, key: Key) {
         self.connections.remove(key);
+    }
+
+    fn reset(&mut self, key: Key) {
+        if let Some(connection) = self.connections.remove(key) {
+            socket::break_on_close(&connection.socket);
+        }
     }
 
     fn detach(&mut self, key: Key) {

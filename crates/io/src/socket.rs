@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrAny};
@@ -57,6 +58,12 @@ pub fn block_signals() -> io::Result<()> {
         0 => Ok(()),
         code => Err(io::Error::from_raw_os_error(code)),
     }
+}
+
+/// Makes the kernel send a reset, instead of an orderly end, when the socket is closed.
+pub(crate) fn break_on_close(socket: impl AsFd) {
+    // Only a UNIX socket refuses; its peer cannot be told.
+    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
 }
 
 /// A listening socket as the drivers need it.

@@ -29,6 +29,7 @@ use self::listeners::Listeners;
 use self::operation::Operation;
 use self::ring::{Completed, Ring};
 use crate::driver::{Completion, Driver, Key, Sink};
+use crate::socket;
 use crate::table::Table;
 use crate::waker::{WakeCounter, Waker};
 
@@ -253,6 +254,11 @@ impl Driver for UringDriver {
         {
             self.connections.remove(slot as usize);
         }
+    }
+
+    fn reset(&mut self, key: Key) {
+        self.change(key, |connection, _| socket::break_on_close(&connection.socket));
+        self.close(key);
     }
 
     fn detach(&mut self, key: Key) {

@@ -243,6 +243,15 @@ impl Driver for SimDriver {
         }
     }
 
+    fn reset(&mut self, key: Key) {
+        if let Some(state) = self.sockets.get(&key)
+            && let Some(link) = lock(&self.network).links.get_mut(&state.peer)
+        {
+            link.broken = true;
+        }
+        self.close(key);
+    }
+
     fn detach(&mut self, key: Key) {
         if let Some(state) = self.sockets.get_mut(&key) {
             state.detaching = true;

@@ -39,6 +39,8 @@ pub(crate) struct Link {
     /// The connection broke; the server learns of it once.
     pub reset: bool,
     pub reset_delivered: bool,
+    /// The server broke the connection on purpose.
+    pub broken: bool,
     /// The server closed its socket.
     pub closed: bool,
     /// The server gave the socket away.

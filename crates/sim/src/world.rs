@@ -103,6 +103,11 @@ impl World {
         lock(&self.network).links[&peer].closed
     }
 
+    /// Whether the server broke the client's connection instead of ending it.
+    pub fn is_broken(&self, peer: PeerId) -> bool {
+        lock(&self.network).links[&peer].broken
+    }
+
     /// The server is asked to drain.
     pub fn drain(&mut self) {
         self.inbox.drain();
