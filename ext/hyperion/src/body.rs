@@ -1,0 +1,108 @@
+//! The kinds of response bodies, decided in one function, and their end.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use hyperion_engine::FileRange;
+use magnus::prelude::*;
+use magnus::value::LazyId;
+use magnus::{Error, RArray, RString, Ruby, Value};
+
+use crate::{error, raw};
+
+/// The name of `call`.
+pub static CALL: LazyId = LazyId::new("call");
+static CLOSE: LazyId = LazyId::new("close");
+/// The name of `each`.
+pub static EACH: LazyId = LazyId::new("each");
+static TO_ARY: LazyId = LazyId::new("to_ary");
+static TO_PATH: LazyId = LazyId::new("to_path");
+
+/// What is to be done with a body.
+#[derive(Debug)]
+pub enum Content {
+    /// All of it is here.
+    Full(Bytes),
+    /// A regular file, sent without passing through Ruby.
+    File(FileRange),
+    /// To be produced by `each`.
+    Each,
+    /// To be produced by `call`.
+    Call,
+}
+
+impl Content {
+    /// Looks at a body.
+    ///
+    /// # Errors
+    /// What its methods raise; a `Hyperion::Error` when it is no body.
+    pub fn of(ruby: &Ruby, body: Value) -> Result<Self, Error> {
+        if let Some(pieces) = raw::plain_array(body) {
+            return joined(ruby, pieces).map(Self::Full);
+        }
+        if body.respond_to(*TO_PATH, false)?
+            && let Some(range) = open(body.funcall(*TO_PATH, ())?)
+        {
+            return Ok(Self::File(range));
+        }
+        if body.respond_to(*TO_ARY, false)?
+            && let Some(pieces) = body.funcall::<_, _, Option<RArray>>(*TO_ARY, ())?
+        {
+            return joined(ruby, pieces).map(Self::Full);
+        }
+        if body.respond_to(*EACH, false)? {
+            return Ok(Self::Each);
+        }
+        if body.respond_to(*CALL, false)? {
+            return Ok(Self::Call);
+        }
+        Err(error::error(ruby, "the response body responds to neither each nor call"))
+    }
+}
+
+/// The bytes of all pieces.
+fn joined(ruby: &Ruby, pieces: RArray) -> Result<Bytes, Error> {
+    if pieces.len() == 1 {
+        let piece = piece(ruby, raw::element(ruby, pieces, 0))?;
+        return Ok(raw::with_bytes(piece, Bytes::copy_from_slice));
+    }
+    let mut bytes = BytesMut::new();
+    for index in 0..pieces.len() {
+        let piece = piece(ruby, raw::element(ruby, pieces, index))?;
+        raw::with_bytes(piece, |piece| bytes.extend_from_slice(piece));
+    }
+    Ok(bytes.freeze())
+}
+
+/// A piece of a body, which must be a String.
+///
+/// # Errors
+/// When it is not.
+pub fn piece(ruby: &Ruby, value: Value) -> Result<RString, Error> {
+    RString::from_value(value).ok_or_else(|| {
+        let class = value.class().inspect();
+        error::error(ruby, format!("a piece of the response body is not a String but a {class}"))
+    })
+}
+
+/// The whole of a regular file; `None` for anything else, whose body may still know how to `each`.
+fn open(path: Option<RString>) -> Option<FileRange> {
+    let path = std::path::PathBuf::from(path?.to_string().ok()?);
+    // A look before opening, because opening a pipe would wait for its writer.
+    std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+    let file = File::open(path).ok()?;
+    let length = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    Some(FileRange { file: Arc::new(file), offset: 0, length })
+}
+
+/// Calls `close` of a body that has one.
+///
+/// # Errors
+/// What it raises.
+pub fn close(body: Value) -> Result<(), Error> {
+    if raw::plain_array(body).is_none() && body.respond_to(*CLOSE, false)? {
+        body.funcall::<_, _, Value>(*CLOSE, ())?;
+    }
+    Ok(())
+}

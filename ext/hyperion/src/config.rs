@@ -1,0 +1,158 @@
+//! The settings Hash, as resolved by Ruby, into the engine's own configuration.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use hyperion_engine::{
+    Config, IoChoice, Level, Limits, LogConfig, LogFormat, ProtocolConfig, Timeouts,
+    UnderscorePolicy,
+};
+use magnus::prelude::*;
+use magnus::{Error, RHash, Ruby, Symbol, TryConvert, Value};
+
+use crate::env::Shared;
+use crate::error;
+
+/// Body bytes kept in memory unless told otherwise.
+const SPOOL_THRESHOLD_BYTES: usize = 112 * 1024;
+
+/// What an engine and its executors are told.
+#[derive(Debug)]
+pub struct Settings {
+    /// For the reactor.
+    pub engine: Config,
+    /// For env.
+    pub shared: Shared,
+    /// Requests that may wait for an executor.
+    pub max_pending: usize,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A KeyError for a missing setting, a `Hyperion::Error` for a value that is none of the allowed.
+    pub fn read(ruby: &Ruby, settings: RHash) -> Result<Self, Error> {
+        let reader = Reader { ruby, settings };
+        Ok(Self {
+            engine: Config {
+                protocol: reader.protocol()?,
+                io: reader.choice(
+                    "io",
+                    &[
+                        ("auto", IoChoice::Auto),
+                        ("epoll", IoChoice::Epoll),
+                        ("io_uring", IoChoice::IoUring),
+                    ],
+                )?,
+                max_connections: reader.fetch("max_connections")?,
+                spool_threshold_bytes: reader
+                    .optional("spool_threshold_bytes")?
+                    .unwrap_or(SPOOL_THRESHOLD_BYTES),
+                log: reader.log()?,
+            },
+            shared: Shared {
+                multithread: reader.fetch::<usize>("threads")? > 1,
+                multiprocess: reader.fetch("multiprocess")?,
+                server_software: reader.fetch("server_software")?,
+                is_rack_2: is_rack_2(ruby),
+            },
+            max_pending: reader.fetch("max_pending")?,
+        })
+    }
+}
+
+struct Reader<'a> {
+    ruby: &'a Ruby,
+    settings: RHash,
+}
+
+impl Reader<'_> {
+    fn protocol(&self) -> Result<ProtocolConfig, Error> {
+        let allow = [("drop", UnderscorePolicy::Drop), ("allow", UnderscorePolicy::Allow)];
+        Ok(ProtocolConfig {
+            limits: Limits {
+                head_bytes: self.fetch("max_header_bytes")?,
+                body_bytes: self.fetch("max_body_bytes")?,
+                in_flight: self.in_flight()?,
+                ..Limits::default()
+            },
+            timeouts: self.timeouts()?,
+            underscore_headers: self.choice("underscore_headers", &allow)?,
+            date_origin: Some((Instant::now(), SystemTime::now())),
+        })
+    }
+
+    fn in_flight(&self) -> Result<NonZeroUsize, Error> {
+        let value: Value = self.fetch("max_in_flight_per_conn")?;
+        if is_text(value) {
+            self.choice("max_in_flight_per_conn", &[("auto", ())])?;
+            return Ok(NonZeroUsize::MIN);
+        }
+        NonZeroUsize::new(usize::try_convert(value)?)
+            .ok_or_else(|| error::error(self.ruby, "max_in_flight_per_conn must be at least 1"))
+    }
+
+    fn timeouts(&self) -> Result<Timeouts, Error> {
+        let request_read = self.seconds("max_request_read_seconds")?;
+        Ok(Timeouts {
+            read: self.seconds("read_timeout")?,
+            request_read: (!request_read.is_zero()).then_some(request_read),
+            idle: self.seconds("idle_keepalive")?,
+            write: self.seconds("write_timeout")?,
+            ..Timeouts::default()
+        })
+    }
+
+    fn log(&self) -> Result<LogConfig, Error> {
+        let levels = [Level::Debug, Level::Info, Level::Warn, Level::Error];
+        let color = self.fetch("log_color")?;
+        let formats = [("text", LogFormat::Text { color }), ("json", LogFormat::Json)];
+        Ok(LogConfig {
+            level: self.choice("log_level", &levels.map(|level| (level.name(), level)))?,
+            format: self.choice("log_format", &formats)?,
+            requests: self.fetch("log_requests")?,
+            file: self.optional::<String>("log_file")?.map(PathBuf::from),
+        })
+    }
+
+    fn seconds(&self, name: &str) -> Result<Duration, Error> {
+        Duration::try_from_secs_f64(self.fetch(name)?)
+            .map_err(|_| error::error(self.ruby, format!("{name} is no number of seconds")))
+    }
+
+    fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T, Error> {
+        let value = self.fetch::<Value>(name)?.to_r_string()?.to_string()?;
+        let choice = choices.iter().find(|(choice, _)| *choice == value);
+        choice.map(|(_, choice)| *choice).ok_or_else(|| {
+            let allowed: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+            let allowed = allowed.join(", ");
+            error::error(self.ruby, format!("{name} is {value:?}, but may be one of {allowed}"))
+        })
+    }
+
+    fn optional<T: TryConvert>(&self, name: &str) -> Result<Option<T>, Error> {
+        match self.settings.get(self.ruby.to_symbol(name)) {
+            Some(value) if !value.is_nil() => T::try_convert(value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn fetch<T: TryConvert>(&self, name: &str) -> Result<T, Error> {
+        self.settings.fetch(self.ruby.to_symbol(name))
+    }
+}
+
+fn is_text(value: Value) -> bool {
+    Symbol::from_value(value).is_some() || magnus::RString::from_value(value).is_some()
+}
+
+/// Whether the Rack that is loaded asks for `rack.version`; without Rack there is nobody to ask.
+fn is_rack_2(ruby: &Ruby) -> bool {
+    let release = ruby
+        .class_object()
+        .const_get("Rack")
+        .and_then(|rack: Value| rack.funcall::<_, _, String>("release", ()));
+    release.is_ok_and(|release| release.starts_with("2."))
+}

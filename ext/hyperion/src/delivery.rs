@@ -1,0 +1,258 @@
+//! From what the application returned, or raised, to the end of its response. The body is closed
+//! exactly once, whatever happens, and every request is answered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyperion_engine::{Completion, Fields, Log, Reply, Response, ResponseBody};
+use magnus::prelude::*;
+use magnus::typed_data::Obj;
+use magnus::{Error, RHash, Ruby, Value};
+
+use crate::answer::{Answer, Headers};
+use crate::body::{self, Content};
+use crate::env::Callbacks;
+use crate::exchange::{Exchange, Peer};
+use crate::finish::{self, Finishing};
+use crate::input::Input;
+use crate::stream::Stream;
+use crate::{error, raw};
+
+/// One request that is being answered.
+pub struct Delivery<'a> {
+    /// The interpreter.
+    pub ruby: &'a Ruby,
+    /// Where faults of the application are told.
+    pub log: &'a Log,
+    /// Who wants to hear of its end.
+    pub finishing: &'a Finishing,
+    /// The application's env.
+    pub env: RHash,
+    /// The way back, as Ruby has it.
+    pub exchange: Obj<Exchange>,
+    /// The way back.
+    pub peer: &'a Arc<Peer>,
+    /// The request's body.
+    pub input: Obj<Input>,
+    /// Whether the method is HEAD.
+    pub is_head: bool,
+}
+
+/// How far a response has come, for its end.
+#[derive(Debug, Default)]
+struct Progress {
+    answer: Option<Answer>,
+    completion: Option<Completion>,
+    /// A stream was left open by the call it was made for.
+    is_left_open: bool,
+}
+
+impl Delivery<'_> {
+    /// Answers with what the application returned or raised. True when a stream was left open.
+    ///
+    /// # Errors
+    /// A jump that ends this thread; the request has been dealt with.
+    pub fn conclude(&self, called: Result<Value, Error>) -> Result<bool, Error> {
+        let mut progress = Progress::default();
+        let failure = match called {
+            // Only a hijack can have ended the exchange this early; what was returned is ignored.
+            Ok(value) if self.peer.is_here() && self.peer.is_answered() => {
+                progress.answer = Answer::read(self.ruby, value).ok();
+                None
+            }
+            Ok(value) => self.send(value, &mut progress).err(),
+            Err(failure) => Some(failure),
+        };
+        let ended = match failure {
+            Some(jump) if error::is_jump(&jump) => {
+                raw::while_jumping(|| drop(self.end(&progress, Some(&jump))));
+                Err(jump)
+            }
+            failure => self.end(&progress, failure.as_ref()),
+        };
+        ended.map(|()| progress.is_left_open)
+    }
+
+    fn send(&self, value: Value, progress: &mut Progress) -> Result<(), Error> {
+        if !self.peer.is_here() {
+            return Ok(());
+        }
+        let answer = *progress.answer.insert(Answer::read(self.ruby, value)?);
+        let status = answer.status_code(self.ruby)?;
+        let Headers { fields, hijack } = Headers::read(self.ruby, answer.headers)?;
+        let head = Head { status, fields };
+        if let Some(writer) = hijack {
+            return self.send_stream(head, ResponseBody::Tunnel, writer, progress);
+        }
+        match Content::of(self.ruby, answer.body)? {
+            Content::Full(bytes) => self.reply(head, ResponseBody::Full(bytes), progress),
+            Content::File(range) => self.reply(head, ResponseBody::File(range), progress),
+            Content::Each | Content::Call if self.has_no_body(status) => {
+                self.reply(head, ResponseBody::Stream { length: None }, progress)?;
+                self.peer.finish(None);
+                Ok(())
+            }
+            Content::Each => self.send_each(head, answer.body, progress),
+            Content::Call => {
+                let kind = match status {
+                    101 => ResponseBody::Tunnel,
+                    _ => ResponseBody::Stream { length: None },
+                };
+                self.send_stream(head, kind, answer.body, progress)
+            }
+        }
+    }
+
+    fn has_no_body(&self, status: u16) -> bool {
+        self.is_head || matches!(status, 204 | 304)
+    }
+
+    fn send_each(&self, head: Head, body: Value, progress: &mut Progress) -> Result<(), Error> {
+        self.reply(head, ResponseBody::Stream { length: None }, progress)?;
+        raw::each::<Pieces>(body, *body::EACH, self.exchange.as_value())?;
+        if self.peer.is_here() {
+            self.peer.finish(None);
+        }
+        Ok(())
+    }
+
+    fn send_stream(
+        &self,
+        head: Head,
+        kind: ResponseBody,
+        writer: Value,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let is_tunnel = matches!(kind, ResponseBody::Tunnel);
+        self.reply(head, kind, progress)?;
+        let stream =
+            self.ruby.obj_wrap(Stream::new(self.peer.clone(), self.input, is_tunnel));
+        writer.funcall::<_, _, Value>(*body::CALL, (stream,))?;
+        progress.is_left_open = !stream.is_finished();
+        Ok(())
+    }
+
+    fn reply(&self, head: Head, body: ResponseBody, progress: &mut Progress) -> Result<(), Error> {
+        if let Some(answer) = &progress.answer
+            && Callbacks::of(self.env).are_wanted()
+        {
+            let Answer { status, headers, .. } = *answer;
+            let completion = self.finishing.register(self.ruby, self.env, status, headers)?;
+            progress.completion = Some(completion);
+        }
+        let response = Response { status: head.status, fields: head.fields, body };
+        self.peer.send(Reply { response, completion: progress.completion });
+        Ok(())
+    }
+
+    /// Closes the body, tells the client of a failure and whoever waits of the end.
+    fn end(&self, progress: &Progress, failure: Option<&Error>) -> Result<(), Error> {
+        if !self.peer.is_here() {
+            leave_child(self.ruby, failure.is_some());
+        }
+        let mut completion = progress.completion;
+        if let Some(failure) = failure {
+            if !error::is_disconnect(self.ruby, failure) {
+                error::log(self.ruby, self.log, "the application failed", failure);
+            }
+            completion = self.fail(completion)?;
+        }
+        let closed = match &progress.answer {
+            Some(answer) => self.tolerate("closing a response body failed", body::close(answer.body)),
+            None => Ok(()),
+        };
+        if !self.peer.is_here() {
+            leave_child(self.ruby, failure.is_some());
+        }
+        match closed {
+            Ok(()) => self.announce_end(progress, completion, failure),
+            Err(jump) => {
+                raw::while_jumping(|| drop(self.announce_end(progress, completion, failure)));
+                Err(jump)
+            }
+        }
+    }
+
+    /// Answers 500, or cuts a response that has begun.
+    fn fail(&self, completion: Option<Completion>) -> Result<Option<Completion>, Error> {
+        if self.peer.is_answered() {
+            self.peer.abort();
+            return Ok(completion);
+        }
+        let mut completion = completion;
+        if completion.is_none() && Callbacks::of(self.env).are_wanted() {
+            let nil = self.ruby.qnil().as_value();
+            completion = Some(self.finishing.register(self.ruby, self.env, nil, nil)?);
+        }
+        self.peer.send(Reply { response: internal_server_error(), completion });
+        Ok(completion)
+    }
+
+    fn announce_end(
+        &self,
+        progress: &Progress,
+        completion: Option<Completion>,
+        failure: Option<&Error>,
+    ) -> Result<(), Error> {
+        if let Some(completion) = completion {
+            return self.finishing.release(self.ruby, self.log, completion, failure);
+        }
+        if !Callbacks::of(self.env).are_wanted() {
+            return Ok(());
+        }
+        // Hijacked, or registered while the body was on its way: there is nothing else to wait for.
+        let nil = self.ruby.qnil().as_value();
+        let (status, headers) =
+            progress.answer.map_or((nil, nil), |answer| (answer.status, answer.headers));
+        let exception = failure.map_or(nil, |failure| error::exception(self.ruby, failure));
+        finish::run(self.ruby, self.log, self.env, status, headers, exception)
+    }
+
+    /// Logs what is not a jump.
+    fn tolerate(&self, doing: &str, outcome: Result<(), Error>) -> Result<(), Error> {
+        match outcome {
+            Err(failure) if !error::is_jump(&failure) => {
+                error::log(self.ruby, self.log, doing, &failure);
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// A response without its body.
+struct Head {
+    status: u16,
+    fields: Fields,
+}
+
+/// Sends what `each` of a body yields.
+struct Pieces;
+
+impl raw::Consumer for Pieces {
+    fn consume(ruby: &Ruby, owner: Value, yielded: &[Value]) -> Result<(), Error> {
+        let exchange = Obj::<Exchange>::try_convert(owner)?;
+        let nil = ruby.qnil().as_value();
+        let piece = body::piece(ruby, yielded.first().copied().unwrap_or(nil))?;
+        match exchange.peer() {
+            Some(peer) => peer.write_piece(ruby, piece),
+            None => Err(Error::new(ruby.exception_io_error(), "the response has ended")),
+        }
+    }
+}
+
+fn internal_server_error() -> Response {
+    let mut fields = Fields::new();
+    let lines: [(&[u8], &[u8]); 2] = [(b"content-type", b"text/plain"), (b"connection", b"close")];
+    for (name, value) in lines {
+        fields.push(name, value).expect("a valid field");
+    }
+    let body = ResponseBody::Full(Bytes::from_static(b"Internal Server Error\n"));
+    Response { status: 500, fields, body }
+}
+
+/// Ends a process that the application forked and then let return into the server.
+fn leave_child(ruby: &Ruby, failed: bool) -> ! {
+    let _: Result<Value, Error> = ruby.module_kernel().funcall("exit!", (i32::from(failed),));
+    std::process::abort()
+}

@@ -1,0 +1,354 @@
+//! A request as a Rack env, and the call of the application: one entry into Ruby for both.
+//!
+//! Everything that any request shares stands in a template Hash with room for a usual request, so that
+//! an env is a copy of memory and one insertion of all that differs.
+
+use std::ffi::c_char;
+use std::mem::MaybeUninit;
+
+use hyperion_engine::{ConnectionInfo, Listener, Request, Version};
+use magnus::prelude::*;
+use magnus::rb_sys::{AsRawValue, FromRawValue, protect};
+use magnus::typed_data::Obj;
+use magnus::{Error, RArray, RHash, Ruby, Value};
+use rb_sys::{Qnil, VALUE};
+
+use crate::exchange::Exchange;
+use crate::input::Input;
+use crate::keys::{Keys, keys};
+
+/// Keys that the template has room for.
+const TEMPLATE_KEYS: usize = 56;
+
+/// Pairs that are inserted at once.
+const PAIRS: usize = 160;
+
+/// Header names up to this length are rewritten on the stack.
+const NAME_BYTES: usize = 128;
+
+/// What every env has in common.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn template(ruby: &Ruby, settings: &Shared) -> Result<RHash, Error> {
+    let env = ruby.hash_new();
+    for number in 0..TEMPLATE_KEYS {
+        env.aset(number, true)?;
+    }
+    // What is cleared keeps its size, and so does what is copied.
+    env.clear()?;
+    let text = |text: &str| {
+        let string = ruby.str_new(text);
+        string.freeze();
+        string
+    };
+    if settings.is_rack_2 {
+        let version = ruby.ary_from_vec(vec![1, 6]);
+        version.freeze();
+        env.aset(text("rack.version"), version)?;
+    }
+    let stderr: Value = ruby.eval("$stderr")?;
+    env.aset(text("rack.errors"), stderr)?;
+    env.aset(text("rack.multithread"), settings.multithread)?;
+    env.aset(text("rack.multiprocess"), settings.multiprocess)?;
+    env.aset(text("rack.run_once"), false)?;
+    env.aset(text("rack.url_scheme"), text("http"))?;
+    env.aset(text("rack.hijack?"), true)?;
+    env.aset(text("SCRIPT_NAME"), text(""))?;
+    env.aset(text("SERVER_SOFTWARE"), text(&settings.server_software))?;
+    env.freeze();
+    Ok(env)
+}
+
+/// What the template is made of.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Whether the application may be called by several threads at once.
+    pub multithread: bool,
+    /// Whether other processes serve the same application.
+    pub multiprocess: bool,
+    /// Name and version of the server.
+    pub server_software: String,
+    /// Whether Rack's SPEC asks for `rack.version`.
+    pub is_rack_2: bool,
+}
+
+/// An unfrozen copy of the template.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn begin(template: RHash) -> Result<RHash, Error> {
+    // SAFETY: the template is a Hash and alive, as its owner marks it.
+    let env = protect(|| unsafe { rb_sys::rb_hash_dup(template.as_raw()) })?;
+    // SAFETY: what Ruby returned is a value.
+    let env = unsafe { Value::from_raw(env) };
+    Ok(RHash::from_value(env).expect("the copy of a Hash is a Hash"))
+}
+
+/// What differs from request to request.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The head of the request.
+    pub request: &'a Request,
+    /// Where it came from.
+    pub connection: &'a ConnectionInfo,
+    /// The body.
+    pub input: Obj<Input>,
+    /// The way back.
+    pub exchange: Obj<Exchange>,
+}
+
+/// Completes `env` and calls the application with it.
+///
+/// # Errors
+/// What the application raises.
+pub fn call(app: Value, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
+    // Made out here because a jump out of the application would skip its destructor.
+    let fallback = facts.request.host().is_none().then(|| address(&facts.connection.listener));
+    let authority = match &fallback {
+        Some((name, port)) => Authority { name, port: Some(port) },
+        None => Authority::split(facts.request.host().unwrap_or_default()),
+    };
+    let (app, raw_env) = (app.as_raw(), env.as_raw());
+    let keys = keys();
+    let answer = protect(|| {
+        // SAFETY: this thread holds the interpreter's lock. All values are on this thread's stack, in
+        // `facts` or in the array of pairs, or are kept for ever, so none is freed or moved. Nothing on
+        // the frames of this closure has a destructor that a jump could skip.
+        unsafe {
+            fill(raw_env, facts, &authority, keys);
+            rb_sys::rb_funcallv(app, keys.call, 1, &raw_env)
+        }
+    })?;
+    // SAFETY: what a method returned is a value.
+    Ok(unsafe { Value::from_raw(answer) })
+}
+
+/// The callbacks that stand in an env; `None` where there are none.
+#[derive(Debug)]
+pub struct Callbacks {
+    /// `rack.response_finished`.
+    pub finished: Option<RArray>,
+    /// `rack.after_reply`.
+    pub after_reply: Option<RArray>,
+}
+
+impl Callbacks {
+    /// Looks them up.
+    pub fn of(env: RHash) -> Self {
+        let keys = keys();
+        let find = |key| {
+            // SAFETY: looking up a String in a Hash calls nothing that could raise; keys are kept for
+            // ever, and what is found is a value.
+            let found =
+                unsafe { Value::from_raw(rb_sys::rb_hash_lookup2(env.as_raw(), key, Qnil as VALUE)) };
+            RArray::from_value(found).filter(|callbacks| !callbacks.is_empty())
+        };
+        Self { finished: find(keys.rack_response_finished), after_reply: find(keys.rack_after_reply) }
+    }
+
+    /// Whether there are any.
+    pub fn are_wanted(&self) -> bool {
+        self.finished.is_some() || self.after_reply.is_some()
+    }
+}
+
+/// # Safety
+/// As in [`call`].
+unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &Keys) {
+    let request = facts.request;
+    let mut pairs = Pairs::new(env);
+    // SAFETY: all strings are made from slices that outlive the calls.
+    unsafe {
+        for (name, value) in request.headers() {
+            let key = keys.header(name).unwrap_or_else(|| variable(name));
+            if key != keys.http_version {
+                pairs.join(key, value, if key == keys.cookie { b"; " } else { b", " });
+            }
+        }
+        let protocol = match request.version() {
+            Version::Http10 => keys.http_10,
+            Version::Http11 => keys.http_11,
+        };
+        let method = request.method();
+        let exchange = facts.exchange.as_raw();
+        let mut port = [0; 5];
+        pairs.push(keys.request_method, keys.method(method).unwrap_or_else(|| string(method)));
+        pairs.push(keys.path_info, string(request.path()));
+        pairs.push(keys.query_string, string(request.query().unwrap_or_default()));
+        pairs.push(keys.request_path, string(request.path()));
+        pairs.push(keys.request_uri, string(request.target()));
+        pairs.push(keys.server_protocol, protocol);
+        pairs.push(keys.http_version, protocol);
+        pairs.push(keys.server_name, string(authority.name));
+        pairs.push(keys.server_port, authority.port.map_or(keys.port_80, |port| string(port)));
+        pairs.push(keys.remote_addr, string(&facts.connection.remote_addr));
+        pairs.push(keys.remote_port, string(decimal(facts.connection.remote_port, &mut port)));
+        pairs.push(keys.rack_input, facts.input.as_raw());
+        pairs.push(keys.rack_hijack, exchange);
+        pairs.push(keys.rack_early_hints, exchange);
+        pairs.push(keys.rack_response_finished, rb_sys::rb_ary_new());
+        pairs.push(keys.rack_after_reply, rb_sys::rb_ary_new());
+        pairs.flush();
+    }
+}
+
+/// Pairs on their way into env, on the stack, where Ruby's collector sees them.
+struct Pairs {
+    env: VALUE,
+    values: [MaybeUninit<VALUE>; 2 * PAIRS],
+    length: usize,
+    /// Some pairs are in env already.
+    flushed: bool,
+}
+
+impl Pairs {
+    fn new(env: VALUE) -> Self {
+        Self { env, values: [MaybeUninit::uninit(); 2 * PAIRS], length: 0, flushed: false }
+    }
+
+    /// # Safety
+    /// As in [`call`].
+    unsafe fn push(&mut self, key: VALUE, value: VALUE) {
+        if self.length == self.values.len() {
+            // SAFETY: the caller's promise.
+            unsafe { self.flush() };
+        }
+        self.values[self.length].write(key);
+        self.values[self.length + 1].write(value);
+        self.length += 2;
+    }
+
+    /// Adds a header, behind what a header of the same name brought.
+    ///
+    /// # Safety
+    /// As in [`call`].
+    unsafe fn join(&mut self, key: VALUE, bytes: &[u8], separator: &[u8]) {
+        // SAFETY: values below `length` were written; the found value is a String made here.
+        unsafe {
+            match self.find(key) {
+                Some(earlier) => {
+                    rb_sys::rb_str_cat(earlier, separator.as_ptr().cast(), separator.len() as _);
+                    rb_sys::rb_str_cat(earlier, bytes.as_ptr().cast(), bytes.len() as _);
+                }
+                None => self.push(key, string(bytes)),
+            }
+        }
+    }
+
+    /// Keys are interned, so that the same name is the same object.
+    ///
+    /// # Safety
+    /// As in [`call`].
+    unsafe fn find(&self, key: VALUE) -> Option<VALUE> {
+        // SAFETY: values below `length` were written; env is a Hash.
+        unsafe {
+            let pairs = self.values[..self.length].chunks_exact(2);
+            let found = pairs.into_iter().find(|pair| pair[0].assume_init() == key);
+            match found {
+                Some(pair) => Some(pair[1].assume_init()),
+                None if self.flushed => {
+                    let value = rb_sys::rb_hash_lookup2(self.env, key, Qnil as VALUE);
+                    (value != Qnil as VALUE).then_some(value)
+                }
+                None => None,
+            }
+        }
+    }
+
+    /// # Safety
+    /// As in [`call`].
+    unsafe fn flush(&mut self) {
+        // SAFETY: `length` values were written; env is a Hash that nobody else knows yet.
+        unsafe {
+            let values = self.values.as_ptr().cast::<VALUE>();
+            rb_sys::rb_hash_bulk_insert(self.length as _, values, self.env);
+        }
+        self.length = 0;
+        self.flushed = true;
+    }
+}
+
+/// A new String of bytes.
+///
+/// # Safety
+/// As in [`call`].
+unsafe fn string(bytes: impl AsRef<[u8]>) -> VALUE {
+    let bytes = bytes.as_ref();
+    // SAFETY: Ruby copies as many bytes as there are.
+    unsafe { rb_sys::rb_str_new(bytes.as_ptr().cast::<c_char>(), bytes.len() as _) }
+}
+
+/// The variable of a header that is not among the known ones.
+///
+/// # Safety
+/// As in [`call`].
+unsafe fn variable(name: &[u8]) -> VALUE {
+    const PREFIX: &[u8] = b"HTTP_";
+    let mut buffer = [0; NAME_BYTES + PREFIX.len()];
+    buffer[..PREFIX.len()].copy_from_slice(PREFIX);
+    // SAFETY: Ruby copies as many bytes of the buffer as were written.
+    unsafe {
+        if name.len() <= NAME_BYTES {
+            let length = PREFIX.len() + uppercase(name, &mut buffer[PREFIX.len()..]);
+            return rb_sys::rb_interned_str(buffer.as_ptr().cast(), length as _);
+        }
+        let key = string(PREFIX);
+        for part in name.chunks(NAME_BYTES) {
+            let length = uppercase(part, &mut buffer);
+            rb_sys::rb_str_cat(key, buffer.as_ptr().cast(), length as _);
+        }
+        rb_sys::rb_str_to_interned_str(key)
+    }
+}
+
+fn uppercase(name: &[u8], buffer: &mut [u8]) -> usize {
+    for (byte, target) in name.iter().zip(buffer) {
+        *target = if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
+    }
+    name.len()
+}
+
+/// The server's name and port as the client sees them.
+#[derive(Clone, Copy, Debug)]
+struct Authority<'a> {
+    /// An IPv6 address keeps its brackets.
+    name: &'a str,
+    /// None for the port of the scheme.
+    port: Option<&'a str>,
+}
+
+impl<'a> Authority<'a> {
+    fn split(host: &'a str) -> Self {
+        let name_end = if host.starts_with('[') { host.find(']').map_or(0, |end| end + 1) } else { 0 };
+        match host[name_end..].rfind(':') {
+            Some(colon) => {
+                let (name, port) = host.split_at(name_end + colon);
+                Self { name, port: Some(&port[1..]).filter(|port| !port.is_empty()) }
+            }
+            None => Self { name: host, port: None },
+        }
+    }
+}
+
+fn address(listener: &Listener) -> (String, String) {
+    match listener {
+        Listener::Tcp(address) if address.is_ipv6() => {
+            (format!("[{}]", address.ip()), address.port().to_string())
+        }
+        Listener::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
+        Listener::Unix => ("localhost".to_owned(), "80".to_owned()),
+    }
+}
+
+fn decimal(mut number: u16, buffer: &mut [u8; 5]) -> &[u8] {
+    let mut start = buffer.len();
+    loop {
+        start -= 1;
+        buffer[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &buffer[start..];
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What goes wrong in Ruby, as a client and a log see it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hyperion_engine::{Level, Log};
+use magnus::error::ErrorType;
+use magnus::value::Lazy;
+use magnus::prelude::*;
+use magnus::{Error, Exception, ExceptionClass, RArray, RModule, RString, Ruby, Value};
+
+/// Lines of a backtrace in the log.
+const BACKTRACE_LINES: usize = 12;
+
+/// Ruby's `Hyperion`.
+pub static HYPERION: Lazy<RModule> = Lazy::new(|ruby| {
+    ruby.define_module("Hyperion").expect("Hyperion is a module or not yet defined")
+});
+
+static ERROR: Lazy<ExceptionClass> = Lazy::new(|ruby| {
+    let hyperion = ruby.get_inner(&HYPERION);
+    hyperion
+        .const_get("Error")
+        .or_else(|_| hyperion.define_error("Error", ruby.exception_standard_error()))
+        .expect("Hyperion::Error is an exception class or not yet defined")
+});
+
+static CLIENT_DISCONNECTED: Lazy<ExceptionClass> = Lazy::new(|ruby| {
+    ruby.get_inner(&HYPERION)
+        .define_error("ClientDisconnected", ruby.exception_io_error())
+        .expect("Hyperion::ClientDisconnected is not yet defined")
+});
+
+/// Defines the classes.
+pub fn init(ruby: &Ruby) {
+    Lazy::force(&ERROR, ruby);
+    Lazy::force(&CLIENT_DISCONNECTED, ruby);
+}
+
+/// A `Hyperion::Error`.
+pub fn error(ruby: &Ruby, message: impl Into<String>) -> Error {
+    Error::new(ruby.get_inner(&ERROR), message.into())
+}
+
+/// A `Hyperion::ClientDisconnected`, which is an IOError: the client left, so that there is nobody to
+/// write to or read from. Applications see it in `each`, in streams and in `rack.input`.
+pub fn client_disconnected(ruby: &Ruby) -> Error {
+    Error::new(ruby.get_inner(&CLIENT_DISCONNECTED), "the client closed the connection")
+}
+
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// Panics contained so far.
+pub fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
+}
+
+/// Runs `work`; a panic in it becomes an exception, and is counted.
+///
+/// # Errors
+/// Those of `work`; a `Hyperion::Error` for a panic.
+pub fn contain<T>(ruby: &Ruby, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        Err(error(ruby, "a fault in the server; its panic stands in standard error"))
+    })
+}
+
+/// Whether the only fault is that the client left.
+pub fn is_disconnect(ruby: &Ruby, error: &Error) -> bool {
+    error.is_kind_of(ruby.get_inner(&CLIENT_DISCONNECTED))
+}
+
+/// Whether the thread is on its way out, by `Thread#kill` or a `throw`: to be resumed after cleanup.
+pub fn is_jump(error: &Error) -> bool {
+    matches!(error.error_type(), ErrorType::Jump(_))
+}
+
+/// The exception behind an error; nil for a jump.
+pub fn exception(ruby: &Ruby, error: &Error) -> Value {
+    match error.error_type() {
+        ErrorType::Jump(_) => ruby.qnil().as_value(),
+        ErrorType::Exception(exception) => exception.as_value(),
+        ErrorType::Error(class, message) => class
+            .new_instance((&**message,))
+            .map_or(ruby.qnil().as_value(), |exception: Exception| exception.as_value()),
+    }
+}
+
+/// Writes one line about what was raised while `doing`.
+pub fn log(ruby: &Ruby, log: &Log, doing: &str, error: &Error) {
+    match error.error_type() {
+        ErrorType::Jump(_) => {
+            log.write(Level::Error, "app", doing, &[("error", "the thread was ended")]);
+        }
+        ErrorType::Error(class, message) => {
+            log.write(Level::Error, "app", doing, &[("class", &name(*class)), ("error", message)]);
+        }
+        ErrorType::Exception(exception) => {
+            let class = name(exception.exception_class());
+            let message = message(*exception);
+            let backtrace = backtrace(ruby, *exception);
+            log.write(
+                Level::Error,
+                "app",
+                doing,
+                &[("class", &class), ("error", &message), ("backtrace", &backtrace)],
+            );
+        }
+    }
+}
+
+fn name(class: ExceptionClass) -> String {
+    class.inspect()
+}
+
+/// The message, which is a method of the application and may fail itself.
+fn message(exception: Exception) -> String {
+    let message: Result<Value, Error> = exception.funcall("message", ());
+    message
+        .and_then(|message| message.to_r_string())
+        .map_or_else(|_| "(no message)".to_owned(), text)
+}
+
+fn backtrace(ruby: &Ruby, exception: Exception) -> String {
+    let Ok(lines) = exception.funcall::<_, _, Option<RArray>>("backtrace", ()) else {
+        return String::new();
+    };
+    let Some(lines) = lines else { return String::new() };
+    (0..lines.len().min(BACKTRACE_LINES))
+        .filter_map(|index| RString::from_value(crate::raw::element(ruby, lines, index)))
+        .map(text)
+        .collect::<Vec<_>>()
+        .join(" | ")
+}
+
+fn text(string: RString) -> String {
+    crate::raw::with_bytes(string, |bytes| String::from_utf8_lossy(bytes).into_owned())
+}

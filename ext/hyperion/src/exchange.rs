@@ -1,0 +1,142 @@
+//! `Hyperion::Exchange`: the object behind `rack.hijack` and `rack.early_hints` of one request. Ruby's
+//! only way to the client of that request leads through it, and ends when the request has ended.
+
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use hyperion_engine::{ConnectionInfo, ReplyHandle, WriteError};
+use magnus::gc::Marker;
+use magnus::prelude::*;
+use magnus::typed_data::Obj;
+use magnus::value::{Lazy, Opaque};
+use magnus::{DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method};
+
+use crate::error::{HYPERION, client_disconnected, contain};
+use crate::gvl::{Birthplace, wait_for};
+use crate::{hijack, hints, raw};
+
+/// The way back to one client, shared by the Ruby objects of one request.
+#[derive(Debug)]
+pub struct Peer {
+    /// Always there until it is dropped.
+    handle: Option<ReplyHandle>,
+    birthplace: Birthplace,
+}
+
+impl Peer {
+    /// Wraps a handle in the process it belongs to.
+    pub fn new(handle: ReplyHandle) -> Self {
+        Self { handle: Some(handle), birthplace: Birthplace::here() }
+    }
+
+    /// Whether this is the process that may answer, and not a child of it.
+    pub fn is_here(&self) -> bool {
+        self.birthplace.is_here()
+    }
+
+    /// Hands over a piece of a streamed body, and waits while the client is too far behind.
+    ///
+    /// # Errors
+    /// `Hyperion::ClientDisconnected` when nobody reads any more, an IOError when the body has ended.
+    pub fn write_piece(&self, ruby: &Ruby, piece: RString) -> Result<(), Error> {
+        if !self.is_here() {
+            return Err(client_disconnected(ruby));
+        }
+        let bytes = raw::with_bytes(piece, bytes::Bytes::copy_from_slice);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match self.write(bytes) {
+            Ok(()) => {}
+            Err(WriteError::Abandoned) => return Err(client_disconnected(ruby)),
+            Err(WriteError::NotOpen) => {
+                return Err(Error::new(ruby.exception_io_error(), "not opened for writing"));
+            }
+        }
+        if self.needs_credit() {
+            wait_for(ruby, self, |peer, interrupt| peer.wait_credit(interrupt, None))?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Peer {
+    type Target = ReplyHandle;
+
+    fn deref(&self) -> &ReplyHandle {
+        self.handle.as_ref().expect("the handle is only taken by drop")
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if !self.is_here() {
+            // Its locks may be held by threads that a forked child does not have.
+            std::mem::forget(self.handle.take());
+        }
+    }
+}
+
+/// One request, for as long as Ruby knows of it.
+#[derive(TypedData)]
+#[magnus(class = "Hyperion::Exchange", mark, size, free_immediately, wb_protected)]
+pub struct Exchange {
+    /// Never changed, so that it needs no write barrier.
+    env: Opaque<RHash>,
+    peer: RefCell<Option<Arc<Peer>>>,
+    connection: Arc<ConnectionInfo>,
+}
+
+impl DataTypeFunctions for Exchange {
+    fn mark(&self, marker: &Marker) {
+        marker.mark(self.env);
+    }
+}
+
+impl Exchange {
+    /// The exchange of the request that `env` describes.
+    pub fn new(env: RHash, peer: Arc<Peer>, connection: Arc<ConnectionInfo>) -> Self {
+        Self { env: env.into(), peer: RefCell::new(Some(peer)), connection }
+    }
+
+    /// The way back, unless the request has ended.
+    pub fn peer(&self) -> Option<Arc<Peer>> {
+        self.peer.borrow().clone()
+    }
+
+    /// Ends the request for Ruby; an unanswered one is answered 500 once nobody else holds the way.
+    pub fn release(&self) {
+        drop(self.peer.take());
+    }
+
+    /// `call` without arguments takes the socket (`rack.hijack`), with a Hash of headers it sends
+    /// an informational response (`rack.early_hints`).
+    fn call(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
+        contain(ruby, || match arguments {
+            [] => hijack::hijack(ruby, ruby.get_inner(this.env), this.peer(), &this.connection),
+            [headers] => {
+                hints::send(ruby, this.peer(), *headers)?;
+                Ok(ruby.qtrue().as_value())
+            }
+            _ => Err(Error::new(ruby.exception_arg_error(), "too many arguments")),
+        })
+    }
+}
+
+static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
+    let class = ruby
+        .get_inner(&HYPERION)
+        .define_class("Exchange", ruby.class_object())
+        .expect("Hyperion::Exchange is not yet defined");
+    class.undef_default_alloc_func();
+    class
+});
+
+/// Defines the class.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    ruby.get_inner(&CLASS).define_method("call", method!(Exchange::call, -1))
+}

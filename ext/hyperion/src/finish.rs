@@ -1,0 +1,177 @@
+//! `rack.response_finished` and `rack.after_reply`: what the application wants to be called when a
+//! response has left.
+//!
+//! A response is over when two things have happened, in either order: the engine reports that it left
+//! or was cut, and the executor has closed the body. Whoever comes second runs the callbacks.
+
+use std::cell::Cell;
+
+use hyperion_engine::{Completion, Log};
+use magnus::gc::Marker;
+use magnus::prelude::*;
+use magnus::value::{LazyId, Opaque};
+use magnus::{Error, RArray, RHash, Ruby, Value};
+
+use crate::env::Callbacks;
+use crate::{error, raw};
+
+static CALL: LazyId = LazyId::new("call");
+
+/// Responses whose end somebody wants to hear of.
+pub struct Finishing {
+    /// Number => [env, status, headers, exception, progress].
+    pending: Opaque<RHash>,
+    last: Cell<u64>,
+}
+
+/// Places in an entry.
+const ENV: usize = 0;
+const STATUS: usize = 1;
+const HEADERS: usize = 2;
+const EXCEPTION: usize = 3;
+const PROGRESS: usize = 4;
+
+/// Progress of an entry: nothing, or what came first.
+const UNDER_WAY: i64 = 0;
+const RELEASED: i64 = 1;
+const LEFT: i64 = 2;
+const CUT: i64 = 3;
+
+impl Finishing {
+    /// Nothing to hear of.
+    pub fn new(ruby: &Ruby) -> Self {
+        Self { pending: ruby.hash_new().into(), last: Cell::new(0) }
+    }
+
+    /// Marks what is pending.
+    pub fn mark(&self, marker: &Marker) {
+        marker.mark(self.pending);
+    }
+
+    /// Takes note of a response about to be handed over; its number goes with it.
+    ///
+    /// # Errors
+    /// Those of Ruby.
+    pub fn register(
+        &self,
+        ruby: &Ruby,
+        env: RHash,
+        status: Value,
+        headers: Value,
+    ) -> Result<Completion, Error> {
+        let number = self.last.get() + 1;
+        self.last.set(number);
+        let entry = ruby.ary_new_capa(5);
+        entry.push(env)?;
+        entry.push(status)?;
+        entry.push(headers)?;
+        entry.push(ruby.qnil())?;
+        entry.push(UNDER_WAY)?;
+        ruby.get_inner(self.pending).aset(number, entry)?;
+        Ok(Completion(number))
+    }
+
+    /// The executor is done with a response; `failure` is what went wrong in it.
+    ///
+    /// # Errors
+    /// A jump out of a callback.
+    pub fn release(
+        &self,
+        ruby: &Ruby,
+        log: &Log,
+        completion: Completion,
+        failure: Option<&Error>,
+    ) -> Result<(), Error> {
+        let Some(entry) = self.entry(ruby, completion) else { return Ok(()) };
+        if let Some(failure) = failure {
+            entry.store(EXCEPTION as isize, error::exception(ruby, failure))?;
+        }
+        self.progress(ruby, log, completion, entry, RELEASED)
+    }
+
+    /// The engine is done with a response.
+    ///
+    /// # Errors
+    /// A jump out of a callback.
+    pub fn finished(
+        &self,
+        ruby: &Ruby,
+        log: &Log,
+        completion: Completion,
+        complete: bool,
+    ) -> Result<(), Error> {
+        let Some(entry) = self.entry(ruby, completion) else { return Ok(()) };
+        self.progress(ruby, log, completion, entry, if complete { LEFT } else { CUT })
+    }
+
+    fn progress(
+        &self,
+        ruby: &Ruby,
+        log: &Log,
+        completion: Completion,
+        entry: RArray,
+        now: i64,
+    ) -> Result<(), Error> {
+        let before: i64 = entry.entry(PROGRESS as isize)?;
+        if before == UNDER_WAY {
+            return entry.store(PROGRESS as isize, now);
+        }
+        let _: Value = ruby.get_inner(self.pending).delete(completion.0)?;
+        let part = |index| raw::element(ruby, entry, index);
+        let mut exception = part(EXCEPTION);
+        if exception.is_nil() && (before == CUT || now == CUT) {
+            exception = error::exception(ruby, &error::client_disconnected(ruby));
+        }
+        let env = RHash::try_convert(part(ENV))?;
+        run(ruby, log, env, part(STATUS), part(HEADERS), exception)
+    }
+
+    fn entry(&self, ruby: &Ruby, completion: Completion) -> Option<RArray> {
+        ruby.get_inner(self.pending).get(completion.0).and_then(RArray::from_value)
+    }
+}
+
+/// Runs the callbacks that stand in `env`, last registered first; what they raise is logged.
+///
+/// # Errors
+/// A jump out of a callback.
+pub fn run(
+    ruby: &Ruby,
+    log: &Log,
+    env: RHash,
+    status: Value,
+    headers: Value,
+    exception: Value,
+) -> Result<(), Error> {
+    let Callbacks { finished, after_reply } = Callbacks::of(env);
+    if let Some(callbacks) = finished {
+        for index in (0..callbacks.len()).rev() {
+            let callback = raw::element(ruby, callbacks, index);
+            let called = callback.funcall(*CALL, (env, status, headers, exception));
+            complain(ruby, log, "a rack.response_finished callback failed", called)?;
+        }
+    }
+    if let Some(callbacks) = after_reply {
+        for index in 0..callbacks.len() {
+            let called = raw::element(ruby, callbacks, index).funcall(*CALL, ());
+            complain(ruby, log, "a rack.after_reply callback failed", called)?;
+        }
+    }
+    Ok(())
+}
+
+fn complain(
+    ruby: &Ruby,
+    log: &Log,
+    what: &str,
+    called: Result<Value, Error>,
+) -> Result<(), Error> {
+    match called {
+        Err(failure) if error::is_jump(&failure) => Err(failure),
+        Err(failure) => {
+            error::log(ruby, log, what, &failure);
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+    }
+}

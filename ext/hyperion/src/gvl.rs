@@ -1,0 +1,120 @@
+//! Leaving and retaking the interpreter's lock, and knowing that a process was forked.
+
+use std::any::Any;
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hyperion_engine::{Interrupt, Wait};
+use magnus::{Error, Ruby};
+use rb_sys::{RB_NOGVL_INTR_FAIL, rb_nogvl};
+
+use crate::exchange::Peer;
+
+/// Runs `work` without the interpreter's lock. `unblock` runs in another thread and must make `work`
+/// return soon; Ruby calls it when the thread is interrupted. `None` means that an interrupt was
+/// pending, so that `work` was not begun: check for interrupts and come again.
+///
+/// No interrupt is checked when `work` has ended, so nothing is lost by a jump. A panic in `work` goes
+/// on in the caller.
+pub fn without_gvl<R>(work: impl FnOnce() -> R, unblock: impl Fn()) -> Option<R> {
+    let mut region = Region { work: Some(work), outcome: None };
+    // SAFETY: `enter` and `interrupt` get the pointers that their type parameters promise, to values
+    // that live on this frame until `rb_nogvl` has returned, when Ruby has forgotten both. Neither
+    // lets a panic cross its C caller, and neither touches Ruby. With RB_NOGVL_INTR_FAIL Ruby does not
+    // jump out of the call.
+    unsafe { enter_region(&mut region, &unblock) };
+    match region.outcome? {
+        Ok(result) => Some(result),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Waits for something of an exchange without the interpreter's lock; interruptible.
+///
+/// # Errors
+/// What the interrupt raises.
+pub fn wait_for(
+    ruby: &Ruby,
+    peer: &Peer,
+    wait: impl Fn(&Peer, &Interrupt) -> Wait,
+) -> Result<Wait, Error> {
+    loop {
+        let interrupt = peer.interrupt();
+        match without_gvl(|| wait(peer, &interrupt), || interrupt.raise()) {
+            Some(Wait::Interrupted) | None => ruby.thread_check_ints()?,
+            Some(waited) => return Ok(waited),
+        }
+    }
+}
+
+struct Region<F, R> {
+    work: Option<F>,
+    outcome: Option<Result<R, Box<dyn Any + Send>>>,
+}
+
+/// # Safety
+/// The thread holds the interpreter's lock.
+unsafe fn enter_region<F: FnOnce() -> R, R, U: Fn()>(region: &mut Region<F, R>, unblock: &U) {
+    unsafe extern "C" fn enter<F: FnOnce() -> R, R>(region: *mut c_void) -> *mut c_void {
+        // SAFETY: the pointer made below, used by nobody else while this runs.
+        let region = unsafe { &mut *region.cast::<Region<F, R>>() };
+        if let Some(work) = region.work.take() {
+            region.outcome = Some(catch_unwind(AssertUnwindSafe(work)));
+        }
+        std::ptr::null_mut()
+    }
+    unsafe extern "C" fn interrupt<U: Fn()>(unblock: *mut c_void) {
+        // SAFETY: the pointer made below; `U` is only called by shared reference.
+        let unblock = unsafe { &*unblock.cast::<U>() };
+        // A panic here would cross Ruby's frames, and there is nobody to tell.
+        let _ = catch_unwind(AssertUnwindSafe(unblock));
+    }
+    // SAFETY: see above; the flags are those of Ruby's header.
+    unsafe {
+        rb_nogvl(
+            Some(enter::<F, R>),
+            std::ptr::from_mut(region).cast(),
+            Some(interrupt::<U>),
+            std::ptr::from_ref(unblock).cast_mut().cast(),
+            RB_NOGVL_INTR_FAIL as c_int,
+        );
+    }
+}
+
+/// How many forks lie between this process and the one that loaded the library.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// The process in which something was made. In a child of it, sockets, locks and threads are the
+/// parent's, and must not be touched, not even to be released.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Birthplace(u32);
+
+impl Birthplace {
+    /// This process.
+    pub fn here() -> Self {
+        Self(FORKS.load(Ordering::Relaxed))
+    }
+
+    /// Whether this still is that process.
+    pub fn is_here(self) -> bool {
+        self == Self::here()
+    }
+}
+
+unsafe extern "C" {
+    fn pthread_atfork(
+        prepare: Option<extern "C" fn()>,
+        parent: Option<extern "C" fn()>,
+        child: Option<extern "C" fn()>,
+    ) -> c_int;
+}
+
+/// Begins to count forks; once per load of the library.
+pub fn watch_forks() {
+    extern "C" fn count() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only changes an atomic, which is allowed in the child of a fork.
+    unsafe { pthread_atfork(None, None, Some(count)) };
+}

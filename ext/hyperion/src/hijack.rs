@@ -1,0 +1,61 @@
+//! Full hijack (`rack.hijack`): the socket leaves the engine and becomes a Ruby socket.
+
+use std::os::fd::IntoRawFd;
+use std::sync::Arc;
+
+use hyperion_engine::{ConnectionInfo, Hijacked, Listener};
+use magnus::prelude::*;
+use magnus::value::LazyId;
+use magnus::{Error, RClass, RHash, Ruby, Value};
+
+use crate::error::client_disconnected;
+use crate::exchange::Peer;
+use crate::gvl::wait_for;
+
+const HIJACK_IO: &str = "rack.hijack_io";
+
+static FOR_FD: LazyId = LazyId::new("for_fd");
+static UNGETBYTE: LazyId = LazyId::new("ungetbyte");
+
+/// The client's socket as a Ruby socket, with the bytes received behind the request still to be read.
+/// A second call gives the same object.
+///
+/// # Errors
+/// `Hyperion::ClientDisconnected` when the client has left, an IOError when a response was begun.
+pub fn hijack(
+    ruby: &Ruby,
+    env: RHash,
+    peer: Option<Arc<Peer>>,
+    connection: &ConnectionInfo,
+) -> Result<Value, Error> {
+    if let Some(io) = env.get(HIJACK_IO).filter(|io| !io.is_nil()) {
+        return Ok(io);
+    }
+    let peer = peer.filter(|peer| peer.is_here()).ok_or_else(|| too_late(ruby))?;
+    peer.hijack().map_err(|_| too_late(ruby))?;
+    wait_for(ruby, &peer, |peer, interrupt| peer.wait_hijacked(interrupt, None))?;
+    let hijacked = peer.take_hijacked().ok_or_else(|| client_disconnected(ruby))?;
+    let io = socket(ruby, hijacked, &connection.listener)?;
+    env.aset(HIJACK_IO, io)?;
+    Ok(io)
+}
+
+fn socket(ruby: &Ruby, hijacked: Hijacked, listener: &Listener) -> Result<Value, Error> {
+    ruby.require("socket")?;
+    let class = match listener {
+        Listener::Tcp(_) => "TCPSocket",
+        Listener::Unix => "UNIXSocket",
+    };
+    let class: RClass = ruby.class_object().const_get(class)?;
+    // From here on the descriptor is Ruby's, which closes it with the object.
+    let io: Value = class.funcall(*FOR_FD, (hijacked.socket.into_raw_fd(),))?;
+    if !hijacked.unread.is_empty() {
+        let unread = ruby.str_from_slice(&hijacked.unread);
+        io.funcall::<_, _, Value>(*UNGETBYTE, (unread,))?;
+    }
+    Ok(io)
+}
+
+fn too_late(ruby: &Ruby) -> Error {
+    Error::new(ruby.exception_io_error(), "the response has begun; the socket cannot be taken")
+}

@@ -1,0 +1,250 @@
+//! `Hyperion::Input`: rack.input. Complete in memory or in a file when the application is called, or
+//! still with a client that waits to be asked for it.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyperion_engine::{Body, Wait};
+use magnus::prelude::*;
+use magnus::typed_data::Obj;
+use magnus::value::Lazy;
+use magnus::{Error, RClass, RString, Ruby, TypedData, Value, method};
+
+use crate::error::{HYPERION, client_disconnected, contain};
+use crate::exchange::Peer;
+use crate::gvl::wait_for;
+
+/// The body of one request.
+#[derive(TypedData, magnus::DataTypeFunctions)]
+#[magnus(class = "Hyperion::Input", size, free_immediately, wb_protected)]
+pub struct Input {
+    source: RefCell<Source>,
+}
+
+/// Where the bytes are.
+enum Source {
+    Empty(io::Empty),
+    Memory(Cursor<Bytes>),
+    File {
+        reader: BufReader<File>,
+        length: u64,
+    },
+    /// With the client, who waits to be asked.
+    Client {
+        peer: Arc<Peer>,
+        asked: bool,
+    },
+    Closed,
+}
+
+impl Input {
+    /// The input of a request with this body.
+    pub fn new(body: Body, peer: &Arc<Peer>) -> Self {
+        Self { source: RefCell::new(Source::new(body, peer)) }
+    }
+
+    /// `read(length = nil, buffer = nil)`: as of IO.
+    fn read(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
+        contain(ruby, || {
+            let (length, buffer) = read_arguments(ruby, arguments)?;
+            this.fetch(ruby)?;
+            let bytes = this.source(ruby, |source| source.take(length))?;
+            let at_end = bytes.is_empty() && length.is_some_and(|length| length > 0);
+            filled(ruby, (!at_end).then_some(&bytes[..]), buffer)
+        })
+    }
+
+    /// `gets`: the next line, or nil.
+    fn gets(ruby: &Ruby, this: Obj<Self>) -> Result<Option<RString>, Error> {
+        contain(ruby, || {
+            this.fetch(ruby)?;
+            let mut line = Vec::new();
+            this.source(ruby, |source| source.reader()?.read_until(b'\n', &mut line))?;
+            Ok((!line.is_empty()).then(|| ruby.str_from_slice(&line)))
+        })
+    }
+
+    /// `each { |line| }`: the lines that are left.
+    fn each(ruby: &Ruby, this: Obj<Self>) -> Result<Value, Error> {
+        if !ruby.block_given() {
+            return Ok(this.enumeratorize("each", ()).as_value());
+        }
+        while let Some(line) = Self::gets(ruby, this)? {
+            let _: Value = ruby.yield_value(line)?;
+        }
+        Ok(this.as_value())
+    }
+
+    /// `rewind`: back to the start.
+    fn rewind(ruby: &Ruby, this: Obj<Self>) -> Result<u64, Error> {
+        contain(ruby, || this.source(ruby, Source::rewind))
+    }
+
+    /// `size`: bytes of the body.
+    fn size(ruby: &Ruby, this: Obj<Self>) -> Result<u64, Error> {
+        contain(ruby, || {
+            this.fetch(ruby)?;
+            this.source(ruby, |source| source.len())
+        })
+    }
+
+    /// `close`: nothing more is read.
+    fn close(&self) {
+        self.source.replace(Source::Closed);
+    }
+
+    fn source<T>(
+        &self,
+        ruby: &Ruby,
+        read: impl FnOnce(&mut Source) -> io::Result<T>,
+    ) -> Result<T, Error> {
+        read(&mut self.source.borrow_mut())
+            .map_err(|error| Error::new(ruby.exception_io_error(), error.to_string()))
+    }
+
+    /// Gets the body from a client that holds it back.
+    fn fetch(&self, ruby: &Ruby) -> Result<(), Error> {
+        loop {
+            let peer = match &mut *self.source.borrow_mut() {
+                Source::Client { peer, asked } => {
+                    if !peer.is_here() {
+                        return Err(client_disconnected(ruby));
+                    }
+                    if !std::mem::replace(asked, true) {
+                        peer.request_body();
+                    }
+                    peer.clone()
+                }
+                _ => return Ok(()),
+            };
+            // Nothing is borrowed while other threads run.
+            let waited = wait_for(ruby, &peer, |peer, interrupt| peer.wait_body(interrupt, None))?;
+            if let Some(body) = peer.take_body() {
+                self.source.replace(Source::new(body, &peer));
+            } else if waited == Wait::Abandoned {
+                return Err(client_disconnected(ruby));
+            }
+        }
+    }
+}
+
+impl Source {
+    fn new(body: Body, peer: &Arc<Peer>) -> Self {
+        match body {
+            Body::Empty => Source::Empty(io::empty()),
+            Body::Memory(bytes) => Source::Memory(Cursor::new(bytes)),
+            Body::File { file, length } => Source::File { reader: BufReader::new(file), length },
+            Body::OnDemand => Source::Client { peer: peer.clone(), asked: false },
+        }
+    }
+
+    /// The next `length` bytes, or all that are left.
+    fn take(&mut self, length: Option<usize>) -> io::Result<Bytes> {
+        if let Source::Memory(cursor) = self {
+            let start = cursor.position() as usize;
+            let left = cursor.get_ref().len() - start;
+            let end = start + length.unwrap_or(left).min(left);
+            cursor.set_position(end as u64);
+            return Ok(cursor.get_ref().slice(start..end));
+        }
+        let mut bytes = Vec::new();
+        let limit = length.map_or(u64::MAX, |length| length as u64);
+        self.reader()?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
+    }
+
+    fn reader(&mut self) -> io::Result<&mut dyn BufRead> {
+        match self {
+            Source::Empty(reader) => Ok(reader),
+            Source::Memory(reader) => Ok(reader),
+            Source::File { reader, .. } => Ok(reader),
+            Source::Client { .. } => Err(io::Error::other("the body has not arrived")),
+            Source::Closed => Err(io::Error::other("closed stream")),
+        }
+    }
+
+    fn rewind(&mut self) -> io::Result<u64> {
+        match self {
+            Source::Memory(reader) => reader.seek(SeekFrom::Start(0)),
+            Source::File { reader, .. } => reader.seek(SeekFrom::Start(0)),
+            Source::Empty(_) | Source::Client { .. } => Ok(0),
+            Source::Closed => Err(io::Error::other("closed stream")),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        match self {
+            Source::Memory(reader) => Ok(reader.get_ref().len() as u64),
+            Source::File { length, .. } => Ok(*length),
+            Source::Empty(_) | Source::Client { .. } => Ok(0),
+            Source::Closed => Err(io::Error::other("closed stream")),
+        }
+    }
+}
+
+/// The arguments of `read(length = nil, buffer = nil)`.
+///
+/// # Errors
+/// As of IO#read.
+pub fn read_arguments(
+    ruby: &Ruby,
+    arguments: &[Value],
+) -> Result<(Option<usize>, Option<RString>), Error> {
+    let (length, buffer) = match arguments {
+        [] => (None, None),
+        [length] => (Option::<i64>::try_convert(*length)?, None),
+        [length, buffer] => {
+            (Option::<i64>::try_convert(*length)?, Option::<RString>::try_convert(*buffer)?)
+        }
+        _ => return Err(Error::new(ruby.exception_arg_error(), "too many arguments")),
+    };
+    let length = length.map(usize::try_from).transpose();
+    let length = length.map_err(|_| Error::new(ruby.exception_arg_error(), "negative length"))?;
+    Ok((length, buffer))
+}
+
+/// What `read` returns: the bytes, in the given buffer if there is one.
+///
+/// # Errors
+/// When the buffer is frozen.
+pub fn filled(
+    ruby: &Ruby,
+    bytes: Option<&[u8]>,
+    buffer: Option<RString>,
+) -> Result<Value, Error> {
+    let result = ruby.str_from_slice(bytes.unwrap_or_default());
+    let result = match buffer {
+        None => result,
+        Some(buffer) => {
+            buffer.replace(result)?;
+            buffer
+        }
+    };
+    Ok(if bytes.is_some() { result.as_value() } else { ruby.qnil().as_value() })
+}
+
+static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
+    let class = ruby
+        .get_inner(&HYPERION)
+        .define_class("Input", ruby.class_object())
+        .expect("Hyperion::Input is not yet defined");
+    class.undef_default_alloc_func();
+    class
+});
+
+/// Defines the class.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    let class = ruby.get_inner(&CLASS);
+    class.define_method("read", method!(Input::read, -1))?;
+    class.define_method("gets", method!(Input::gets, 0))?;
+    class.define_method("each", method!(Input::each, 0))?;
+    class.define_method("rewind", method!(Input::rewind, 0))?;
+    class.define_method("size", method!(Input::size, 0))?;
+    class.define_method("close", method!(Input::close, 0))
+}

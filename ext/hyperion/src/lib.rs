@@ -1,0 +1,54 @@
+//! The Ruby face of the engine. A request crosses into Ruby once and comes back once:
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `engine`, `config` | `Hyperion::Engine` and its settings |
+//! | `executor` | the loop of an executor thread |
+//! | `env`, `keys` | request → Rack env, and the call of the application |
+//! | `exchange`, `input`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
+//! | `answer`, `body`, `delivery` | what the application returned → response |
+//! | `hijack`, `hints`, `finish` | full hijack, early hints, callbacks behind a response |
+//! | `error` | exceptions and panics, as log lines and as classes |
+//! | `gvl`, `raw` | the interpreter's lock, forks, and the few raw calls |
+//!
+//! Ruby objects live on the stack of an executor or inside objects that mark them, nowhere else.
+//! Everything that can raise runs under `protect`, and no panic leaves this crate. `unsafe` is found
+//! in `env`, `gvl` and `raw` only.
+#![deny(unsafe_code)]
+
+mod answer;
+mod body;
+mod config;
+mod delivery;
+mod engine;
+#[allow(unsafe_code)]
+mod env;
+mod error;
+mod exchange;
+mod executor;
+mod finish;
+#[allow(unsafe_code)]
+mod gvl;
+mod hijack;
+mod hints;
+mod input;
+mod keys;
+#[allow(unsafe_code)]
+mod raw;
+mod stream;
+
+mod load {
+    use magnus::{Error, Ruby};
+
+    /// Called by Ruby when it loads the library.
+    #[magnus::init(name = "native")]
+    fn init(ruby: &Ruby) -> Result<(), Error> {
+        crate::gvl::watch_forks();
+        crate::error::init(ruby);
+        crate::keys::init(ruby);
+        crate::exchange::init(ruby)?;
+        crate::input::init(ruby)?;
+        crate::stream::init(ruby)?;
+        crate::engine::init(ruby)
+    }
+}

@@ -1,0 +1,139 @@
+//! The few calls into Ruby for which magnus has no form, or only one that copies or protects where
+//! nothing can be raised.
+
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use magnus::rb_sys::{AsRawId, AsRawValue, FromRawValue, protect, resume_error};
+use magnus::value::{IntoId, ReprValue};
+use magnus::{Error, RArray, RString, Ruby, Value};
+use rb_sys::{RARRAY_AREF, RARRAY_LEN, RBasic, RSTRING_LEN, RSTRING_PTR, VALUE};
+
+use crate::error::contain;
+
+/// Reads the bytes of a string where they are. `read` must not call Ruby.
+pub fn with_bytes<R>(string: RString, read: impl FnOnce(&[u8]) -> R) -> R {
+    let value = string.as_raw();
+    // SAFETY: `value` is a String on the stack, hence alive; as `read` does not call Ruby and this
+    // thread holds the interpreter's lock, nobody changes or moves the bytes meanwhile.
+    let bytes = unsafe {
+        match RSTRING_LEN(value) {
+            0 => &[][..],
+            length => std::slice::from_raw_parts(RSTRING_PTR(value).cast(), length as usize),
+        }
+    };
+    read(bytes)
+}
+
+/// The element at `index`; nil behind the end.
+pub fn element(ruby: &Ruby, array: RArray, index: usize) -> Value {
+    let value = array.as_raw();
+    // SAFETY: `value` is an Array, the index is below its length, and its elements are valid values.
+    unsafe {
+        if index < RARRAY_LEN(value) as usize {
+            Value::from_raw(RARRAY_AREF(value, index as isize))
+        } else {
+            ruby.qnil().as_value()
+        }
+    }
+}
+
+/// `value` as an Array, if it is one that nobody has taught other methods.
+pub fn plain_array(value: Value) -> Option<RArray> {
+    let array = RArray::from_value(value)?;
+    // SAFETY: an Array is no immediate value, so it starts with an RBasic; Ruby set `rb_cArray` before
+    // it loaded this library.
+    let is_plain = unsafe { (*(array.as_raw() as *const RBasic)).klass == rb_sys::rb_cArray };
+    is_plain.then_some(array)
+}
+
+/// Takes what a body yields.
+pub trait Consumer {
+    /// Takes one yield's arguments on behalf of `owner`.
+    ///
+    /// # Errors
+    /// What is to be raised in the method that yielded.
+    fn consume(ruby: &Ruby, owner: Value, yielded: &[Value]) -> Result<(), Error>;
+}
+
+/// Calls `method` of `receiver` with a block that gives what is yielded to `C`. The block may be kept
+/// and called after this returned; Ruby keeps `owner` alive for it.
+///
+/// # Errors
+/// What the method raises.
+pub fn each<C: Consumer>(receiver: Value, method: impl IntoId, owner: Value) -> Result<(), Error> {
+    unsafe extern "C" fn block<C: Consumer>(
+        _first: VALUE,
+        owner: VALUE,
+        count: c_int,
+        arguments: *const VALUE,
+        _block: VALUE,
+    ) -> VALUE {
+        // SAFETY: Ruby calls blocks with its lock held, with as many valid values as it says, and with
+        // the owner given below; a Value is a VALUE in memory.
+        let (ruby, owner, yielded) = unsafe {
+            (
+                Ruby::get_unchecked(),
+                Value::from_raw(owner),
+                std::slice::from_raw_parts(arguments.cast::<Value>(), count as usize),
+            )
+        };
+        match contain(&ruby, || C::consume(&ruby, owner, yielded)) {
+            // Some bodies go on only if what they yielded to was true.
+            Ok(()) => rb_sys::Qtrue as VALUE,
+            // SAFETY: this is the end of a function called by Ruby, and nothing is left to drop.
+            Err(error) => unsafe { resume_error(error) },
+        }
+    }
+    let method = method.into_id_with(&Ruby::get_with(receiver));
+    protect(|| {
+        // SAFETY: receiver and owner are on the stack of the caller, hence alive.
+        unsafe {
+            rb_sys::rb_block_call(
+                receiver.as_raw(),
+                method.as_raw(),
+                0,
+                std::ptr::null(),
+                Some(block::<C>),
+                owner.as_raw(),
+            )
+        }
+    })
+    .map(drop)
+}
+
+/// Runs `cleanup` so that a jump through the frames above, that was caught and will be resumed, stays
+/// as it was: Ruby keeps the state of a dying thread in the same place as that of a rescued exception.
+/// `cleanup` must not let a jump out.
+pub fn while_jumping(cleanup: impl FnOnce()) {
+    unsafe extern "C" fn nothing(_: VALUE) -> VALUE {
+        rb_sys::Qnil as VALUE
+    }
+    unsafe extern "C" fn run<F: FnOnce()>(cleanup: VALUE) -> VALUE {
+        // SAFETY: the pointer made below, used once.
+        let cleanup = unsafe { (*(cleanup as *mut Option<F>)).take() };
+        let _ = cleanup.map(|cleanup| catch_unwind(AssertUnwindSafe(cleanup)));
+        rb_sys::Qnil as VALUE
+    }
+    fn address<F: FnOnce()>(cleanup: &mut Option<F>) -> (VALUE, unsafe extern "C" fn(VALUE) -> VALUE) {
+        (std::ptr::from_mut(cleanup) as VALUE, run::<F>)
+    }
+    let mut cleanup = Some(cleanup);
+    let (data, run) = address(&mut cleanup);
+    // SAFETY: `run` gets the pointer its type parameter promises, to a value of this frame.
+    unsafe { rb_sys::rb_ensure(Some(nothing), 0, Some(run), data) };
+}
+
+/// A duplicate of a descriptor that somebody else owns, closed on exec.
+///
+/// # Errors
+/// Those of fcntl(2); EBADF for a negative number.
+pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
+    if descriptor < 0 {
+        return Err(io::Error::from_raw_os_error(9));
+    }
+    // SAFETY: the descriptor is only passed to the kernel, which checks it, and not kept.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()
+}

@@ -1,0 +1,287 @@
+//! `Hyperion::Stream`: what a streaming body's `call` and a partial hijack are given. Writing continues
+//! the response; reading gives the request's body, or, once protocols were switched, whatever the
+//! client sends. It may outlive the call and move to other threads.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use hyperion_engine::Wait;
+use magnus::gc::Marker;
+use magnus::prelude::*;
+use magnus::scan_args::{get_kwargs, scan_args};
+use magnus::typed_data::Obj;
+use magnus::value::{Lazy, LazyId, Opaque};
+use magnus::{
+    DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method,
+};
+
+use crate::error::{HYPERION, client_disconnected, contain};
+use crate::exchange::Peer;
+use crate::gvl::wait_for;
+use crate::input::{Input, filled, read_arguments};
+
+static READ: LazyId = LazyId::new("read");
+
+/// The two directions of one exchange.
+#[derive(TypedData)]
+#[magnus(class = "Hyperion::Stream", mark, size, free_immediately, wb_protected)]
+pub struct Stream {
+    peer: Arc<Peer>,
+    /// What is read when protocols were not switched; never changed, so it needs no write barrier.
+    input: Opaque<Obj<Input>>,
+    /// Whether both directions carry raw bytes.
+    is_tunnel: bool,
+    /// Received in a tunnel and not yet read.
+    received: RefCell<Bytes>,
+    read_closed: Cell<bool>,
+    write_closed: Cell<bool>,
+}
+
+impl DataTypeFunctions for Stream {
+    fn mark(&self, marker: &Marker) {
+        marker.mark(self.input);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // Nobody can write any more, which for a stream is what closing it means.
+        if self.peer.is_here() {
+            self.peer.finish(None);
+        }
+    }
+}
+
+impl Stream {
+    /// The stream of a response whose head was handed over.
+    pub fn new(peer: Arc<Peer>, input: Obj<Input>, is_tunnel: bool) -> Self {
+        Self {
+            peer,
+            input: input.into(),
+            is_tunnel,
+            received: RefCell::default(),
+            read_closed: Cell::new(false),
+            write_closed: Cell::new(false),
+        }
+    }
+
+    /// Whether nothing more will be written.
+    pub fn is_finished(&self) -> bool {
+        self.write_closed.get()
+    }
+
+    /// `write(*strings)`: the number of bytes.
+    fn write(ruby: &Ruby, this: Obj<Self>, pieces: &[Value]) -> Result<usize, Error> {
+        contain(ruby, || {
+            let mut written = 0;
+            for piece in pieces {
+                let piece = piece.to_r_string()?;
+                this.write_piece(ruby, piece)?;
+                written += piece.len();
+            }
+            Ok(written)
+        })
+    }
+
+    /// `<<(string)`: self.
+    fn append(ruby: &Ruby, this: Obj<Self>, piece: Value) -> Result<Obj<Self>, Error> {
+        Self::write(ruby, this, &[piece])?;
+        Ok(this)
+    }
+
+    /// `write_nonblock(string, exception: true)`: takes all of it, as the engine buffers.
+    fn write_nonblock(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<usize, Error> {
+        let arguments = scan_args::<(Value,), (), (), (), RHash, ()>(arguments)?;
+        Self::write(ruby, this, &[arguments.required.0])
+    }
+
+    /// `flush`: self; what was written is on its way already.
+    fn flush(this: Obj<Self>) -> Obj<Self> {
+        this
+    }
+
+    /// `read(length = nil, buffer = nil)`: as of IO.
+    fn read(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
+        this.check_readable(ruby)?;
+        if !this.is_tunnel {
+            return ruby.get_inner(this.input).funcall(*READ, arguments);
+        }
+        contain(ruby, || {
+            let (length, buffer) = read_arguments(ruby, arguments)?;
+            let mut bytes = Vec::new();
+            while length.is_none_or(|length| bytes.len() < length) {
+                let most = length.map_or(usize::MAX, |length| length - bytes.len());
+                match this.receive(ruby, most)? {
+                    Some(part) => bytes.extend_from_slice(&part),
+                    None => break,
+                }
+            }
+            let at_end = bytes.is_empty() && length.is_some_and(|length| length > 0);
+            filled(ruby, (!at_end).then_some(&bytes[..]), buffer)
+        })
+    }
+
+    /// `readpartial(length, buffer = nil)`: what is there, at least one byte.
+    fn readpartial(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
+        contain(ruby, || {
+            let (length, buffer) = read_arguments(ruby, arguments)?;
+            match this.next_part(ruby, length.unwrap_or(usize::MAX))? {
+                Some(part) => filled(ruby, Some(&part), buffer),
+                None => Err(end_of_file(ruby)),
+            }
+        })
+    }
+
+    /// `read_nonblock(length, buffer = nil, exception: true)`: what is there, without waiting.
+    fn read_nonblock(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
+        contain(ruby, || {
+            let scanned = scan_args::<(Value,), (Option<Value>,), (), (), RHash, ()>(arguments)?;
+            let options = get_kwargs::<_, (), (Option<bool>,), ()>(
+                scanned.keywords,
+                &[],
+                &["exception"],
+            )?;
+            let raises = options.optional.0.unwrap_or(true);
+            let nil = ruby.qnil().as_value();
+            let buffer = scanned.optional.0.unwrap_or(nil);
+            let (length, buffer) = read_arguments(ruby, &[scanned.required.0, buffer])?;
+            this.check_readable(ruby)?;
+            if this.is_tunnel && this.would_block() {
+                return if raises { Err(wait_readable(ruby)?) } else { Ok(wait_symbol(ruby)) };
+            }
+            match this.next_part(ruby, length.unwrap_or(usize::MAX))? {
+                Some(part) => filled(ruby, Some(&part), buffer),
+                None if raises => Err(end_of_file(ruby)),
+                None => Ok(nil),
+            }
+        })
+    }
+
+    /// `close`: ends both directions.
+    fn close(&self) {
+        self.read_closed.set(true);
+        self.close_write();
+    }
+
+    /// `close_read`: nothing more is read.
+    fn close_read(&self) {
+        self.read_closed.set(true);
+    }
+
+    /// `close_write`: the response is complete.
+    fn close_write(&self) {
+        self.write_closed.set(true);
+        if self.peer.is_here() {
+            self.peer.finish(None);
+        }
+    }
+
+    /// `closed?`: whether both directions have ended.
+    fn is_closed(&self) -> bool {
+        self.write_closed.get() && self.read_closed.get()
+    }
+
+    fn write_piece(&self, ruby: &Ruby, piece: RString) -> Result<(), Error> {
+        if self.write_closed.get() {
+            return Err(Error::new(ruby.exception_io_error(), "not opened for writing"));
+        }
+        self.peer.write_piece(ruby, piece)
+    }
+
+    fn check_readable(&self, ruby: &Ruby) -> Result<(), Error> {
+        match self.read_closed.get() {
+            true => Err(Error::new(ruby.exception_io_error(), "not opened for reading")),
+            false => Ok(()),
+        }
+    }
+
+    /// The next bytes from either source; `None` at the end.
+    fn next_part(&self, ruby: &Ruby, most: usize) -> Result<Option<Bytes>, Error> {
+        self.check_readable(ruby)?;
+        if self.is_tunnel {
+            return self.receive(ruby, most);
+        }
+        let part: Option<RString> = ruby.get_inner(self.input).funcall(*READ, (most as i64,))?;
+        Ok(part.map(|part| crate::raw::with_bytes(part, Bytes::copy_from_slice)))
+    }
+
+    /// The next bytes of the tunnel; `None` at the end. Waits without the interpreter's lock.
+    fn receive(&self, ruby: &Ruby, most: usize) -> Result<Option<Bytes>, Error> {
+        if !self.peer.is_here() {
+            return Err(client_disconnected(ruby));
+        }
+        loop {
+            if let Some(part) = self.take_received(most) {
+                return Ok(Some(part));
+            }
+            let waited = wait_for(ruby, &self.peer, |peer, interrupt| peer.wait_input(interrupt, None))?;
+            let is_over = waited != Wait::Ready || self.peer.input_ended();
+            if let Some(part) = self.take_received(most) {
+                return Ok(Some(part));
+            }
+            if is_over {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn take_received(&self, most: usize) -> Option<Bytes> {
+        let mut received = self.received.borrow_mut();
+        if received.is_empty() {
+            *received = self.peer.take_input()?;
+        }
+        let length = received.len().min(most);
+        Some(received.copy_to_bytes(length))
+    }
+
+    fn would_block(&self) -> bool {
+        let mut received = self.received.borrow_mut();
+        if received.is_empty() && self.peer.is_here() {
+            *received = self.peer.take_input().unwrap_or_default();
+        }
+        received.is_empty() && !self.peer.input_ended() && !self.peer.is_abandoned()
+    }
+}
+
+fn end_of_file(ruby: &Ruby) -> Error {
+    Error::new(ruby.exception_eof_error(), "end of file reached")
+}
+
+fn wait_symbol(ruby: &Ruby) -> Value {
+    ruby.to_symbol("wait_readable").as_value()
+}
+
+/// An IO::EAGAINWaitReadable, which `rescue IO::WaitReadable` catches.
+fn wait_readable(ruby: &Ruby) -> Result<Error, Error> {
+    let class: magnus::ExceptionClass = ruby.class_io().const_get("EAGAINWaitReadable")?;
+    Ok(Error::new(class, "read would block"))
+}
+
+static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
+    let class = ruby
+        .get_inner(&HYPERION)
+        .define_class("Stream", ruby.class_object())
+        .expect("Hyperion::Stream is not yet defined");
+    class.undef_default_alloc_func();
+    class
+});
+
+/// Defines the class.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    let class = ruby.get_inner(&CLASS);
+    class.define_method("write", method!(Stream::write, -1))?;
+    class.define_method("<<", method!(Stream::append, 1))?;
+    class.define_method("write_nonblock", method!(Stream::write_nonblock, -1))?;
+    class.define_method("flush", method!(Stream::flush, 0))?;
+    class.define_method("read", method!(Stream::read, -1))?;
+    class.define_method("readpartial", method!(Stream::readpartial, -1))?;
+    class.define_method("read_nonblock", method!(Stream::read_nonblock, -1))?;
+    class.define_method("close", method!(Stream::close, 0))?;
+    class.define_method("close_read", method!(Stream::close_read, 0))?;
+    class.define_method("close_write", method!(Stream::close_write, 0))?;
+    class.define_method("closed?", method!(Stream::is_closed, 0))
+}
