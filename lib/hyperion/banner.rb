@@ -1,0 +1,32 @@
+# frozen_string_literal: true
+
+require_relative "version"
+
+module Hyperion
+  # What is printed when the server listens. Tools wait for its `Listening on` lines.
+  class Banner
+    # @param io_driver [String]
+    def initialize(configuration, urls, io_driver:)
+      @configuration = configuration
+      @urls = urls
+      @io_driver = io_driver
+    end
+
+    # @return [String]
+    def to_s
+      facts = { "Mode" => mode, "Threads" => "#{@configuration.threads} per process", "I/O" => @io_driver,
+                "Environment" => @configuration.environment, "App" => @configuration.rackup, "PID" => Process.pid }
+      width = facts.keys.map(&:size).max
+      ["Hyperion #{VERSION} on #{RUBY_DESCRIPTION}", *facts.map { |name, fact| "  #{name.ljust(width)}  #{fact}" },
+       *@urls.map { |url| "Listening on #{url}" }, "Use Ctrl-C to stop", ""].join("\n")
+    end
+
+    private
+
+    def mode
+      return "one process" unless @configuration.cluster?
+
+      "#{@configuration.workers} workers, #{@configuration.worker_model}#{", preloaded" if @configuration.preload}"
+    end
+  end
+end

@@ -1,0 +1,96 @@
+# frozen_string_literal: true
+
+require_relative "kinds"
+
+module Hyperion
+  # One address to listen on, as it was typed: a host with or without a port, or a UNIX socket.
+  class Bind
+    UNIX_PATH_BYTES = 107
+    HOST = /\A(?:\[(?<six>[\w:.%]+)\]|(?<name>[\w.-]+))(?::(?<port>\d+))?\z/
+
+    # @return [String, nil] a name or an address without brackets
+    attr_reader :host
+    # @return [Integer, nil] nil where the option `port` decides
+    attr_reader :port
+    # @return [String, nil] of a UNIX socket
+    attr_reader :path
+    # @return [Integer, nil] permission bits of a UNIX socket
+    attr_reader :mode
+
+    # @param text [String] host, host:port, tcp://host:port or unix://path?mode=0660
+    # @raise [Kinds::Invalid]
+    def self.parse(text)
+      case text
+      when %r{\Aunix://(?<rest>.*)\z}m then parse_unix(text, Regexp.last_match[:rest])
+      when %r{\Assl://} then raise Kinds::Invalid, "#{text.inspect}: TLS is not built yet; put a proxy that ends TLS in front"
+      when %r{\A(?!tcp://)[a-z]\w*://} then raise Kinds::Invalid, "#{text.inspect} is neither tcp:// nor unix://"
+      else parse_tcp(text, text.delete_prefix("tcp://"))
+      end
+    end
+
+    def self.parse_tcp(text, rest)
+      rest = "[#{rest}]" if rest.count(":") > 1 && !rest.start_with?("[")
+      match = HOST.match(rest) or raise Kinds::Invalid, "#{text.inspect} is not host, host:port or [address]:port"
+      port = match[:port]&.to_i
+      raise Kinds::Invalid, "#{text.inspect}: the port is not from 0 to 65535" if port && port > 65_535
+
+      new(host: match[:six] || match[:name], port: port)
+    end
+    private_class_method :parse_tcp
+
+    def self.parse_unix(text, rest)
+      path, _, query = rest.partition("?")
+      wrong = "a path is missing" if path.empty?
+      wrong = "abstract sockets are not supported; name a file" if path.start_with?("@")
+      wrong = "the path is longer than #{UNIX_PATH_BYTES} bytes" if File.expand_path(path).bytesize > UNIX_PATH_BYTES
+      wrong = "only ?mode=0660 is understood behind the path" unless query.empty? || query.match?(/\Amode=0?[0-7]{3}\z/)
+      raise Kinds::Invalid, "#{text.inspect}: #{wrong}" if wrong
+
+      new(path: path, mode: query[/\d+/]&.to_i(8))
+    end
+    private_class_method :parse_unix
+
+    def initialize(host: nil, port: nil, path: nil, mode: nil)
+      @host = host
+      @port = port
+      @path = path && File.expand_path(path)
+      @mode = mode
+      freeze
+    end
+
+    def unix? = !path.nil?
+
+    # @return [Bind] with this port, unless it has one or needs none
+    def with_default_port(port)
+      unix? || @port ? self : Bind.new(host: host, port: port)
+    end
+
+    # Without a port given the one a listening socket has got.
+    # @return [String] as an address bar or a banner shows it
+    def url(port = @port)
+      return "unix://#{path}" if unix?
+
+      "http://#{host.include?(":") ? "[#{host}]" : host}#{":#{port}" if port}"
+    end
+
+    # @return [String] a form that `parse` reads
+    def to_s
+      unix? ? "unix://#{path}#{format("?mode=%04o", mode) if mode}" : url.sub("http://", "tcp://")
+    end
+
+    # Several addresses: one per flag or line, or comma-separated in a variable.
+    class List < Kinds::Kind
+      def initialize = super(metavar: "ADDR", rbs: "Array[Bind]")
+      def repeatable? = true
+      def range_phrase = "an address such as 127.0.0.1, tcp://[::]:9292 or unix:///run/app.sock?mode=0660"
+      def show(value) = value.join(", ")
+
+      private
+
+      def convert(raw)
+        texts = Array(raw).flat_map { |text| text.to_s.split(",") }.map(&:strip).reject(&:empty?)
+        texts.map { |text| Bind.parse(text) } unless texts.empty?
+      end
+    end
+  end
+end

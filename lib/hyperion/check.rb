@@ -1,0 +1,41 @@
+# frozen_string_literal: true
+
+require_relative "application"
+require_relative "configuration"
+
+module Hyperion
+  # `hyperion check`: each setting with its source, and whether the app loads.
+  class Check
+    def initialize(configuration, out: $stdout)
+      @configuration = configuration
+      @out = out
+    end
+
+    # Prints the settings, then loads the app.
+    # @raise [ApplicationError]
+    def run
+      print_settings
+      @configuration.warnings.each { |warning| @out.puts("warning: #{warning}") }
+      Application.load(@configuration)
+      @out.puts("app #{@configuration.rackup}: loads")
+    end
+
+    private
+
+    def print_settings
+      rows = Options::ALL.map { |option| [option.name.to_s, shown(option), @configuration.source(option.name)] }
+      widths = rows.transpose.map { |column| column.map(&:size).max }
+      rows.each { |name, value, source| @out.puts("#{name.ljust(widths[0])}  #{value.ljust(widths[1])}  #{source}") }
+    end
+
+    # As typed, and behind it what that means here.
+    def shown(option)
+      typed = @configuration.settings[option.name].value
+      return "-" if typed.nil?
+
+      meant = @configuration.public_send(option.name)
+      text = option.kind.show(typed)
+      meant == typed || option.kind.is_a?(Kinds::Text) ? text : "#{text} (#{option.kind.show(meant)})"
+    end
+  end
+end

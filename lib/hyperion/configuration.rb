@@ -1,0 +1,147 @@
+# frozen_string_literal: true
+
+require_relative "command_line"
+require_relative "dsl"
+require_relative "error"
+require_relative "processors"
+require_relative "variables"
+require_relative "version"
+
+module Hyperion
+  # What all settings mean together; resolved once, then immutable. Each option has a reader of its name.
+  class Configuration
+    DEFAULT_FILE = "config/hyperion.rb"
+    DEFAULT_RACKUP = "config.ru"
+    JSON_ENVIRONMENTS = %w[production staging].freeze
+    SPOOL_THRESHOLD_BYTES = 112 * 1024
+
+    # @return [String] path of the app's file
+    attr_reader :rackup
+    # @return [Array<String>] settings without an effect and the like
+    attr_reader :warnings
+    # @return [Hash{Symbol=>Array<Proc>}] by the name of the hook
+    attr_reader :hooks
+    # @return [Hash{Symbol=>Setting}] by the name of the option, as typed
+    attr_reader :settings
+
+    class << self
+      # For a server started by words on a command line: these, then variables, then the file.
+      # @raise [ConfigurationError] with all problems of all places
+      def for_command(command_line, env: ENV)
+        variables = Variables.new(env)
+        above = [command_line.layer, variables.layer]
+        file = load_file(above)
+        new([*above, *file&.layer], hooks: file&.hooks, rackup: command_line.rackup, warnings: variables.warnings)
+      end
+
+      # For a server inside another program: nothing but what that program says.
+      # @param options [Hash{Symbol=>Object}]
+      # @raise [ConfigurationError]
+      def for_program(options, source: "option")
+        new([program_layer(options.compact, source)])
+      end
+
+      # For `rackup` and `rails server`: what their user typed, then variables, then the file, then their defaults.
+      # @raise [ConfigurationError]
+      def for_handler(typed, defaults, env: ENV)
+        above = [layer_of(typed, "rackup option"), Variables.new(env).layer]
+        file = load_file(above)
+        new([*above, *file&.layer, layer_of(defaults, "rackup default")], hooks: file&.hooks)
+      end
+
+      private
+
+      def load_file(layers)
+        setting = layers.filter_map { |layer| layer.settings[:config] }.first
+        path = setting&.value || (DEFAULT_FILE if File.exist?(DEFAULT_FILE)) or return
+        return DSL.load(path) if File.file?(path)
+
+        layers.first.problem(setting&.source || path, "config: there is no file #{path}")
+        nil
+      end
+
+      def program_layer(options, source)
+        own, foreign = options.partition { |name, _| (option = Options.find(name)) && !option.cluster? }
+        layer_of(own.to_h, source).tap do |layer|
+          known = Options::ALL.reject(&:cluster?).map(&:name)
+          foreign.each do |name, _|
+            wrong = Options.find(name) ? "means nothing for a server embedded in a program" : "is no option#{Suggestion.for(name, known)}"
+            layer.problem(source, "#{name} #{wrong}")
+          end
+        end
+      end
+
+      def layer_of(options, source)
+        Layer.new.tap do |layer|
+          options.each { |name, value| layer.set(Options.find(name), value, "#{source} #{name}") }
+        end
+      end
+    end
+
+    # @param layers [Array<Layer>] the strongest first
+    def initialize(layers, hooks: nil, rackup: nil, warnings: [])
+      problems = layers.flat_map(&:problems)
+      raise ConfigurationError, problems unless problems.empty?
+
+      defaults = Options::ALL.to_h { |option| [option.name, Setting.new(option.default && option.kind.parse(option.default), "default")] }
+      @settings = layers.reverse.reduce(defaults) { |lower, layer| lower.merge(layer.settings) }.freeze
+      @hooks = (hooks || {}).transform_values(&:freeze).freeze
+      @rackup = File.expand_path(rackup || DEFAULT_RACKUP)
+      @resolved = resolve.freeze
+      @warnings = [*warnings, *port_warning].freeze
+      freeze
+    end
+
+    Options::ALL.each do |option|
+      define_method(option.name) { @resolved[option.name] }
+    end
+
+    # @return [String] the place that decided
+    def source(name) = @settings.fetch(name).source
+
+    # @return [Boolean] whether there is a master with workers
+    def cluster? = workers > 1
+
+    # @return [Boolean] whether log lines have colours
+    def log_color? = log_format == :text && log_file.nil? && $stdout.tty? && ENV["NO_COLOR"].to_s.empty?
+
+    # @return [Array<Proc>]
+    def hooks_for(name) = hooks.fetch(name, [])
+
+    # @return [Hash{Symbol=>Object}] what the engine wants to know
+    def engine_settings(multiprocess: false)
+      names = %i[threads max_body_bytes max_header_bytes max_pending max_connections read_timeout max_request_read_seconds
+                 idle_keepalive write_timeout graceful_timeout log_requests log_file]
+      words = %i[io log_level log_format underscore_headers]
+      @resolved.slice(*names).merge(words.to_h { |name| [name, @resolved[name].to_s] }).merge(
+        max_in_flight_per_conn: max_in_flight_per_conn == :auto ? "auto" : max_in_flight_per_conn,
+        log_color: log_color?, multiprocess: multiprocess, spool_threshold_bytes: SPOOL_THRESHOLD_BYTES,
+        server_software: "hyperion/#{VERSION}"
+      )
+    end
+
+    private
+
+    def resolve
+      values = @settings.transform_values(&:value)
+      values[:bind] = values[:bind].map { |bind| bind.with_default_port(values[:port]) }.freeze
+      values[:workers] = Processors.count if values[:workers] == :auto
+      values[:log_format] = automatic_format(values) if values[:log_format] == :auto
+      %i[log_file pid_file config].each { |name| values[name] &&= File.expand_path(values[name]) }
+      values
+    end
+
+    def automatic_format(values)
+      return :json if JSON_ENVIRONMENTS.include?(values[:environment]) || values[:log_file]
+
+      $stdout.tty? ? :text : :json
+    end
+
+    def port_warning
+      setting = @settings[:port]
+      return unless setting.source.start_with?("flag") && @settings[:bind].value.none? { |bind| !bind.unix? && bind.port.nil? }
+
+      ["#{setting.source}: has no effect, since each address of #{source(:bind)} has a port or needs none"]
+    end
+  end
+end

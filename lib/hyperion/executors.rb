@@ -1,0 +1,61 @@
+# frozen_string_literal: true
+
+module Hyperion
+  # The Ruby threads that run the app. One that dies, because the app killed it, is replaced.
+  class Executors
+    # Threads get this long to end once they are told to.
+    PATIENCE_S = 1
+
+    # @param engine [Engine] started
+    # @param count [Integer]
+    # @param died [#call] called with an index on a dying thread; the main thread then calls `replace`
+    def initialize(engine, count, died:)
+      @engine = engine
+      @died = died
+      @threads = Array.new(count) { |index| spawn(index) }
+    end
+
+    # Makes a thread in the place of a dead one.
+    # @return [Boolean] false while the server stops
+    def replace(index)
+      return false if @stopping
+
+      @threads[index] = spawn(index)
+      true
+    end
+
+    # Ends all threads; the engine was stopped before.
+    # @return [Boolean] false where some cannot be ended
+    def stop
+      @stopping = true
+      deadline = now + PATIENCE_S
+      @threads.each { |thread| thread.join(0.05) || thread.kill }
+      @threads.all? { |thread| thread.join([deadline - now, 0].max) }
+    end
+
+    # From here on a dead thread is not missed.
+    def release = @stopping = true
+
+    private
+
+    def spawn(index)
+      Thread.new do
+        thread = Thread.current
+        thread.name = "hyperion executor #{index}"
+        thread.report_on_exception = false
+        run(index)
+      end
+    end
+
+    # An executor returns only when its engine has ended.
+    def run(index)
+      ended = false
+      @engine.run_executor
+      ended = true
+    ensure
+      @died.call(index) unless ended || @stopping
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end

@@ -1,0 +1,148 @@
+# frozen_string_literal: true
+
+module Hyperion
+  # The types of option values. A kind turns what was typed, a String of a flag or a variable or a
+  # Ruby value of the configuration file, into a value, or raises Invalid.
+  module Kinds
+    # The value is not one of this kind; the message says which would be.
+    class Invalid < Error; end
+
+    # What all kinds share.
+    class Kind
+      # @return [String] the placeholder in help
+      attr_reader :metavar
+      # @return [String] the type in RBS
+      attr_reader :rbs
+
+      # @param words [Hash{String=>Symbol}] values beside the regular ones, such as auto
+      def initialize(metavar:, rbs:, words: [])
+        @metavar = metavar
+        @words = words.map(&:to_s)
+        @rbs = [rbs, *words.map { |word| ":#{word}" }].join(" | ")
+      end
+
+      # @param raw [Object] what was typed
+      # @return [Object] the value
+      # @raise [Invalid]
+      def parse(raw)
+        return raw.to_s.to_sym if @words.include?(raw.to_s)
+
+        value = convert(raw)
+        raise Invalid, "#{raw.inspect} is not #{expected}" if value.nil?
+
+        value
+      end
+
+      # @return [String] a phrase behind "is not"
+      def expected = [@words, range_phrase].flatten.join(" or ")
+
+      # How a value is printed, so that it can be typed again.
+      def show(value) = value.to_s
+
+      def switch? = false
+      def repeatable? = false
+    end
+
+    # Whole numbers of a range.
+    class Count < Kind
+      def initialize(range, words: [])
+        @range = range
+        super(metavar: words.empty? ? "N" : "N|#{words.join("|")}", rbs: "Integer", words: words)
+      end
+
+      def range_phrase = "a whole number from #{@range.begin} to #{@range.end}"
+
+      private
+
+      def convert(raw)
+        number = raw.is_a?(Integer) ? raw : Integer(raw.to_s, 10, exception: false)
+        number if number && @range.cover?(number)
+      end
+    end
+
+    # Seconds, whole or not.
+    class Seconds < Kind
+      YEAR = 365 * 24 * 3600
+
+      def initialize(least, off: false)
+        @least = least
+        @off = off
+        super(metavar: "SECONDS", rbs: "Integer | Float")
+      end
+
+      def range_phrase = "a number of seconds from #{@least} to #{YEAR}#{", or 0 for off" if @off}"
+
+      private
+
+      def convert(raw)
+        number = raw.is_a?(Numeric) ? raw : Float(raw.to_s, exception: false)
+        return unless number.is_a?(Integer) || number.is_a?(Float)
+        return unless number.between?(@least, YEAR) || (@off && number.zero?)
+
+        number == number.to_i ? number.to_i : number
+      end
+    end
+
+    # Bytes, with k, m and g as powers of 1024.
+    class Bytes < Kind
+      FORM = /\A(\d+)\s*(?:([kmg])(?:i?b)?)?\z/i
+      POWERS = { nil => 0, "k" => 1, "m" => 2, "g" => 3 }.freeze
+
+      def initialize(range)
+        @range = range
+        super(metavar: "BYTES", rbs: "Integer")
+      end
+
+      def range_phrase = "a size from #{@range.begin} to #{@range.end} bytes, such as 65536, 64k or 16MiB"
+
+      private
+
+      def convert(raw)
+        match = FORM.match(raw.to_s) or return
+        number = match[1].to_i * (1024**POWERS.fetch(match[2]&.downcase))
+        number if @range.cover?(number)
+      end
+    end
+
+    # One of a few names.
+    class Choice < Kind
+      def initialize(*names)
+        super(metavar: names.join("|"), rbs: names.map { |name| ":#{name}" }.join(" | "))
+        @names = names.map(&:to_s)
+      end
+
+      def range_phrase = "one of #{@names.join(", ")}"
+
+      private
+
+      def convert(raw) = (raw.to_s.to_sym if @names.include?(raw.to_s))
+    end
+
+    # On or off.
+    class Switch < Kind
+      WORDS = { "true" => true, "1" => true, "on" => true, "yes" => true,
+                "false" => false, "0" => false, "off" => false, "no" => false }.freeze
+
+      def initialize(words: []) = super(metavar: nil, rbs: "bool", words: words)
+      def switch? = true
+      def range_phrase = "true or false"
+
+      private
+
+      def convert(raw) = WORDS[raw.to_s]
+    end
+
+    # A text that is not empty.
+    class Text < Kind
+      def initialize(metavar) = super(metavar: metavar, rbs: "String")
+      def range_phrase = "a #{@metavar.downcase}"
+
+      private
+
+      def convert(raw)
+        text = raw.is_a?(Symbol) || raw.respond_to?(:to_path) || raw.is_a?(String) ? raw.to_s : ""
+        text unless text.strip.empty? || text.include?("\0")
+      end
+    end
+  end
+end

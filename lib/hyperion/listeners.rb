@@ -1,0 +1,117 @@
+# frozen_string_literal: true
+
+require "socket"
+require_relative "error"
+require_relative "unix_socket_file"
+
+module Hyperion
+  # The listening sockets of a server. Made once, before any fork; each worker slot gets its own where
+  # the model is reuseport, and all get the same where it is share.
+  class Listeners
+    BACKLOG = 4096
+    UNAVAILABLE = [Errno::EADDRNOTAVAIL, Errno::EAFNOSUPPORT].freeze
+
+    # One bind: where it became, and its sockets by slot.
+    Opened = Struct.new(:url, :port, :slots, :file)
+
+    # @return [Array<Opened>] in the order of the binds
+    attr_reader :opened
+
+    # @param binds [Array<Bind>] each with a port or a path
+    # @param slots [Integer] number of workers
+    # @param reuseport [Boolean] whether each slot has sockets of its own
+    # @raise [BindError] with nothing left open
+    def initialize(binds, slots: 1, reuseport: false)
+      @slots = slots
+      @reuseport = reuseport && slots > 1
+      @opened = []
+      binds.each { |bind| @opened << (bind.unix? ? open_unix(bind) : open_tcp(bind)) }
+    rescue BindError
+      close
+      remove_files
+      raise
+    end
+
+    # @return [Array<String>] what the banner shows
+    def urls = @opened.map(&:url)
+
+    # @return [Integer, nil] of the first TCP address
+    def port = @opened.filter_map(&:port).first
+
+    # @return [Array<Socket>] for this worker
+    def for_slot(slot) = @opened.flat_map { |one| one.slots[slot] }
+
+    # Closes this process's copies of all sockets, or of all but one slot's.
+    def close(except: nil)
+      kept = except ? for_slot(except) : []
+      (@opened.flat_map { |one| one.slots.flatten } - kept).uniq.each { |socket| socket.close unless socket.closed? }
+    end
+
+    # Removes the socket files that this process has made.
+    def remove_files = @opened.each { |one| one.file&.remove }
+
+    private
+
+    def open_unix(bind)
+      file = UnixSocketFile.new(bind.path, mode: bind.mode)
+      socket = file.listen(BACKLOG)
+      Opened.new(bind.url, nil, Array.new(@slots) { [socket] }, file)
+    end
+
+    def open_tcp(bind)
+      port = bind.port
+      by_address = addresses(bind).filter_map do |address|
+        sockets = open_address(address, port) or next
+        port = sockets.first.local_address.ip_port
+        sockets
+      end
+      raise BindError, "#{bind}: no address of #{bind.host} is one of this machine" if by_address.empty?
+
+      Opened.new(bind.url(port), port, by_address.transpose)
+    rescue SystemCallError => e
+      by_address&.flatten&.each(&:close)
+      raise BindError, "#{bind.with_default_port(port)}: #{reason(e, port)}"
+    end
+
+    # A name may have several addresses, as localhost has one of each family.
+    def addresses(bind)
+      Addrinfo.getaddrinfo(bind.host, bind.port, nil, :STREAM, nil, Socket::AI_PASSIVE).uniq(&:ip_address).sort_by { |one| one.ipv4? ? 0 : 1 }
+    rescue SocketError => e
+      raise BindError, "#{bind}: #{bind.host} cannot be resolved (#{e.message})"
+    end
+
+    # @return [Array<Socket>, nil] by slot; nil for a family or an address that this machine has not
+    def open_address(address, port)
+      return Array.new(@slots, listen(address, port)) unless @reuseport
+
+      # With SO_REUSEPORT a port in use by another server of this user would be shared with it.
+      listen(address, port).close unless port.zero?
+      first = listen(address, port, reuseport: true)
+      port = first.local_address.ip_port
+      [first, *Array.new(@slots - 1) { listen(address, port, reuseport: true) }]
+    rescue *UNAVAILABLE
+      nil
+    end
+
+    def listen(address, port, reuseport: false)
+      socket = Socket.new(address.afamily, :STREAM)
+      socket.setsockopt(:SOCKET, :REUSEADDR, true)
+      socket.setsockopt(:SOCKET, :REUSEPORT, true) if reuseport
+      socket.ipv6only! if address.ipv6? && address.ip_address != "::"
+      socket.bind(Addrinfo.tcp(address.ip_address, port))
+      socket.listen(BACKLOG)
+      socket
+    rescue SystemCallError
+      socket&.close
+      raise
+    end
+
+    def reason(error, port)
+      case error
+      when Errno::EADDRINUSE then "the port #{port} is in use by another process"
+      when Errno::EACCES then "port #{port} needs more privileges; ports from 1024 on do not"
+      else error.message
+      end
+    end
+  end
+end

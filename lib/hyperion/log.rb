@@ -1,0 +1,82 @@
+# frozen_string_literal: true
+
+require "json"
+require "time"
+
+module Hyperion
+  # Log lines of this half, in the shape of the engine's. While an engine runs in this process the
+  # lines go through its writer, so that there is one order and one file.
+  class Log
+    LEVELS = %i[debug info warn error].freeze
+    COLOURS = { debug: "\e[2m", info: "\e[32m", warn: "\e[33m", error: "\e[31m" }.freeze
+    PLAIN = /\A[!#-<>-\[\]-~]+\z/
+    ESCAPES = { "\t" => "\\t", "\r" => "\\r", "\n" => "\\n", "\"" => "\\\"", "\\" => "\\\\" }.freeze
+
+    # @return [#log, nil] the engine that writes
+    attr_accessor :engine
+
+    # @param file [String, nil] path to append to, else standard output
+    def initialize(level: :info, format: :text, color: false, file: nil)
+      @level = LEVELS.index(level)
+      @format = format
+      @color = color
+      @path = file
+      reopen
+    end
+
+    # @param configuration [Configuration]
+    # @return [Log]
+    # @raise [Error] where the file cannot be written
+    def self.for(configuration)
+      new(level: configuration.log_level, format: configuration.log_format, color: configuration.log_color?, file: configuration.log_file)
+    end
+
+    LEVELS.each do |level|
+      # @param message [String]
+      # @param fields [Hash{Symbol=>Object}]
+      define_method(level) { |message, **fields| write(level, message, fields) }
+      define_method(:"#{level}?") { LEVELS.index(level) >= @level }
+    end
+
+    # @param level [Symbol] one of LEVELS
+    # @return [nil]
+    def write(level, message, fields = {})
+      return if LEVELS.index(level) < @level
+
+      writer = @engine
+      return writer.log(level, message.to_s, fields.to_h { |name, value| [name.to_s, value.to_s] }) if writer
+
+      @io.write(line(level, message.to_s, fields))
+      nil
+    rescue SystemCallError, IOError
+      nil # There is nowhere left to tell it.
+    end
+
+    # Opens the file again, after it was renamed.
+    # @raise [Error] where that cannot be done; the former file stays
+    def reopen
+      former = @io
+      @io = @path ? File.open(@path, File::WRONLY | File::APPEND | File::CREAT, 0o640).tap { |io| io.sync = true } : $stdout
+      former.close if former.is_a?(File) && @path
+    rescue SystemCallError => e
+      raise Error, "the log file #{@path} cannot be opened: #{e.message}"
+    end
+
+    private
+
+    def line(level, message, fields)
+      all = { ts: Time.now.utc.iso8601(3), level: level, source: "server", message: message, **fields }
+      return "#{JSON.generate(all.transform_values { |value| value.is_a?(Numeric) ? value : value.to_s.scrub })}\n" if @format == :json
+
+      "#{all.map { |name, value| "#{name}=#{name == :level ? coloured(level) : escape(value.to_s.scrub)}" }.join(" ")}\n"
+    end
+
+    def coloured(level) = @color ? "#{COLOURS[level]}#{level}\e[0m" : level
+
+    def escape(text)
+      return text if text.match?(PLAIN)
+
+      "\"#{text.gsub(/[^ -~]|["\\]/) { |char| ESCAPES[char] || char.bytes.map { |byte| format("\\x%02x", byte) }.join }}\""
+    end
+  end
+end

@@ -1,0 +1,74 @@
+# frozen_string_literal: true
+
+require_relative "bind"
+require_relative "kinds"
+require_relative "option"
+
+module Hyperion
+  # Every option, declared once.
+  module Options
+    KIB = 1024
+    MIB = 1024 * KIB
+    GIB = 1024 * MIB
+    MANY = 1_000_000
+
+    TOPICS = { network: "Addresses", processes: "Processes and threads", app: "The app",
+               limits: "Limits", deadlines: "Deadlines", log: "Log" }.freeze
+
+    count = ->(range, **rest) { Kinds::Count.new(range, **rest) }
+    seconds = ->(least, **rest) { Kinds::Seconds.new(least, **rest) }
+
+    # rubocop:disable Layout/LineLength
+    ALL = [
+      Option.new(:bind, Bind::List.new, "127.0.0.1", "Listen here; may be repeated. A host, host:port, tcp://host:port, [address]:port or unix://path?mode=0660. [::] takes IPv4 too.", topic: :network, letter: "b"),
+      Option.new(:port, count[0..65_535], 9292, "The port of each address that names none. 0 lets the kernel pick; the banner prints it.", topic: :network, letter: "p", known: %w[PORT], foreign: %r{\Atcp://}),
+      Option.new(:io, Kinds::Choice.new(:auto, :epoll, :io_uring), :auto, "How sockets are driven. io_uring falls back to epoll with a warning where the kernel refuses it.", topic: :network, synonyms: { "HYPERION_IO_URING_ACCEPT" => { "1" => "io_uring" } }),
+
+      Option.new(:workers, count[0..1024, words: %i[auto]], 1, "Worker processes. 0 and 1 are one process without a master; auto is one for each CPU that the machine and its cgroup allow.", topic: :processes, letter: "w", known: %w[WEB_CONCURRENCY], cluster: true),
+      Option.new(:threads, count[1..1024], 5, "Ruby threads in each worker that run the app.", topic: :processes, letter: "t", aliases: %i[thread_count], known: %w[RAILS_MAX_THREADS]),
+      Option.new(:worker_model, Kinds::Choice.new(:share, :reuseport), RUBY_PLATFORM.include?("linux") ? :reuseport : :share, "Whether all workers accept from one socket, or each from one of its own with SO_REUSEPORT.", topic: :processes, cluster: true),
+      Option.new(:worker_timeout, seconds[2], 60, "A worker that gives no sign of life for so long is killed and replaced.", topic: :processes, cluster: true),
+      Option.new(:graceful_timeout, seconds[0], 30, "How long a stop waits for requests in flight.", topic: :processes),
+      Option.new(:pid_file, Kinds::Text.new("PATH"), nil, "Holds the process ID of the master, or of the only process, while it serves.", topic: :processes, aliases: %i[pidfile], cluster: true),
+
+      Option.new(:config, Kinds::Text.new("PATH"), nil, "The configuration file; config/hyperion.rb where it exists.", topic: :app, letter: "C", cluster: true),
+      Option.new(:environment, Kinds::Text.new("NAME"), "development", "The environment of the app, put into RACK_ENV.", topic: :app, letter: "e", known: %w[RACK_ENV RAILS_ENV APP_ENV]),
+      Option.new(:preload, Kinds::Switch.new, true, "Load the app in the master, before workers are forked.", topic: :app, cluster: true),
+      Option.new(:yjit, Kinds::Switch.new(words: %i[auto]), :auto, "Compile with YJIT; auto does so where Ruby can turn it on at run time.", topic: :app, cluster: true),
+
+      Option.new(:max_body_bytes, Kinds::Bytes.new(0..1024 * GIB), 16 * MIB, "The largest request body; 413 above.", topic: :limits),
+      Option.new(:max_header_bytes, Kinds::Bytes.new(KIB..16 * MIB), 64 * KIB, "The largest request head; 431 above.", topic: :limits),
+      Option.new(:max_pending, count[1..MANY], 4096, "Requests of a worker that wait for a thread; 503 with Retry-After above.", topic: :limits),
+      Option.new(:max_in_flight_per_conn, count[1..1024, words: %i[auto]], :auto, "Pipelined safe requests of one connection that may run at once; auto is 1. What comes on top is read later.", topic: :limits),
+      Option.new(:max_connections, count[1..MANY], 65_536, "Open connections of a worker; 503 and close above.", topic: :limits),
+      Option.new(:underscore_headers, Kinds::Choice.new(:drop, :allow), :drop, "What becomes of header names with an underscore, which the app cannot tell from those with a dash.", topic: :limits),
+
+      Option.new(:read_timeout, seconds[0.1], 30, "For a request's head to be complete, and between two pieces of its body; 408.", topic: :deadlines),
+      Option.new(:max_request_read_seconds, seconds[0.1, off: true], 60, "For a whole request, prolonged by a second for each 500 bytes of body; 408. 0 is off.", topic: :deadlines),
+      Option.new(:idle_keepalive, seconds[0.1], 75, "How long a connection may rest between requests.", topic: :deadlines),
+      Option.new(:write_timeout, seconds[0.1], 30, "In so long a client must take 500 bytes a second of the response, or all that is ready.", topic: :deadlines),
+
+      Option.new(:log_level, Kinds::Choice.new(:debug, :info, :warn, :error), :info, "The least important lines that are written.", topic: :log),
+      Option.new(:log_format, Kinds::Choice.new(:auto, :text, :json), :auto, "auto is JSON in production and staging, text on a terminal, else JSON.", topic: :log),
+      Option.new(:log_requests, Kinds::Switch.new, true, "A line for each response.", topic: :log),
+      Option.new(:log_file, Kinds::Text.new("PATH"), nil, "Append to this file instead of standard output; HUP opens it again.", topic: :log)
+    ].freeze
+    # rubocop:enable Layout/LineLength
+
+    # Blocks of the configuration file: inside, the options whose names begin so lose that beginning.
+    GROUPS = { logging: "log_" }.freeze
+
+    # Blocks of Ruby that the configuration file may register.
+    HOOKS = {
+      before_fork: "in the master, before workers are forked",
+      on_worker_boot: "in each worker before it serves, with its slot, a number from 0",
+      on_worker_shutdown: "in each worker when it has served its last request, with its slot"
+    }.freeze
+
+    BY_NAME = ALL.to_h { |option| [option.name, option] }.freeze
+
+    # @param name [Symbol] a name or an alias
+    # @return [Option, nil]
+    def self.find(name) = BY_NAME[name] || ALL.find { |option| option.aliases.include?(name) }
+  end
+end

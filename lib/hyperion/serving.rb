@@ -1,0 +1,82 @@
+# frozen_string_literal: true
+
+require_relative "service"
+
+module Hyperion
+  # The life of a process that serves, alone or as a worker: hooks, events, drain, end.
+  class Serving
+    # @param launcher [Launcher]
+    # @param slot [Integer] this process's number among its siblings, from 0
+    def initialize(launcher, slot: 0)
+      @launcher = launcher
+      @configuration = launcher.configuration
+      @mailbox = launcher.mailbox
+      @slot = slot
+    end
+
+    # Loads what is not loaded, starts the engine, and serves until told to stop.
+    # @yield [String] once, with the name of the I/O driver, when requests are served
+    # @raise [Error] where it cannot start
+    # @return [nil]
+    def run
+      app = @launcher.app
+      @launcher.hook(:on_worker_boot, @slot)
+      start(app)
+      yield @service.io_driver
+      serve
+    ensure
+      finish
+    end
+
+    private
+
+    def start(app)
+      @service = Service.new(app, @configuration, @launcher.listeners.for_slot(@slot),
+                             died: ->(index) { @mailbox.post([:died, index]) }, multiprocess: @configuration.cluster?)
+      @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
+      @service.carry(@launcher.log)
+    end
+
+    def serve
+      @mailbox.take.first.each { |event, detail| handle(event, detail) } until @drained
+    end
+
+    def handle(event, detail)
+      case event
+      when :TERM, :INT, :QUIT, :orphaned then drain(event)
+      when :HUP then reopen_logs
+      when :died then @service.replace(detail)
+      when :drained then @drained = true
+      else @launcher.ignore(event)
+      end
+    end
+
+    # The wait is another thread's, so that signals are still heard.
+    def drain(reason)
+      return if @draining
+
+      @draining = true
+      @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
+      @service.drain
+      @launcher.listeners.remove_files
+      Thread.new do
+        complete = @service.wait_drained
+        @launcher.log.warn("requests in flight are abandoned: graceful_timeout is over") unless complete
+      ensure
+        @mailbox.post(:drained)
+      end
+    end
+
+    def finish
+      return unless @service
+
+      @launcher.late_hook(:on_worker_shutdown, @slot) if @drained
+      @launcher.stubborn! unless @service.stop
+    end
+
+    def reopen_logs
+      @service.reopen_log
+      @launcher.reopen_log
+    end
+  end
+end

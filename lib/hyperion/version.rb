@@ -1,0 +1,5 @@
+# frozen_string_literal: true
+
+module Hyperion
+  VERSION = "3.0.0"
+end

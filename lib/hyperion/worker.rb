@@ -1,0 +1,40 @@
+# frozen_string_literal: true
+
+require_relative "pulse"
+require_relative "serving"
+
+module Hyperion
+  # A forked process of a cluster.
+  class Worker
+    # @param launcher [Launcher]
+    # @param slot [Integer]
+    # @param pulse [Pulse]
+    def initialize(launcher, slot, pulse)
+      @launcher = launcher
+      @slot = slot
+      @pulse = pulse
+    end
+
+    # Serves until told to stop; to be called in the forked process. Ends it.
+    def run
+      @launcher.mailbox.after_fork
+      @launcher.signals.worker_boot
+      Process.setproctitle("hyperion: worker #{@slot}")
+      @pulse.start(@launcher.mailbox, grace_s: @launcher.configuration.graceful_timeout)
+      @launcher.listeners.close(except: @slot)
+      serve
+    end
+
+    private
+
+    def serve
+      Serving.new(@launcher, slot: @slot).run { |io_driver| @pulse.booted(io_driver) }
+      exit(0)
+    rescue SystemExit
+      raise
+    rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, the master must know
+      @pulse.failed(e.is_a?(Error) ? e.message : e.full_message(highlight: false))
+      exit!(1)
+    end
+  end
+end
