@@ -1,0 +1,115 @@
+# frozen_string_literal: true
+
+require_relative "../../support/integration"
+
+# Every limit of the command line has the effect that it names.
+class LimitsTest < HyperionTest::IntegrationCase
+  def test_W16_max_body_bytes
+    app = boot("probe.ru", "--max-body-bytes", "1000")
+    assert_equal 200, post("/digest", "x" * 1000, to: app).status
+    client = connect(app)
+    assert_equal 413, client.post("/digest", "x" * 1001).status
+    assert_ended client
+    client = connect(app)
+    client.write("POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n#{"1\r\nx\r\n" * 1001}0\r\n\r\n")
+    assert_equal 413, client.response.status
+    assert_ended client
+  end
+
+  def test_W16_max_header_bytes
+    app = boot("probe.ru", "--max-header-bytes", "2000")
+    assert_equal 200, get("/ignore", "x" => "x" * 1500, to: app).status
+    client = connect(app)
+    assert_equal 431, client.get("/ignore", "x" => "x" * 2000).status
+    assert_ended client
+  end
+
+  def test_W16_max_header_bytes_may_be_raised
+    app = boot("probe.ru", "--max-header-bytes", "200000")
+    assert_equal 200, get("/ignore", "x" => "x" * 150_000, to: app).status
+  end
+
+  def test_W16_max_pending_answers_503_at_once
+    app = boot("probe.ru", "-t", "1", "--max-pending", "2")
+    3.times { |index| occupy(app, index) }
+    response = get("/ignore", to: app)
+    assert_equal 503, response.status
+    assert_match(/\A\d+\z/, response["retry-after"])
+  end
+
+  def test_W16_max_connections
+    app = boot("probe.ru", "--max-connections", "3")
+    kept = Array.new(3) { connect(app).tap { |client| client.get("/ignore") } }
+    client = connect(app)
+    client.request("GET", "/ignore")
+    assert_equal 503, client.response.status
+    assert_ended client
+    assert_equal 200, kept[0].get("/ignore").status
+    kept.pop.close
+    eventually("no connection is taken again") { get("/ignore", to: app).status == 200 }
+  end
+
+  def test_W16_one_request_of_a_connection_is_in_flight_by_default
+    app = boot("probe.ru", "-t", "4")
+    client = connect(app)
+    client.request("GET", "/wait?one").request("GET", "/wait?two")
+    app.wait_for_log(/waiting for one/)
+    get("/ignore", to: app)
+    refute_match(/waiting for two/, app.log)
+    get("/open?one", to: app)
+    assert_equal "waited for one", client.response.body
+    app.wait_for_log(/waiting for two/)
+    get("/open?two", to: app)
+    assert_equal "waited for two", client.response.body
+  end
+
+  def test_W16_max_in_flight_per_conn
+    app = boot("probe.ru", "-t", "4", "--max-in-flight-per-conn", "2")
+    client = connect(app)
+    %w[one two three].each { |name| client.request("GET", "/wait?#{name}") }
+    app.wait_for_log(/waiting for one/)
+    app.wait_for_log(/waiting for two/)
+    get("/ignore", to: app)
+    refute_match(/waiting for three/, app.log)
+    %w[two one three].each { |name| get("/open?#{name}", to: app) }
+    assert_equal %w[one two three], Array.new(3) { client.response.body.delete_prefix("waited for ") }
+  end
+
+  def test_max_in_flight_per_conn_lets_only_safe_requests_overlap
+    app = boot("probe.ru", "-t", "4", "--max-in-flight-per-conn", "4")
+    client = connect(app)
+    client.request("GET", "/wait?one").request("POST", "/wait?two", body: "x")
+    app.wait_for_log(/waiting for one/)
+    get("/ignore", to: app)
+    refute_match(/waiting for two/, app.log)
+    %w[one two].each { |name| get("/open?#{name}", to: app) }
+    assert_equal %w[one two], Array.new(2) { client.response.body.delete_prefix("waited for ") }
+  end
+
+  def test_a_pipeline_beyond_the_limit_is_not_read
+    app = boot("probe.ru", "-t", "1", "--no-log-requests")
+    client = connect(app)
+    client.request("GET", "/wait?one")
+    app.wait_for_log(/waiting for one/)
+    memory = app.rss_kb
+    assert_raises(HyperionTest::RawClient::TimedOut) do
+      client.write("GET /ignore HTTP/1.1\r\nHost: a\r\nX: #{"x" * 1000}\r\n\r\n" * 20_000, timeout: 1)
+    end
+    assert_operator app.rss_kb - memory, :<, 8 * 1024
+  end
+
+  private
+
+  # A request that holds the executor (the first) or waits in the queue (the others).
+  def occupy(app, index)
+    connect(app).request("GET", "/wait?#{index}")
+    index.zero? ? app.wait_for_log(/waiting for 0/) : eventually("not accepted") { unread(app).zero? }
+  end
+
+  # Bytes that wait in the kernel for the server to read them, over all its connections.
+  def unread(app)
+    port = format(":%04X", app.port)
+    rows = File.readlines("/proc/net/tcp").drop(1).map(&:split).select { |row| row[1].end_with?(port) }
+    rows.sum { |row| row[4].split(":").last.hex }
+  end
+end

@@ -1,0 +1,124 @@
+# frozen_string_literal: true
+
+require_relative "process_case"
+require "net/http"
+
+# Hyperion inside other programs: Hyperion::Server.new, rackup and rails server.
+class EmbeddingTest < HyperionTest::ProcessCase
+  RACKUP = ENV["PATH"].split(":").map { |path| "#{path}/rackup" }.find { |path| File.executable?(path) }
+  RAILS = "#{ROOT}/test/integration/apps/rails"
+
+  SCRIPT = <<~'RUBY'
+    require "hyperion"
+    require "net/http"
+    server = Hyperion::Server.new(app: ->(env) { [200, { "content-type" => "text/plain" }, ["#{env["PATH_INFO"]} by #{Process.pid}"]] },
+                                  bind: "127.0.0.1", port: 0, threads: 2, log_requests: false)
+    server.start
+    2.times { |i| puts Net::HTTP.get(URI("http://127.0.0.1:#{server.port}/request#{i}")) }
+    puts "mine #{Process.pid}"
+    port = server.port
+    server.stop
+    begin
+      TCPSocket.new("127.0.0.1", port)
+      puts "still open"
+    rescue Errno::ECONNREFUSED
+      puts "closed"
+    end
+  RUBY
+
+  def test_start_port_and_stop
+    out, err, status = ruby(SCRIPT)
+    pid = out[/mine (\d+)/, 1]
+    assert_equal ["/request0 by #{pid}", "/request1 by #{pid}", "mine #{pid}", "closed"],
+      out.lines(chomp: true).grep(/ by |mine|closed|open/), err
+    assert status.success?, err
+  end
+
+  def test_two_servers_in_one_process
+    out, err, = ruby(<<~'RUBY')
+      require "hyperion"
+      require "net/http"
+      servers = %w[one two].map do |name|
+        Hyperion::Server.new(app: ->(_) { [200, {}, [name]] }, bind: "127.0.0.1", port: 0, log_requests: false).tap(&:start)
+      end
+      puts servers.map { |server| Net::HTTP.get(URI("http://127.0.0.1:#{server.port}/")) }.inspect
+      servers.each(&:stop)
+      puts "ended"
+    RUBY
+    assert_includes out, '["one", "two"]', err
+    assert_includes out, "ended", err
+  end
+
+  def test_stop_twice_and_start_again
+    out, err, = ruby(<<~'RUBY')
+      require "hyperion"
+      require "net/http"
+      2.times do
+        server = Hyperion::Server.new(app: ->(_) { [200, {}, ["again"]] }, bind: "127.0.0.1", port: 0, log_requests: false)
+        server.start
+        puts Net::HTTP.get(URI("http://127.0.0.1:#{server.port}/"))
+        2.times { server.stop }
+      end
+    RUBY
+    assert_equal 2, out.scan("again").size, err
+  end
+
+  def test_a_bad_option_is_an_error_of_hyperion
+    out, err, = ruby(<<~'RUBY')
+      require "hyperion"
+      begin
+        Hyperion::Server.new(app: ->(_) {}, treads: 5)
+      rescue Hyperion::Error, ArgumentError => error
+        puts "refused #{error.message}"
+      end
+    RUBY
+    assert_match(/refused .*treads/, out, err)
+  end
+
+  def test_a_port_in_use_is_an_error_of_hyperion
+    out, err, = ruby(<<~RUBY)
+      require "hyperion"
+      begin
+        Hyperion::Server.new(app: ->(_) {}, bind: "127.0.0.1", port: #{server.port}).start
+      rescue Hyperion::Error => error
+        puts "refused \#{error.message}"
+      end
+    RUBY
+    assert_match(/refused .*#{server.port}/, out, err)
+  end
+
+  def test_the_version_and_the_error_class
+    out, err, = ruby('require "hyperion"; p Hyperion::VERSION, Hyperion::Error.superclass')
+    assert_match(/\A"\d+\.\d+\.\d+.*"\nStandardError\n\z/, out, err)
+  end
+
+  def test_rackup
+    flunk "rackup is not installed" unless RACKUP
+    rackup = boot(BASIC, bind: false, command: [RbConfig.ruby, RACKUP, "-s", "hyperion", "-o", "127.0.0.1", "-p", "0"], env: library)
+    assert_equal rackup.pid.to_s, body("/pid", to: rackup)
+    assert_equal 404, get("/nothing", to: rackup).status
+    assert_equal 0, rackup.stop(:TERM).exitstatus
+  end
+
+  def test_rackup_with_options
+    flunk "rackup is not installed" unless RACKUP
+    rackup = boot(BASIC, bind: false, env: library, command:
+      [RbConfig.ruby, RACKUP, "-s", "hyperion", "-o", "127.0.0.1", "-p", "0", "-E", "production", "-O", "Threads=1"])
+    assert_equal rackup.pid.to_s, body("/pid", to: rackup)
+    assert_includes [0, 130], rackup.stop(:INT).exitstatus
+  end
+
+  def test_rails_server
+    rails = boot(nil, bind: false, chdir: RAILS, env: library, command:
+      [RbConfig.ruby, "bin/rails", "server", "-u", "hyperion", "-b", "127.0.0.1", "-p", "0", "-e", "production", "-P", "#{dir}/rails.pid"])
+    assert_match(/Hello from Rails/, body("/", to: rails))
+    assert_equal rails.pid, Integer(File.read("#{dir}/rails.pid"))
+    assert_includes [0, 130], rails.stop(:INT).exitstatus
+  end
+
+  private
+
+  def ruby(script) = capture(RbConfig.ruby, "-I#{ROOT}/lib", "-e", script)
+
+  def library = { "RUBYLIB" => "#{ROOT}/lib" }
+end

@@ -1,0 +1,40 @@
+# frozen_string_literal: true
+
+require "timeout"
+
+# Waits on clients that do not move, with a time limit of its own around each wait.
+PAYLOAD = ("x" * 1_000_000).freeze
+RESULTS = Thread::Queue.new
+
+limited = lambda do |seconds, &work|
+  Timeout.timeout(seconds, &work)
+  "in time"
+rescue Timeout::Error
+  "timed out"
+end
+
+read = lambda do |env|
+  [200, { "content-type" => "text/plain" }, [limited.call(0.3) { env["rack.input"].read }]]
+end
+
+write = lambda do |_env|
+  body = lambda do |stream|
+    RESULTS << limited.call(0.5) { 200.times { stream.write(PAYLOAD) } }
+    stream.close
+  end
+  [200, { "content-type" => "text/plain" }, body]
+end
+
+each = lambda do |_env|
+  [200, { "content-type" => "text/plain" }, Enumerator.new { |out| 200.times { out << PAYLOAD } }]
+end
+
+ROUTES = {
+  "/read" => read, "/write" => write, "/each" => each,
+  "/result" => ->(_) { [200, {}, [RESULTS.pop]] },
+  "/shell" => ->(_) { [200, {}, [`echo from the shell` + $?.success?.inspect]] },
+  "/wait" => ->(_) { [200, {}, [Process.wait2(fork { exit!(3) }).last.exitstatus.to_s]] },
+  "/ok" => ->(_) { [200, {}, ["ok"]] }
+}.freeze
+
+run ->(env) { ROUTES.fetch(env["PATH_INFO"]).call(env) }

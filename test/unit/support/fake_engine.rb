@@ -1,0 +1,106 @@
+# frozen_string_literal: true
+
+require "socket"
+require "stringio"
+
+# An engine in plain Ruby with the interface of the native one: one request per connection, no limits.
+# Enough to see what the processes around it do. Where it is required, it stands in for the native library.
+class FakeEngine
+  READ_S = 0.05
+
+  attr_reader :settings, :calls
+
+  def initialize(app, settings)
+    @app = app
+    @settings = settings
+    @calls = []
+    @listeners = []
+    @jobs = []
+    @lock = Mutex.new
+    @busy = 0
+  end
+
+  def listen(descriptor)
+    @listeners << Socket.for_fd(descriptor).dup.tap { |socket| Socket.for_fd(descriptor).autoclose = false }
+    nil
+  end
+
+  def start
+    @acceptor = Thread.new { accept_until_drained }
+    nil
+  end
+
+  def run_executor
+    until @stopped
+      job = @lock.synchronize { @jobs.shift&.tap { @busy += 1 } }
+      job ? answer(job) : sleep(0.005)
+    end
+  end
+
+  def drain
+    @draining = true
+    nil
+  end
+
+  def wait_drained(seconds)
+    deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + seconds
+    until @lock.synchronize { @listeners.empty? && @jobs.empty? && @busy.zero? }
+      return false if Process.clock_gettime(Process::CLOCK_MONOTONIC) > deadline
+
+      sleep 0.01
+    end
+    true
+  end
+
+  def stop
+    @draining = @stopped = true
+    @acceptor&.join(1)
+    nil
+  end
+
+  def stats = { requests: @calls.size }
+  def io_driver = "fake"
+
+  def reopen_log
+    @calls << :reopen_log
+    nil
+  end
+
+  def log(level, message, fields = {})
+    $stdout.write("engine #{level} #{message} #{fields.map { |name, value| "#{name}=#{value}" }.join(" ")}".strip, "\n")
+    nil
+  end
+
+  private
+
+  def accept_until_drained
+    until @draining
+      ready, = IO.select(@listeners, nil, nil, 0.02)
+      ready&.each do |listener|
+        client, = listener.accept_nonblock(exception: false)
+        @lock.synchronize { @jobs << client } if client.is_a?(Socket)
+      end
+    end
+  ensure
+    @listeners.each(&:close)
+    @lock.synchronize { @listeners.clear }
+  end
+
+  def answer(client)
+    line = client.gets or return
+    nil until ["\r\n", nil].include?(client.gets)
+    method, target, = line.split
+    path, _, query = target.partition("?")
+    status, headers, body = @app.call("REQUEST_METHOD" => method, "PATH_INFO" => path, "QUERY_STRING" => query, "rack.input" => StringIO.new)
+    head = headers.map { |name, value| "#{name}: #{value}\r\n" }.join
+    text = +""
+    body.each { |part| text << part }
+    client.write("HTTP/1.1 #{status} OK\r\n#{head}content-length: #{text.bytesize}\r\nconnection: close\r\n\r\n#{text}")
+  ensure
+    client.close
+    @lock.synchronize { @busy -= 1 }
+  end
+end
+
+require "hyperion"
+Hyperion::Service.engine_class = FakeEngine
