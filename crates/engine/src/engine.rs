@@ -94,9 +94,9 @@ impl Engine {
         let _ = log.join();
     }
 
-    /// Connections open now.
-    pub fn connections(&self) -> usize {
-        self.stats.connections_active.value() as usize
+    /// Whether nothing is left after [`drain`](Self::drain).
+    pub fn is_drained(&self) -> bool {
+        self.inbox.is_drained()
     }
 
     /// `epoll` or `io_uring`.
@@ -154,7 +154,12 @@ impl Parts {
                 while !reactor.is_stopped() {
                     if let Err(error) = reactor.turn(true) {
                         let error = error.to_string();
-                        log.write(Level::Error, "engine", "the driver failed", &[("error", &error)]);
+                        log.write(
+                            Level::Error,
+                            "engine",
+                            "the driver failed",
+                            &[("error", &error)],
+                        );
                         return;
                     }
                 }

@@ -65,13 +65,19 @@ impl Message {
 pub struct Inbox {
     messages: Mutex<Vec<Message>>,
     sleeping: AtomicBool,
+    drained: AtomicBool,
     waker: Waker,
 }
 
 impl Inbox {
     /// An empty inbox whose reactor is woken by `waker`.
     pub fn new(waker: Waker) -> Self {
-        Self { messages: Mutex::default(), sleeping: AtomicBool::new(false), waker }
+        Self {
+            messages: Mutex::default(),
+            sleeping: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
+            waker,
+        }
     }
 
     /// Asks the reactor to drain: stop accepting, answer what is in flight, close what is idle.
@@ -82,6 +88,15 @@ impl Inbox {
     /// Asks the reactor to close everything and end.
     pub fn stop(&self) {
         self.push(Message::Stop);
+    }
+
+    /// Whether the reactor has drained: it accepts no more and no connection is left.
+    pub fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn report_drained(&self) {
+        self.drained.store(true, Ordering::Release);
     }
 
     pub(crate) fn push(&self, message: Message) {

@@ -78,12 +78,10 @@ impl Log {
         let mut output = Output::open(&config)?;
         let log = Arc::new(Self::new(config));
         let writer = log.clone();
-        let thread = std::thread::Builder::new()
-            .name("hyperion-log".into())
-            .spawn(move || {
-                let _ = hyperion_io::block_signals();
-                writer.run(&mut output);
-            })?;
+        let thread = std::thread::Builder::new().name("hyperion-log".into()).spawn(move || {
+            let _ = hyperion_io::block_signals();
+            writer.run(&mut output);
+        })?;
         Ok((log, thread))
     }
 
@@ -320,8 +318,7 @@ mod tests {
     use super::*;
 
     fn line(format: LogFormat, fill: impl FnOnce(&mut Line<'_>)) -> String {
-        let log =
-            Log::new(LogConfig { level: Level::Info, format, requests: true, file: None });
+        let log = Log::new(LogConfig { level: Level::Info, format, requests: true, file: None });
         log.append(Level::Info, "test", "hello", fill);
         String::from_utf8(log.take()).unwrap()
     }
@@ -347,20 +344,16 @@ mod tests {
             line.text("query", b"");
             line.text("method", b"GET");
         });
-        assert!(text.ends_with(
-            " path=\"/ status=500 \\\"\\r\\n\\x1b[31m\" query=\"\" method=GET\n"
-        ));
+        assert!(
+            text.ends_with(" path=\"/ status=500 \\\"\\r\\n\\x1b[31m\" query=\"\" method=GET\n")
+        );
         assert_eq!(text.matches('\n').count(), 1);
     }
 
     #[test]
     fn lines_below_the_level_are_not_written_and_overflow_is_counted() {
-        let config = LogConfig {
-            level: Level::Warn,
-            format: LogFormat::Json,
-            requests: true,
-            file: None,
-        };
+        let config =
+            LogConfig { level: Level::Warn, format: LogFormat::Json, requests: true, file: None };
         let log = Log::new(config);
         log.write(Level::Info, "test", "quiet", &[]);
         assert!(log.take().is_empty());

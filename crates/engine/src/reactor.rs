@@ -91,13 +91,7 @@ where
             draining: false,
             accept_complained_at: None,
         };
-        Self {
-            driver,
-            core,
-            batch: Vec::new(),
-            accept_resumes_at: None,
-            stopped: false,
-        }
+        Self { driver, core, batch: Vec::new(), accept_resumes_at: None, stopped: false }
     }
 
     /// Accepts connections from a listening socket.
@@ -142,6 +136,9 @@ where
         self.fire_timers();
         self.flush();
         self.core.context.stats.connections_active.set(self.core.sessions.len() as u64);
+        if self.core.draining && self.core.sessions.is_empty() {
+            self.core.context.inbox.report_drained();
+        }
         if self.core.context.log.logs_requests() {
             self.core.context.log.flush();
         }
@@ -211,6 +208,7 @@ where
         }
         self.core.sessions.clear();
         self.core.dirty.clear();
+        self.core.context.inbox.report_drained();
         self.stopped = true;
     }
 

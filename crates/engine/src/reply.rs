@@ -94,7 +94,10 @@ impl ReplyHandle {
             ResponseBody::Stream { .. } | ResponseBody::Tunnel => STREAMING,
             _ => DONE,
         };
-        if self.phase.compare_exchange(UNANSWERED, phase, Ordering::AcqRel, Ordering::Acquire).is_err()
+        if self
+            .phase
+            .compare_exchange(UNANSWERED, phase, Ordering::AcqRel, Ordering::Acquire)
+            .is_err()
         {
             return;
         }
@@ -156,7 +159,8 @@ impl ReplyHandle {
 
     /// Ends a streamed body; trailers go out where the protocol and the client allow.
     pub fn finish(&self, trailers: Option<Fields>) {
-        if self.phase.compare_exchange(STREAMING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if self.phase.compare_exchange(STREAMING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        {
             self.inbox.push(Message::Finish(self.key, trailers));
         }
     }
@@ -247,7 +251,11 @@ impl Drop for ReplyHandle {
 
 /// The part of the spool file that now holds `bytes`; `None` when they go out from memory, because
 /// they fit or because there is no room for a file.
-fn spooled(spool: &mut Option<Spool>, bytes: &Bytes, fits: bool) -> Option<hyperion_buf::FileRange> {
+fn spooled(
+    spool: &mut Option<Spool>,
+    bytes: &Bytes,
+    fits: bool,
+) -> Option<hyperion_buf::FileRange> {
     if fits {
         return None;
     }

@@ -184,8 +184,7 @@ impl Session {
             context.stats.underscore_headers_dropped.add(dropped.into());
         }
         let credit = context.protocol.limits.output_bytes;
-        let on_demand =
-            request.expects_continue() && !matches!(request.body(), BodyLength::None);
+        let on_demand = request.expects_continue() && !matches!(request.body(), BodyLength::None);
         self.streams.push(OpenStream::new(id, request, credit, context.now));
         if on_demand {
             self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);

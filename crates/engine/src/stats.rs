@@ -76,7 +76,8 @@ impl Stats {
         let mut entries: Vec<_> =
             named.iter().map(|(name, counter)| ((*name).to_owned(), counter.value())).collect();
         let rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.extend(rejected.iter().map(|(reason, count)| (format!("rejected_{reason}"), *count)));
+        entries
+            .extend(rejected.iter().map(|(reason, count)| (format!("rejected_{reason}"), *count)));
         Snapshot { entries }
     }
 }

@@ -121,13 +121,13 @@ impl Engine {
         }
     }
 
-    /// `wait_drained(seconds)`: true when neither a connection nor a job is left.
+    /// `wait_drained(seconds)`: true when, behind `drain`, neither a connection nor a job is left.
     fn wait_drained(ruby: &Ruby, this: &Self, seconds: f64) -> Result<bool, Error> {
         let Some(reactor) = this.reactor.get() else { return Ok(true) };
         let patience = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
         let begin = Instant::now();
         loop {
-            if reactor.connections() == 0 && this.queue.is_quiet() {
+            if reactor.is_drained() && this.queue.is_quiet() {
                 return Ok(true);
             }
             let left = patience.saturating_sub(begin.elapsed());

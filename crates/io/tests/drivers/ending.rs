@@ -141,6 +141,7 @@ crate::on_each_driver! {
         harness.driver.pause_receive(key(0));
         harness.settle();
         peer.write_all(b"unread").unwrap();
+        harness.settle();
         harness.driver.detach(key(0));
         harness.driver.resume_receive(key(0));
         harness.until("the socket", |journal| journal.detached.len() == 1);

@@ -266,6 +266,7 @@ impl Connection {
                 break;
             }
         }
+        self.report_departed();
         if self.ending == Ending::Flushing && self.unsent() == 0 {
             if self.unread && !self.ended {
                 self.ending = Ending::Lingering;
@@ -307,6 +308,22 @@ impl Connection {
             end: self.polled + self.output.len(),
             body_bytes: exchange.body_bytes,
         });
+    }
+
+    /// Reports responses that have left. A response may end without a byte, after its head has left.
+    fn report_departed(&mut self) {
+        let sent = self.sent;
+        while self.departing.front().is_some_and(|front| front.end <= sent)
+            && let Some(departed) = self.departing.pop_front()
+        {
+            if departed.announced {
+                self.events.push_back(Event::Finished {
+                    id: departed.id,
+                    bytes: departed.body_bytes,
+                    complete: departed.complete,
+                });
+            }
+        }
     }
 
     /// Drops what is behind a response that ends the connection or becomes a tunnel.

@@ -9,7 +9,7 @@ use super::encode::{self, Head, Persistence};
 use super::exchange::{Answer, Framing, Piece};
 use super::framing::Plan;
 use super::{Connection, Ending, Input, Intake};
-use crate::connection::{Event, StreamId};
+use crate::connection::StreamId;
 use crate::fields::Fields;
 use crate::request::Version;
 use crate::response::{Response, ResponseBody};
@@ -27,18 +27,6 @@ impl Connection {
             return;
         }
         self.sent = (self.sent + bytes).min(self.polled);
-        let sent = self.sent;
-        while self.departing.front().is_some_and(|front| front.end <= sent)
-            && let Some(departed) = self.departing.pop_front()
-        {
-            if departed.announced {
-                self.events.push_back(Event::Finished {
-                    id: departed.id,
-                    bytes: departed.body_bytes,
-                    complete: departed.complete,
-                });
-            }
-        }
         self.settle();
     }
 

@@ -258,3 +258,15 @@ fn unread_bytes_go_to_whoever_takes_the_socket() {
     peer.send(" bytes");
     assert_eq!(&peer.connection.take_unread()[..], b"raw bytes");
 }
+
+#[test]
+fn a_stream_that_ends_without_another_byte_finishes_after_its_head_has_left() {
+    let mut peer = Peer::new();
+    peer.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").respond(0, stream());
+    peer.read();
+    assert!(peer.finished().is_empty());
+    peer.finish(0, None);
+    assert_eq!(peer.finished(), [(0, 0, true)]);
+    peer.send(get("/next", "")).respond(1, text("next"));
+    assert!(peer.read().ends_with("next"));
+}
