@@ -27,7 +27,9 @@ module Hyperion
       %w[RAILS_ENV APP_ENV].each { |name| ENV[name] = configuration.environment if ENV.key?(name) }
     end
 
+    # Rack::Lint, which `rackup` puts into development, uses URI without loading it.
     def self.require_rack
+      require "uri"
       require "rack"
       require "rack/builder"
     rescue LoadError => e

@@ -6,7 +6,7 @@ module Hyperion
   # One address to listen on, as it was typed: a host with or without a port, or a UNIX socket.
   class Bind
     UNIX_PATH_BYTES = 107
-    HOST = /\A(?:\[(?<six>[\w:.%]+)\]|(?<name>[\w.-]+))(?::(?<port>\d+))?\z/
+    HOST = /\A(?:\[(?<six>\h*:[\h:.]*(?:%[\w.-]+)?)\]|(?<name>[\w.-]+))(?::(?<port>\d+))?\z/
 
     # @return [String, nil] a name or an address without brackets
     attr_reader :host
@@ -30,7 +30,9 @@ module Hyperion
 
     def self.parse_tcp(text, rest)
       rest = "[#{rest}]" if rest.count(":") > 1 && !rest.start_with?("[")
-      match = HOST.match(rest) or raise Kinds::Invalid, "#{text.inspect} is not host, host:port or [address]:port"
+      match = HOST.match(rest)
+      raise Kinds::Invalid, "#{text.inspect} is not host, host:port or [address]:port" unless match
+
       port = match[:port]&.to_i
       raise Kinds::Invalid, "#{text.inspect}: the port is not from 0 to 65535" if port && port > 65_535
 

@@ -24,8 +24,6 @@ module Hyperion
       fail_with("hyperion cannot start, for #{e.problems.size} reason#{"s" if e.problems.size > 1}:", *e.problems.map { |line| "  #{line}" })
     rescue Error => e
       fail_with("hyperion cannot start: #{e.message}")
-    rescue SignalException => e
-      128 + e.signo
     end
 
     private

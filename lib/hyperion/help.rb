@@ -18,7 +18,7 @@ module Hyperion
         #{Options::TOPICS.map { |topic, title| section(topic, title) }.join("\n")}
         Other:
         #{entry("-V, --version", "Print the version.")}#{entry("-h, --help", "Print this.")}
-        Each option is a method of its name in #{"config/hyperion.rb"} and a variable HYPERION_<NAME> too.
+        Each option is a method of its name in config/hyperion.rb and a variable HYPERION_<NAME> too.
         A flag wins over the environment, the environment over the file.
       TEXT
     end
@@ -28,7 +28,7 @@ module Hyperion
     end
 
     def self.describe(option)
-      known = option.variables.drop(1).map { |name| "$#{name}, else " } - ["$HYPERION_IO_URING_ACCEPT, else "]
+      known = (option.variables.drop(1) - option.synonyms.keys).map { |name| "$#{name}, else " }
       default = option.default.nil? ? "none" : option.default
       "#{option.doc} (default: #{known.join}#{default})"
     end

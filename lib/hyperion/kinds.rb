@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "error"
+
 module Hyperion
   # The types of option values. A kind turns what was typed, a String of a flag or a variable or a
   # Ruby value of the configuration file, into a value, or raises Invalid.

@@ -95,7 +95,7 @@ module Hyperion
     private
 
     def prepare
-      signals.boot
+      @app ? signals.boot : signals.boot { clean_up || true }
       Hyperion.master_pid = Process.pid
       @log = Hyperion.logger = Log.for(configuration)
       configuration.warnings.each { |warning| log.warn(warning) }

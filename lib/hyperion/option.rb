@@ -19,8 +19,10 @@ module Hyperion
     # @return [Symbol] the section of help and documentation
     attr_reader :topic
 
+    # @return [Hash{String=>Hash{String=>String}}] variables whose values mean values of this option
+    attr_reader :synonyms
+
     # @param known [Array<String>] variables that everyone knows, behind HYPERION_<NAME>
-    # @param synonyms [Hash{String=>Hash{String=>String}}] variables whose values mean values of this option
     # @param foreign [Regexp, nil] values of the variable that another program put there
     # @param cluster [Boolean] means nothing for a server embedded in another program
     def initialize(name, kind, default, doc, topic:, letter: nil, aliases: [], known: [], synonyms: {}, foreign: nil, cluster: false)

@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Hyperion
-  # What this process does on each signal, from its start to its end. A signal becomes an event of the
-  # mailbox. While the app loads, the signals that end a process do so at once, as everywhere in Ruby.
+  # What this process does on each signal, from its start to its end. While it serves, a signal is an
+  # event of the mailbox; before, there is nothing to finish and a request to stop ends it at once.
   class Signals
     STOPPING = %w[TERM INT QUIT].freeze
     LASTING = %w[HUP USR1 USR2 TTIN TTOU].freeze
@@ -13,8 +13,16 @@ module Hyperion
       @former = {}
     end
 
+    # While the libraries load. No exception is raised for a signal: one that strikes inside `require`
+    # can leave RubyGems in a state that hides it.
+    def self.start = STOPPING.each { |name| Signal.trap(name) { |number| exit!(128 + number) } }
+
     # While the app loads.
-    def boot = post(*LASTING)
+    # @yield what is to be done before a signal ends the process; without a block such signals stay as they are
+    def boot(&clean_up)
+      post(*LASTING)
+      STOPPING.each { |name| on(name) { |number| clean_up.call && exit!(128 + number) } } if clean_up
+    end
 
     # A master: everything is an event, the end of a child too.
     def master = post(*LASTING, *STOPPING, "CHLD")

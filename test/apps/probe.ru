@@ -60,7 +60,7 @@ ROUTES = {
   "/digest" => ->(env) { json(digest(env["rack.input"])) },
   "/ignore" => ->(_) { answer(200, "ignored") },
   "/pattern" => ->(env) { answer(200, pattern(env["QUERY_STRING"].to_i)) },
-  "/sleep" => ->(env) { sleep(env["QUERY_STRING"].to_f) || answer(200, "slept") },
+  "/sleep" => ->(env) { sleep(env["QUERY_STRING"].to_f) && answer(200, "slept") },
   # Says on the error stream that it waits, and waits until `/open?NAME` lets it go on.
   "/wait" => lambda { |env|
     name = env["QUERY_STRING"]

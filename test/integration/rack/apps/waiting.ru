@@ -3,7 +3,7 @@
 require "timeout"
 
 # Waits on clients that do not move, with a time limit of its own around each wait.
-PAYLOAD = ("x" * 1_000_000).freeze
+PAYLOAD = ->(i) { (i % 10).to_s * 1_000_000 }
 RESULTS = Thread::Queue.new
 
 limited = lambda do |seconds, &work|
@@ -19,14 +19,14 @@ end
 
 write = lambda do |_env|
   body = lambda do |stream|
-    RESULTS << limited.call(0.5) { 200.times { stream.write(PAYLOAD) } }
+    RESULTS << limited.call(0.5) { 200.times { stream.write(PAYLOAD.call(_1)) } }
     stream.close
   end
   [200, { "content-type" => "text/plain" }, body]
 end
 
 each = lambda do |_env|
-  [200, { "content-type" => "text/plain" }, Enumerator.new { |out| 200.times { out << PAYLOAD } }]
+  [200, { "content-type" => "text/plain" }, Enumerator.new { |out| 200.times { out << PAYLOAD.call(_1) } }]
 end
 
 ROUTES = {

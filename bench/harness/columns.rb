@@ -1,0 +1,75 @@
+# frozen_string_literal: true
+
+module Bench
+  # The columns of the tables. Each is a title and a block that gets a cell and the cell of the server
+  # that it is compared with, which may be the same or nil, and returns the text.
+  module Columns
+    Column = Struct.new(:title, :text)
+
+    NONE = "–"
+    NOISE = 0.1
+    KIB_PER_MIB = 1024
+
+    module_function
+
+    def column(title, &block) = Column.new(title, block)
+
+    def median(title, key, digits = 0, divisor = 1.0)
+      column(title) { |cell| number(cell.median(key)&./(divisor), digits) }
+    end
+
+    def ratio(title, key)
+      column(title) { |cell, reference| number(Statistics.ratio(cell.median(key), reference&.median(key)), 2) }
+    end
+
+    def total(title, key)
+      column(title) { |cell| cell.values(key).empty? ? NONE : cell.sum(key).to_s }
+    end
+
+    # @return [String] with the thousands apart
+    def number(value, digits)
+      return NONE unless value
+
+      whole, fraction = format("%.#{digits}f", value).split(".")
+      [whole.gsub(/(?<=\d)(?=(\d{3})+\z)/, ","), fraction].compact.join(".")
+    end
+
+    def percent(share) = share ? "#{(share * 100).round} %" : NONE
+
+    def cpu_text(cell)
+      return NONE unless cell.median(:cpu_per_100k)
+
+      parts = %i[user_per_100k sys_per_100k].map { |key| number(cell.median(key), 2) }
+      "#{number(cell.median(:cpu_per_100k), 2)} (#{parts.join(" + ")})"
+    end
+
+    def note(cell)
+      notes = [cell.failure]
+      noise = cell.max(:other_cpu)
+      notes << "other processes took #{percent(noise)} of the CPU" if noise && noise > NOISE
+      notes.compact.join("; ").gsub("|", "\\|")
+    end
+
+    THROUGHPUT = [
+      median("r/s", :rps),
+      column("spread") { |cell| percent(Statistics.spread(cell.values(:rps))) },
+      ratio("r/s ÷ puma", :rps)
+    ].freeze
+    COST = [
+      total("errors", :errors),
+      column("CPU s per 100,000 (user + sys)") { |cell| cpu_text(cell) },
+      ratio("CPU ÷ puma", :cpu_per_100k),
+      column("peak MiB") { |cell| number(cell.max(:peak_kib)&.fdiv(KIB_PER_MIB), 1) },
+      column("note") { |cell| note(cell) }
+    ].freeze
+
+    CLOSED_LOOP = [
+      *THROUGHPUT, median("p50 ms", :p50_us, 2, 1000.0), median("p99 ms", :p99_us, 2, 1000.0), *COST
+    ].freeze
+    OPEN_LOOP = [
+      median("answered r/s", :rps), median("p50 ms", :p50_us, 2, 1000.0), median("p99 ms", :p99_us, 2, 1000.0),
+      median("p99.9 ms", :p999_us, 2, 1000.0), median("max ms", :max_us, 2, 1000.0), ratio("p99 ÷ puma", :p99_us),
+      total("unanswered", :unanswered), *COST
+    ].freeze
+  end
+end

@@ -1,0 +1,39 @@
+# frozen_string_literal: true
+
+module Bench
+  # script/bench, once the programs are built.
+  module Command
+    STOPPED = 130
+
+    module_function
+
+    # @param arguments [Array<String>]
+    # @return [Integer] the exit status: 1 when a server that is here could not be measured
+    def run(arguments)
+      settings = Settings.new(arguments)
+      return show_help(settings) if settings.help?
+
+      sweep(settings)
+    rescue Failure => error
+      warn "script/bench: #{error.message}"
+      2
+    rescue Interrupt
+      warn "script/bench: interrupted"
+      STOPPED
+    end
+
+    def show_help(settings)
+      puts settings.help
+      0
+    end
+
+    # Every way to be asked to stop unwinds, which stops the server that runs.
+    def sweep(settings)
+      %w[TERM HUP].each { |name| trap(name) { Thread.main.raise(Interrupt, name) } }
+      journal = Journal.new(settings.folder)
+      Sweep.new(settings, journal).run ? 0 : 1
+    ensure
+      warn "script/bench: results are in #{journal.folder}" if journal
+    end
+  end
+end

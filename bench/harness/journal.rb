@@ -1,0 +1,33 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "json"
+
+module Bench
+  # Keeps what was measured in a folder, each fact as soon as it is known, so that a sweep that is
+  # interrupted leaves what it has: runs.jsonl with a line for the machine, each run and each cell, and
+  # report.md with the tables.
+  class Journal
+    attr_reader :folder
+
+    def initialize(folder)
+      @folder = folder
+      FileUtils.mkdir_p(folder)
+      @start = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+      %w[runs.jsonl report.md].each { |name| File.write("#{folder}/#{name}", "") }
+    end
+
+    # @param kind [String] machine, run or cell
+    def record(kind, facts)
+      elapsed_s = (Process.clock_gettime(Process::CLOCK_MONOTONIC) - @start).round(1)
+      append("runs.jsonl", JSON.generate({ kind: kind, elapsed_s: elapsed_s, **facts }) << "\n")
+    end
+
+    # @param text [String] Markdown
+    def report(text) = append("report.md", text + "\n")
+
+    private
+
+    def append(name, text) = File.write("#{@folder}/#{name}", text, mode: "a")
+  end
+end

@@ -1,0 +1,77 @@
+# frozen_string_literal: true
+
+require "etc"
+
+module Bench
+  # What the kernel tells about a process and all that descend from it.
+  class ProcessTree
+    TICKS_PER_S = Etc.sysconf(Etc::SC_CLK_TCK)
+
+    # Fields of /proc/PID/stat, counted behind the name, which may hold spaces and parentheses.
+    PARENT = 1
+    USER = [11, 13].freeze
+    SYSTEM = [12, 14].freeze
+
+    def initialize(root, proc: "/proc")
+      @root = root
+      @proc = proc
+    end
+
+    # @return [Array<Integer>] the process and its descendants that live
+    def pids
+      children = parents.group_by(&:last).transform_values { |pairs| pairs.map(&:first) }
+      found = [@root]
+      found.each { |pid| found.concat(children.fetch(pid, [])) }
+      found.select { |pid| stat(pid) }
+    end
+
+    # CPU of all of them and of the children they have waited for.
+    # @return [Hash{Symbol=>Float}] cpu_user_s, cpu_sys_s
+    def cpu
+      stats = pids.filter_map { |pid| stat(pid) }
+      { cpu_user_s: seconds(stats, USER), cpu_sys_s: seconds(stats, SYSTEM) }
+    end
+
+    # @return [Integer] KiB: of one process the most that it ever held; of several, whose pages are
+    #   partly shared, the proportional sizes of now
+    def memory_kib
+      pids = self.pids
+      return pids.sum { |pid| kib("#{pid}/smaps_rollup", "Pss") } if pids.size > 1
+
+      kib("#{@root}/status", "VmHWM")
+    end
+
+    # Whether one of them holds such a descriptor.
+    # @param target [String] as /proc/PID/fd links to it
+    def opens?(target)
+      pids.any? { |pid| Dir.glob("#{@proc}/#{pid}/fd/*").any? { |path| link(path) == target } }
+    end
+
+    private
+
+    def parents
+      Dir.children(@proc).grep(/\A\d+\z/).filter_map do |name|
+        fields = stat(name.to_i)
+        [name.to_i, fields[PARENT].to_i] if fields
+      end
+    end
+
+    def stat(pid) = read("#{pid}/stat")&.rpartition(")")&.last&.split
+
+    def seconds(stats, fields) = stats.sum { |stat| stat.values_at(*fields).sum(&:to_i) }.fdiv(TICKS_PER_S)
+
+    def kib(file, field) = read(file).to_s[/^#{field}:\s+(\d+) kB/, 1].to_i
+
+    def link(path)
+      File.readlink(path)
+    rescue Errno::ENOENT
+      nil
+    end
+
+    def read(file)
+      File.read("#{@proc}/#{file}")
+    rescue Errno::ENOENT, Errno::ESRCH
+      nil
+    end
+  end
+end

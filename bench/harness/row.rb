@@ -1,0 +1,50 @@
+# frozen_string_literal: true
+
+module Bench
+  # One question of the bench: an app, the cases it is asked in, the load, and the table that answers.
+  # A row is a file in bench/rows with one subclass.
+  class Row
+    extend Registry
+
+    # One setting that the row is measured in; each gets a cell of every server.
+    Case = Struct.new(:name, :connections, :rate, :log, :app, keyword_init: true)
+
+    # What an app must answer before it is timed.
+    App = Struct.new(:path, :body, :headers, keyword_init: true)
+    GREETING = { body: "Hello, World!", headers: { "content-type" => "text/plain", "content-length" => "13" } }.freeze
+    HELLO = App.new(path: "#{ROOT}/bench/apps/hello.ru", **GREETING).freeze
+
+    def initialize(settings)
+      @settings = settings
+    end
+
+    def label = self.class.label
+
+    # @return [App]
+    def app = HELLO
+
+    # @return [Array<Case>]
+    def cases = @settings.connections.map { |count| at(count) }
+
+    # @return [Array<String>] labels of the servers that are asked, unless others are named
+    def servers = %w[hyperion hyperion-io_uring hyperion-w2 puma]
+
+    # Loads the server once.
+    # @return [Hash{Symbol=>Object}] requests, seconds, errors and what the generator tells besides
+    def load(kase, port, seconds) = Wrk.run(port: port, connections: kase.connections, seconds: seconds)
+
+    # @return [Array<Column>]
+    def columns = Columns::CLOSED_LOOP
+
+    # Sentences that go below the table.
+    # @param cells [Array<Cell>] all of this row
+    def verdicts(_cells) = []
+
+    private
+
+    def at(connections, name: nil, rate: 0, log: false)
+      name ||= connections == 1 ? "1 connection" : "#{connections} connections"
+      Case.new(name: name, connections: connections, rate: rate, log: log, app: app)
+    end
+  end
+end

@@ -1,0 +1,61 @@
+# frozen_string_literal: true
+
+module Bench
+  # A contender. A server is a file in bench/servers with one subclass, which knows whether it is
+  # installed and by which command it serves an app.
+  class Server
+    extend Registry
+
+    HOST = "127.0.0.1"
+    WARM_UP_S = 1
+
+    def initialize(settings)
+      @settings = settings
+    end
+
+    def label = self.class.label
+
+    # @return [String, nil] why it cannot be measured here
+    def missing = nil
+
+    # @return [Array<String>] the command that serves the case's app on this port of HOST
+    def command(_kase, _port) = raise(NotImplementedError, "#{self.class} has no command")
+
+    # Looks at the running server for what the smoke test cannot see.
+    # @raise [Failure]
+    def inspect_process(_process) = nil
+
+    # One run: boots, tries, warms up, loads and stops the server.
+    # @return [Hash{Symbol=>Object}]
+    # @raise [Failure]
+    def measure(row, kase)
+      process = boot(kase)
+      time(row, kase, process)
+    ensure
+      process&.stop
+    end
+
+    private
+
+    def boot(kase)
+      port = ServerProcess.free_port
+      ServerProcess.start(command(kase, port), port)
+    end
+
+    def time(row, kase, process)
+      SmokeTest.new(kase.app).run(process.port)
+      inspect_process(process)
+      row.load(kase, process.port, WARM_UP_S)
+      meter = Meter.new(process.pid)
+      load = row.load(kase, process.port, @settings.seconds)
+      raise Failure, "no request was answered" if load[:requests].zero?
+
+      { **load, **meter.read, boot_s: process.boot_s }
+    end
+
+    def which(program)
+      ENV.fetch("PATH").split(File::PATH_SEPARATOR).map { |folder| File.join(folder, program) }
+         .find { |path| File.executable?(path) && !File.directory?(path) }
+    end
+  end
+end

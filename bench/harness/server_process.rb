@@ -1,0 +1,82 @@
+# frozen_string_literal: true
+
+require "socket"
+require "tempfile"
+
+module Bench
+  # A server that runs: a process group of its own, so that stopping it leaves nothing of it behind.
+  class ServerProcess
+    BOOT_S = 20
+    STOP_S = 5
+    POLL_S = 0.005
+    LOG_TAIL_LINES = 5
+
+    # Of the child: quiet Ruby, and no options of the one that measures.
+    ENVIRONMENT = { "RACK_ENV" => "production", "RUBYOPT" => nil, "RUBYLIB" => nil, "BUNDLE_GEMFILE" => nil }.freeze
+
+    attr_reader :pid, :port, :boot_s
+
+    # A port that nobody listens on just now.
+    def self.free_port = TCPServer.open(Server::HOST, 0) { |socket| socket.addr[1] }
+
+    # @return [ServerProcess] one that accepts connections
+    # @raise [Failure] when it does not come up; nothing of it is left then
+    def self.start(command, port)
+      process = new(command, port)
+      process.await
+      process
+    rescue Exception # an interrupt must not leave it behind either
+      process&.stop
+      raise
+    end
+
+    def initialize(command, port)
+      @port = port
+      @log = Tempfile.new("bench-server")
+      @started = now
+      @pid = Process.spawn(ENVIRONMENT, *command, chdir: ROOT, pgroup: true, in: File::NULL, %i[out err] => @log.path)
+      @child = Process.detach(@pid)
+    rescue SystemCallError => error
+      raise Failure, "#{command.first}: #{error.message}"
+    end
+
+    # Returns when the port takes a connection.
+    def await
+      until accepts?
+        raise Failure, "exited while booting: #{log_tail}" unless @child.alive?
+        raise Failure, "does not listen after #{BOOT_S} s: #{log_tail}" if now - @started > BOOT_S
+
+        @child.join(POLL_S)
+      end
+      @boot_s = now - @started
+    end
+
+    # Asks politely, then kills the whole group.
+    def stop
+      signal(:TERM)
+      @child.join(STOP_S)
+      signal(:KILL)
+      @child.join
+      @log.close!
+    end
+
+    private
+
+    def accepts?
+      TCPSocket.new(Server::HOST, @port).close
+      true
+    rescue SystemCallError
+      false
+    end
+
+    def signal(name)
+      Process.kill(name, -@pid)
+    rescue Errno::ESRCH
+      nil
+    end
+
+    def log_tail = File.readlines(@log.path).last(LOG_TAIL_LINES).join(" ").split.join(" ").scrub
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end

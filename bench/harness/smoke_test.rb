@@ -1,0 +1,41 @@
+# frozen_string_literal: true
+
+require "net/http"
+
+module Bench
+  # A server that answers something else than the others is not compared with them.
+  class SmokeTest
+    TIMEOUT_S = 5
+
+    # @param app [Row::App] what is expected
+    def initialize(app)
+      @app = app
+    end
+
+    # Asks twice on one connection, as keep-alive is what the load uses.
+    # @raise [Failure]
+    def run(port)
+      http = Net::HTTP.new(Server::HOST, port)
+      http.open_timeout = http.read_timeout = TIMEOUT_S
+      http.max_retries = 0
+      http.start { 2.times { judge(http.get("/")) } }
+    rescue IOError, SystemCallError, Timeout::Error, Net::ProtocolError, Net::HTTPBadResponse => error
+      raise Failure, "smoke test: #{error.class}: #{error.message}"
+    end
+
+    # @param response [Net::HTTPResponse]
+    # @raise [Failure] which says what is wrong
+    def judge(response)
+      expect("status", "200", response.code)
+      expect("body", @app.body, response.body)
+      @app.headers.each { |name, value| expect(name, value, response[name]) }
+      raise Failure, "smoke test: closes the connection" if response["connection"].to_s.match?(/close/i)
+    end
+
+    private
+
+    def expect(what, expected, actual)
+      raise Failure, "smoke test: #{what} is #{actual.inspect}, not #{expected.inspect}" if actual != expected
+    end
+  end
+end

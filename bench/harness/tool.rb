@@ -1,0 +1,53 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "open3"
+
+module Bench
+  # Programs that the bench runs beside the servers.
+  module Tool
+    NATIVE = "#{ROOT}/bench/native"
+    COMPILER = %w[cc -std=gnu11 -O2 -Wall -Wextra].freeze
+
+    module_function
+
+    # Runs a program to its end, also when this one is interrupted: then it is killed.
+    # @return [String] what it printed
+    # @raise [Failure] when it fails
+    def output(*command)
+      Open3.popen2e({ "LC_ALL" => "C" }, *command, pgroup: true) do |input, output, child|
+        input.close
+        finished(command, output.read, child)
+      ensure
+        kill(child)
+      end
+    rescue Errno::ENOENT
+      raise Failure, "#{command.first} is not installed"
+    end
+
+    # Compiles bench/native/NAME.c unless that is done.
+    # @return [String] the path of the program
+    def compiled(name)
+      source = "#{NATIVE}/#{name}.c"
+      program = "#{ROOT}/tmp/bench/bin/#{name}"
+      return program if File.exist?(program) && File.mtime(program) > File.mtime(source)
+
+      FileUtils.mkdir_p(File.dirname(program))
+      output(*COMPILER, "-o", "#{program}.new", source)
+      File.rename("#{program}.new", program)
+      program
+    end
+
+    def finished(command, text, child)
+      return text if child.value.success?
+
+      raise Failure, "#{File.basename(command.first)} failed: #{text.lines.last(3).join(" ").split.join(" ")}"
+    end
+
+    def kill(child)
+      Process.kill(:KILL, -child.pid) if child.alive?
+    rescue Errno::ESRCH
+      nil
+    end
+  end
+end

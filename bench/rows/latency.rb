@@ -1,0 +1,21 @@
+# frozen_string_literal: true
+
+module Bench
+  # What a request waits when the same load is offered to every server: an open loop at fixed rates,
+  # which charges a stall for all requests that were due meanwhile.
+  class Latency < Row
+    label "latency"
+
+    def cases
+      @settings.rates.product(@settings.connections).map do |rate, count|
+        at(count, name: "#{Columns.number(rate, 0)} r/s on #{count}", rate: rate)
+      end
+    end
+
+    def columns = Columns::OPEN_LOOP
+
+    def load(kase, port, seconds)
+      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, rate: kase.rate)
+    end
+  end
+end
