@@ -441,7 +441,10 @@ impl<S> Sink<S> for Core<S> {
     }
 
     fn has_work(&self) -> bool {
-        !self.dirty.is_empty() || !self.accepted.is_empty() || !self.detached.is_empty()
+        !self.dirty.is_empty()
+            || !self.accepted.is_empty()
+            || !self.detached.is_empty()
+            || self.failed_accept.is_some()
     }
 }
 

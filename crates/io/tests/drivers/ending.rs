@@ -32,6 +32,22 @@ crate::on_each_driver! {
         harness.until("the thanks", |journal| journal.received(key(0)) == b"thanks");
     }
 
+    fn a_reset_tells_the_peer_that_something_is_missing(harness) {
+        let mut broken = harness.connect_tcp(key(0));
+        let mut closed = harness.connect_tcp(key(1));
+        harness.send(key(0), b"part");
+        harness.send(key(1), b"part");
+        harness.until("both parts", |journal| journal.sent(key(0)) + journal.sent(key(1)) == 8);
+        let mut bytes = [0; 8];
+        assert_eq!((broken.read(&mut bytes).unwrap(), closed.read(&mut bytes).unwrap()), (4, 4));
+        harness.driver.reset(key(0));
+        harness.driver.close(key(1));
+        harness.settle();
+        let error = broken.read(&mut bytes).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        assert_eq!(closed.read(&mut bytes).unwrap(), 0);
+    }
+
     fn a_shutdown_without_output_comes_at_once(harness) {
         let mut peer = harness.connect_unix(key(0));
         harness.driver.shutdown_write(key(0));
