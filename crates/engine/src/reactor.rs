@@ -221,7 +221,12 @@ where
             }
         }
         while let Some((at, key)) = self.core.timers.pop_due(now) {
-            self.core.handle_timer(at, key);
+            if self.core.is_due(at, key) {
+                let backlog = self.driver.backlog(key);
+                self.core.handle(key, |session, context| {
+                    session.connection.handle_timeout(context.now, backlog);
+                });
+            }
         }
     }
 
@@ -264,12 +269,7 @@ where
                 false => self.driver.resume_receive(key),
             }
         }
-        if let Some(at) = session.connection.poll_deadline()
-            && session.timer.is_none_or(|timer| at < timer)
-        {
-            session.timer = Some(at);
-            self.core.timers.push(at, key);
-        }
+        self.core.schedule(key);
     }
 
     fn close(&mut self, key: Key) {
@@ -336,17 +336,30 @@ impl<S> Core<S> {
         }
     }
 
-    fn handle_timer(&mut self, at: Instant, key: Key) {
-        let now = self.context.now;
-        let Some(session) = find(&mut self.sessions, key) else { return };
+    /// Whether a deadline of the session is due; else its next one gets the timer entry.
+    fn is_due(&mut self, at: Instant, key: Key) -> bool {
+        let Some(session) = find(&mut self.sessions, key) else { return false };
         if session.timer != Some(at) {
-            return;
+            return false;
         }
         session.timer = None;
+        let now = self.context.now;
         if session.connection.poll_deadline().is_some_and(|deadline| deadline <= now) {
-            session.connection.handle_timeout(now);
+            return true;
         }
-        self.mark_dirty(key);
+        self.schedule(key);
+        false
+    }
+
+    /// Sees to it that the timers look at the session in time.
+    fn schedule(&mut self, key: Key) {
+        let Some(session) = find(&mut self.sessions, key) else { return };
+        if let Some(at) = session.connection.poll_deadline()
+            && session.timer.is_none_or(|timer| at < timer)
+        {
+            session.timer = Some(at);
+            self.timers.push(at, key);
+        }
     }
 
     fn complain_about_accept(&mut self, error: &io::Error) {
@@ -374,8 +387,9 @@ impl<S> Core<S> {
     fn handle_sent(&mut self, key: Key, bytes: u64) {
         self.context.stats.bytes_written.add(bytes);
         self.contain(key, |session, context| session.handle_sent(bytes, context));
-        if find(&mut self.sessions, key).is_some_and(|session| session.wants_flush()) {
-            self.mark_dirty(key);
+        match find(&mut self.sessions, key).is_some_and(|session| session.wants_flush()) {
+            true => self.mark_dirty(key),
+            false => self.schedule(key),
         }
     }
 

@@ -162,6 +162,9 @@ pub trait Driver {
     /// of a connection that failed is dropped.
     fn send(&mut self, key: Key, output: &mut SendQueue);
 
+    /// Bytes reported as sent that the peer has not taken yet; 0 where that is unknown.
+    fn backlog(&mut self, key: Key) -> u64;
+
     /// Tells the peer that nothing more comes, once all output has left.
     fn shutdown_write(&mut self, key: Key);
 

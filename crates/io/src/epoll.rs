@@ -207,6 +207,10 @@ impl Driver for EpollDriver {
         }
     }
 
+    fn backlog(&mut self, key: Key) -> u64 {
+        self.connections.find(key).map_or(0, |connection| socket::backlog(&connection.socket))
+    }
+
     fn shutdown_write(&mut self, key: Key) {
         self.change(key, Connection::shutdown_write);
     }

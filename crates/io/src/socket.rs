@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -58,6 +58,14 @@ pub fn block_signals() -> io::Result<()> {
         0 => Ok(()),
         code => Err(io::Error::from_raw_os_error(code)),
     }
+}
+
+/// Bytes in the send buffer of a connection, those on their way to the peer included.
+pub(crate) fn backlog(socket: &impl AsRawFd) -> u64 {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request writes one int, and nothing on failure.
+    unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
+    u64::try_from(bytes).unwrap_or(0)
 }
 
 /// Makes the kernel send a reset, instead of an orderly end, when the socket is closed.

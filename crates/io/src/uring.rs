@@ -243,6 +243,11 @@ impl Driver for UringDriver {
         }
     }
 
+    fn backlog(&mut self, key: Key) -> u64 {
+        let slot = self.slots.find(key).map(|slot| *slot as usize);
+        slot.map_or(0, |slot| socket::backlog(&self.connections[slot].socket))
+    }
+
     fn shutdown_write(&mut self, key: Key) {
         self.change(key, Connection::shutdown_write);
     }

@@ -125,9 +125,10 @@ impl Connection {
         self.http1.handle_sent(now, bytes);
     }
 
-    /// The time of `poll_deadline` has come.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.http1.handle_timeout(now);
+    /// The time of `poll_deadline` has come. Of what has left, the socket still holds `backlog`
+    /// bytes that the peer has not taken.
+    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
+        self.http1.handle_timeout(now, backlog);
     }
 }
 

@@ -225,6 +225,10 @@ impl Driver for SimDriver {
         }
     }
 
+    fn backlog(&mut self, _key: Key) -> u64 {
+        0
+    }
+
     fn shutdown_write(&mut self, key: Key) {
         let Some(state) = self.sockets.get_mut(&key) else { return };
         state.shutdown = true;

@@ -77,6 +77,19 @@ fn w24_a_kept_connection_may_rest_for_its_idle_time() {
 }
 
 #[test]
+fn w16_the_idle_time_counts_even_when_it_is_shorter_than_all_others() {
+    let mut config = config();
+    config.protocol.timeouts.idle = seconds(1);
+    let mut world = World::new(config, Answer::Full, 100, Faults::default(), 7);
+    let peer = world.connect();
+    world.send(peer, &get("/one"));
+    world.settle();
+    assert!(!world.is_ended(peer));
+    world.pass(seconds(1));
+    assert!(world.is_ended(peer));
+}
+
+#[test]
 fn c2_a_body_at_one_byte_a_second_is_cut_off() {
     let mut world = world();
     let peer = world.connect();

@@ -74,6 +74,8 @@ pub(crate) struct Connection {
     /// Bytes ever given out by `poll_transmit`, and how many of them have left.
     polled: u64,
     sent: u64,
+    /// How much of it the socket still held when the clock last called.
+    backlog: u64,
     deadlines: Deadlines,
     /// What was left of the request's time when its timer was suspended.
     request_left: Option<Duration>,
@@ -130,7 +132,7 @@ struct Departing {
 /// The measure of the current span of the write timer.
 #[derive(Debug, Default)]
 struct WriteWindow {
-    /// `sent` when the span began.
+    /// Bytes the peer had taken when they were last counted.
     mark: u64,
     /// Bytes that must leave within the span.
     need: u64,
@@ -157,6 +159,7 @@ impl Connection {
             output: SendQueue::new(),
             polled: 0,
             sent: 0,
+            backlog: 0,
             deadlines: Deadlines::default(),
             request_left: None,
             write_window: WriteWindow::default(),

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Connection, Ending, Input, Intake, WriteWindow};
+use super::{Connection, Ending, Input, Intake};
 use crate::deadlines::Timer;
 use crate::violation::Violation;
 
 impl Connection {
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
         self.observe(now);
+        self.backlog = backlog;
         for timer in Timer::ALL {
             if self.ending != Ending::Closed && self.deadlines.is_expired(timer, self.clock.now) {
                 self.fire(timer);
@@ -32,13 +33,20 @@ impl Connection {
             Timer::Request => self.violate(Violation::RequestTimeout, self.buffered_line()),
             Timer::Body => self.violate(Violation::BodyTimeout, Bytes::new()),
             Timer::Idle | Timer::Linger => self.close(),
-            Timer::Write => {
-                if self.sent - self.write_window.mark < self.write_window.need {
-                    self.cut = true;
-                    self.close();
-                }
-            }
+            Timer::Write => self.judge_reader(),
         }
+    }
+
+    /// Counts what the peer has taken, not what the socket has: its buffer holds megabytes. The mark
+    /// is what was taken when it was last counted, so a span may credit a peer with more than it took
+    /// in it, but never with less.
+    fn judge_reader(&mut self) {
+        let taken = self.sent.saturating_sub(self.backlog);
+        if taken.saturating_sub(self.write_window.mark) < self.write_window.need {
+            self.cut = true;
+            self.close();
+        }
+        self.write_window.mark = taken;
     }
 
     /// Starts and stops timers after what just happened.
@@ -94,8 +102,7 @@ impl Connection {
         } else if !self.deadlines.is_running(Timer::Write) {
             let pace = u128::from(self.config.limits.body_bytes_per_second);
             let least = timeout.as_millis() * pace / 1000;
-            let need = unsent.min(u64::try_from(least).unwrap_or(u64::MAX));
-            self.write_window = WriteWindow { mark: self.sent, need };
+            self.write_window.need = unsent.min(u64::try_from(least).unwrap_or(u64::MAX));
             self.start(Timer::Write, timeout);
         }
     }

@@ -160,6 +160,22 @@ fn c3_a_reader_that_takes_enough_may_take_its_time() {
 }
 
 #[test]
+fn c3_a_reader_is_measured_by_what_it_takes_out_of_the_socket() {
+    let mut peer = Peer::new();
+    peer.send(get("/", ""));
+    let body = vec![b'x'; 2 << 20];
+    peer.respond(0, response(200, &[], ResponseBody::Full(body.into())));
+    peer.take(1 << 20);
+    for held in (0..50).rev() {
+        peer.backlog = (1 << 20) - 1_000_000 + held * 20_000;
+        peer.pass_s(30);
+        assert_eq!(peer.closing(), Closing::Open, "{held}");
+    }
+    peer.pass_s(30);
+    assert!(peer.closing() == Closing::Close && peer.connection.is_cut());
+}
+
+#[test]
 fn c3_a_stream_that_pauses_for_long_is_not_the_reader_s_fault() {
     let mut peer = Peer::new();
     peer.send(get("/", "")).respond(0, stream());

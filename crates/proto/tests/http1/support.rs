@@ -16,6 +16,8 @@ pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 pub struct Peer {
     pub connection: Connection,
     pub now: Instant,
+    /// Bytes that the socket holds for the client.
+    pub backlog: u64,
     pub queue: SendQueue,
     pub received: Vec<u8>,
     pub events: Vec<Event>,
@@ -41,6 +43,7 @@ impl Peer {
         let mut peer = Self {
             connection,
             now,
+            backlog: 0,
             queue: SendQueue::new(),
             received: Vec::new(),
             events: Vec::new(),
@@ -73,7 +76,7 @@ impl Peer {
         let until = self.now + time;
         while let Some(at) = self.connection.poll_deadline().filter(|&at| at <= until) {
             self.now = self.now.max(at);
-            self.connection.handle_timeout(self.now);
+            self.connection.handle_timeout(self.now, self.backlog);
             self.poll();
         }
         self.now = until;
