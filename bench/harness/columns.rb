@@ -8,6 +8,7 @@ module Bench
 
     NONE = "–"
     NOISE = 0.1
+    SMALL = 0.1
     KIB_PER_MIB = 1024
 
     module_function
@@ -19,7 +20,10 @@ module Bench
     end
 
     def ratio(title, key)
-      column(title) { |cell, reference| number(Statistics.ratio(cell.median(key), reference&.median(key)), 2) }
+      column(title) do |cell, reference|
+        value = Statistics.ratio(cell.median(key), reference&.median(key))
+        number(value, value && value < SMALL ? 3 : 2)
+      end
     end
 
     def total(title, key)
@@ -43,6 +47,11 @@ module Bench
       "#{number(cell.median(:cpu_per_100k), 2)} (#{parts.join(" + ")})"
     end
 
+    def memory_text(cell)
+      memory, peak = %i[memory_kib peak_kib].map { |key| number(cell.max(key)&.fdiv(KIB_PER_MIB), 1) }
+      peak == NONE ? memory : "#{memory} (#{peak})"
+    end
+
     def note(cell)
       notes = [cell.failure]
       noise = cell.max(:other_cpu)
@@ -59,7 +68,7 @@ module Bench
       total("errors", :errors),
       column("CPU s per 100,000 (user + sys)") { |cell| cpu_text(cell) },
       ratio("CPU ÷ puma", :cpu_per_100k),
-      column("peak MiB") { |cell| number(cell.max(:peak_kib)&.fdiv(KIB_PER_MIB), 1) },
+      column("MiB after (peak)") { |cell| memory_text(cell) },
       column("note") { |cell| note(cell) }
     ].freeze
 

@@ -27,9 +27,8 @@ module Bench
       0
     end
 
-    # Every way to be asked to stop unwinds, which stops the server that runs.
     def sweep(settings)
-      %w[TERM HUP].each { |name| trap(name) { Thread.main.raise(Interrupt, name) } }
+      Interruption.install
       journal = Journal.new(settings.folder)
       Sweep.new(settings, journal).run ? 0 : 1
     ensure

@@ -12,13 +12,13 @@ module Bench
       @start = sample
     end
 
-    # @return [Hash{Symbol=>Numeric}] cpu_user_s, cpu_sys_s, peak_kib; other_cpu: the share of all CPU
-    #   that went neither to the server nor to the load
+    # @return [Hash{Symbol=>Numeric}] cpu_user_s, cpu_sys_s, memory_kib, peak_kib; other_cpu: the share
+    #   of all CPU that went neither to the server nor to the load
     def read
       spent = sample.to_h { |name, value| [name, value - @start[name]] }
       server = spent.slice(:cpu_user_s, :cpu_sys_s)
       other = spent[:machine_s] - server.values.sum - spent[:load_s]
-      { **server, peak_kib: @tree.memory_kib, other_cpu: [other / (spent[:time_s] * Etc.nprocessors), 0.0].max.round(3) }
+      { **server, **@tree.memory, other_cpu: [other / (spent[:time_s] * Etc.nprocessors), 0.0].max.round(3) }
     end
 
     private

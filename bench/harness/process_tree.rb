@@ -32,13 +32,15 @@ module Bench
       { cpu_user_s: seconds(stats, USER), cpu_sys_s: seconds(stats, SYSTEM) }
     end
 
-    # @return [Integer] KiB: of one process the most that it ever held; of several, whose pages are
-    #   partly shared, the proportional sizes of now
-    def memory_kib
+    # Of several processes, whose pages are partly shared, the proportional sizes; their peaks would
+    # not have been at one time.
+    # @return [Hash{Symbol=>Integer}] memory_kib of now; of a single process also peak_kib
+    def memory
       pids = self.pids
-      return pids.sum { |pid| kib("#{pid}/smaps_rollup", "Pss") } if pids.size > 1
+      return { memory_kib: pids.sum { |pid| kib(read("#{pid}/smaps_rollup"), "Pss") } } if pids.size > 1
 
-      kib("#{@root}/status", "VmHWM")
+      status = read("#{@root}/status")
+      { memory_kib: kib(status, "VmRSS"), peak_kib: kib(status, "VmHWM") }
     end
 
     # Whether one of them holds such a descriptor.
@@ -60,7 +62,7 @@ module Bench
 
     def seconds(stats, fields) = stats.sum { |stat| stat.values_at(*fields).sum(&:to_i) }.fdiv(TICKS_PER_S)
 
-    def kib(file, field) = read(file).to_s[/^#{field}:\s+(\d+) kB/, 1].to_i
+    def kib(text, field) = text.to_s[/^#{field}:\s+(\d+) kB/, 1].to_i
 
     def link(path)
       File.readlink(path)

@@ -29,18 +29,21 @@ module Bench
     # @return [Hash{Symbol=>Object}]
     # @raise [Failure]
     def measure(row, kase)
-      process = boot(kase)
-      time(row, kase, process)
-    ensure
-      process&.stop
+      Interruption.held do
+        process = boot(kase)
+        Interruption.allowed { time(row, kase, process) }
+      ensure
+        process&.stop
+      end
     end
 
-    private
-
+    # @return [ServerProcess] a fresh one, which whoever asked for it stops
     def boot(kase)
       port = ServerProcess.free_port
       ServerProcess.start(command(kase, port), port)
     end
+
+    private
 
     def time(row, kase, process)
       SmokeTest.new(kase.app).run(process.port)

@@ -11,8 +11,12 @@ module Bench
     POLL_S = 0.005
     LOG_TAIL_LINES = 5
 
-    # Of the child: quiet Ruby, and no options of the one that measures.
-    ENVIRONMENT = { "RACK_ENV" => "production", "RUBYOPT" => nil, "RUBYLIB" => nil, "BUNDLE_GEMFILE" => nil }.freeze
+    # What the shell of the one who measures has set must not change a server.
+    FOREIGN = (%w[RUBYOPT RUBYLIB BUNDLE_GEMFILE PORT WEB_CONCURRENCY] + ENV.keys.grep(/\A(HYPERION|PUMA|RAILS)_/)).freeze
+    ENVIRONMENT = { "RACK_ENV" => "production", **FOREIGN.to_h { |name| [name, nil] } }.freeze
+
+    # Where no configuration file lies that a server would find.
+    FOLDER = "/"
 
     attr_reader :pid, :port, :boot_s
 
@@ -22,19 +26,20 @@ module Bench
     # @return [ServerProcess] one that accepts connections
     # @raise [Failure] when it does not come up; nothing of it is left then
     def self.start(command, port)
-      process = new(command, port)
-      process.await
-      process
-    rescue Exception # an interrupt must not leave it behind either
-      process&.stop
-      raise
+      Interruption.held do
+        process = new(command, port)
+        Interruption.allowed { process.await }
+        ready = process
+      ensure
+        process&.stop unless ready
+      end
     end
 
     def initialize(command, port)
       @port = port
       @log = Tempfile.new("bench-server")
       @started = now
-      @pid = Process.spawn(ENVIRONMENT, *command, chdir: ROOT, pgroup: true, in: File::NULL, %i[out err] => @log.path)
+      @pid = Process.spawn(ENVIRONMENT, *command, chdir: FOLDER, pgroup: true, in: File::NULL, %i[out err] => @log.path)
       @child = Process.detach(@pid)
     rescue SystemCallError => error
       raise Failure, "#{command.first}: #{error.message}"

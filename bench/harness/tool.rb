@@ -15,11 +15,13 @@ module Bench
     # @return [String] what it printed
     # @raise [Failure] when it fails
     def output(*command)
-      Open3.popen2e({ "LC_ALL" => "C" }, *command, pgroup: true) do |input, output, child|
-        input.close
-        finished(command, output.read, child)
-      ensure
-        kill(child)
+      Interruption.held do
+        Open3.popen2e({ "LC_ALL" => "C" }, *command, pgroup: true) do |input, output, child|
+          input.close
+          Interruption.allowed { finished(command, output.read, child) }
+        ensure
+          kill(child)
+        end
       end
     rescue Errno::ENOENT
       raise Failure, "#{command.first} is not installed"

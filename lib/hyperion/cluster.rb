@@ -76,7 +76,7 @@ module Hyperion
       @launcher.hook(:before_fork)
       due.each { |slot| start(slot) }
     rescue BootError => e
-      fail_boot(e.message)
+      give_up_for_now(due, e.message)
     end
 
     def start(slot)
@@ -90,8 +90,15 @@ module Hyperion
       slot.started(pid, reader, now)
     rescue SystemCallError => e
       [reader, writer].compact.each(&:close)
-      @log.error("#{slot} cannot be forked: #{e.message}")
-      fail_boot("#{slot} cannot be forked: #{e.message}") unless @announced
+      give_up_for_now([slot], "#{slot} cannot be forked: #{e.message}")
+    end
+
+    # Before the server has served, what fails ends it; behind that, it is tried again.
+    def give_up_for_now(slots, message)
+      return fail_boot(message) unless @announced
+
+      @log.error(message)
+      slots.each { |slot| slot.postpone(now) }
     end
 
     def reap(slot)
@@ -146,18 +153,20 @@ module Hyperion
 
     def abandon
       @status = 130
-      @slots.each { |slot| slot.signal(:KILL) }
+      @slots.each(&:kill)
     end
 
     def kill_hopeless
       @slots.each do |slot|
-        reason = @stopping ? ("did not stop in time" if slot.alive? && now >= @stopping) : slot.hopeless(now, @configuration.worker_timeout)
+        reason = @stopping ? overdue(slot) : slot.hopeless(now, @configuration.worker_timeout)
         next unless reason
 
         @log.error("#{slot} (#{slot.pid}) #{reason} and is killed")
-        slot.signal(:KILL)
+        slot.kill
       end
     end
+
+    def overdue(slot) = ("did not stop in time" if !slot.finished? && now >= @stopping)
 
     def reopen_logs
       @launcher.reopen_log

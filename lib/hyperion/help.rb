@@ -13,7 +13,8 @@ module Hyperion
     def self.text
       <<~TEXT
         Usage: hyperion [options] [config.ru]
-               hyperion check [options] [config.ru]    load configuration and app, print each setting and its source
+               hyperion check [options] [config.ru]
+                 loads configuration and app, and prints each setting with its source
 
         #{Options::TOPICS.map { |topic, title| section(topic, title) }.join("\n")}
         Other:

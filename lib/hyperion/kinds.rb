@@ -78,7 +78,7 @@ module Hyperion
 
       def convert(raw)
         number = raw.is_a?(Numeric) ? raw : Float(raw.to_s, exception: false)
-        return unless number.is_a?(Integer) || number.is_a?(Float)
+        return unless number.is_a?(Integer) || (number.is_a?(Float) && number.finite?)
         return unless number.between?(@least, YEAR) || (@off && number.zero?)
 
         number == number.to_i ? number.to_i : number

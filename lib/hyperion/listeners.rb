@@ -25,9 +25,10 @@ module Hyperion
       @slots = slots
       @reuseport = reuseport && slots > 1
       @opened = []
+      @made = []
       binds.each { |bind| @opened << (bind.unix? ? open_unix(bind) : open_tcp(bind)) }
     rescue BindError
-      close
+      @made.each(&:close)
       remove_files
       raise
     end
@@ -54,7 +55,7 @@ module Hyperion
 
     def open_unix(bind)
       file = UnixSocketFile.new(bind.path, mode: bind.mode)
-      socket = file.listen(BACKLOG)
+      @made << (socket = file.listen(BACKLOG))
       Opened.new(bind.url, nil, Array.new(@slots) { [socket] }, file)
     end
 
@@ -69,7 +70,6 @@ module Hyperion
 
       Opened.new(bind.url(port), port, by_address.transpose)
     rescue SystemCallError => e
-      by_address&.flatten&.each(&:close)
       raise BindError, "#{bind.with_default_port(port)}: #{reason(e, port)}"
     end
 
@@ -94,16 +94,13 @@ module Hyperion
     end
 
     def listen(address, port, reuseport: false)
-      socket = Socket.new(address.afamily, :STREAM)
+      @made << (socket = Socket.new(address.afamily, :STREAM))
       socket.setsockopt(:SOCKET, :REUSEADDR, true)
       socket.setsockopt(:SOCKET, :REUSEPORT, true) if reuseport
       socket.ipv6only! if address.ipv6? && address.ip_address != "::"
       socket.bind(Addrinfo.tcp(address.ip_address, port))
       socket.listen(BACKLOG)
       socket
-    rescue SystemCallError
-      socket&.close
-      raise
     end
 
     def reason(error, port)

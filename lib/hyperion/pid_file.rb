@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "etc"
 require_relative "error"
 
 module Hyperion
@@ -52,11 +53,18 @@ module Hyperion
       nil
     end
 
-    # Process IDs are used again: a stale file may name a stranger.
+    # Process IDs are used again: a stale file may name a stranger, one that began later than the file
+    # was written, or has another name.
     def hyperion?(pid)
-      File.read("/proc/#{pid}/cmdline").include?("hyperion")
-    rescue SystemCallError
+      File.read("/proc/#{pid}/cmdline").include?("hyperion") && began(pid) <= File.mtime(@path).to_f + 1
+    rescue SystemCallError, TypeError
       false
+    end
+
+    # In seconds since the epoch. The start time is the twentieth field behind the name, in hundredths since boot.
+    def began(pid)
+      ticks = File.read("/proc/#{pid}/stat").rpartition(")").last.split[19]
+      Float(File.read("/proc/stat")[/^btime (\d+)/, 1]) + (Float(ticks) / Etc.sysconf(Etc::SC_CLK_TCK))
     end
   end
 end

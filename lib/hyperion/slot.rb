@@ -40,7 +40,7 @@ module Hyperion
       @pid = pid
       @reader = reader
       @started = @beat = now
-      @io_driver = @failure = @stopped = nil
+      @io_driver = @failure = @stopped = @killed = nil
       @text = +""
     end
 
@@ -62,9 +62,12 @@ module Hyperion
     # The master itself was held up; no silence in that time counts.
     def forgive(now) = @beat = now
 
-    # @return [String, nil] why the process must be killed
+    # A process cannot be made now.
+    def postpone(now) = @due = now + LONGEST_PAUSE_S
+
+    # @return [String, nil] why the process must be killed, unless it was already
     def hopeless(now, timeout_s)
-      return unless alive?
+      return if !alive? || @killed
       return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped && now - @stopped >= STOPPED_S
 
       "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
@@ -81,6 +84,15 @@ module Hyperion
       @pid = @reader = @stopped = nil
       pause
     end
+
+    # Ends the process without its help.
+    def kill
+      @killed = true
+      signal(:KILL)
+    end
+
+    # @return [Boolean] whether the process is killed already, or there is none
+    def finished? = !alive? || @killed
 
     # @return [Boolean] whether there was someone to hear it
     def signal(*names)

@@ -31,11 +31,13 @@ module Hyperion
     end
 
     def mistyped(env)
-      known = Options::ALL.flat_map(&:variables).select { |name| name.start_with?(PREFIX) }
-      (env.keys.select { |name| name.start_with?(PREFIX) } - known).filter_map do |name|
+      known = ours(Options::ALL.flat_map(&:variables))
+      (ours(env.keys) - known).filter_map do |name|
         near = Suggestion.nearest(name, known)
-        "variable #{name} is none of Hyperion's; did you mean #{near}?" if near
+        "variable #{PREFIX}#{name} is none of Hyperion's; did you mean #{PREFIX}#{near}?" if near
       end
     end
+
+    def ours(names) = names.select { |name| name.start_with?(PREFIX) }.map { |name| name.delete_prefix(PREFIX) }
   end
 end

@@ -28,6 +28,7 @@ use_ruby() {
 
 use_cargo() {
   # rustup writes this file, and a shell that was open before does not have its folder on PATH.
-  [[ -n $(command -v cargo) || ! -r $HOME/.cargo/env ]] || . "$HOME/.cargo/env"
+  # shellcheck source=/dev/null
+  [[ -n $(command -v cargo) || ! -r ${HOME-}/.cargo/env ]] || . "$HOME/.cargo/env"
   [[ -n $(command -v cargo) ]] || fail "cargo is missing; install Rust from https://rustup.rs and run this again"
 }

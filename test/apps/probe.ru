@@ -45,12 +45,12 @@ end
 
 BIG = pattern(10_000_000).freeze
 
-# A body that a server may send from the file system.
+# A body that a server may send from the file system. The file has no name but that of its descriptor,
+# so that nothing is left when the server is killed.
 class BigFile
-  FILE = Tempfile.create("probe").tap { |file| file.write(BIG) && file.flush }
-  at_exit { File.unlink(FILE.path) if File.exist?(FILE.path) }
+  FILE = Tempfile.create("probe").tap { |file| file.write(BIG) && file.flush && File.unlink(file.path) }
 
-  def to_path = FILE.path
+  def to_path = "/proc/self/fd/#{FILE.fileno}"
   def each = yield BIG
 end
 
@@ -69,6 +69,7 @@ ROUTES = {
     gate(name).pop && answer(200, "waited for #{name}")
   },
   "/open" => ->(env) { gate(env["QUERY_STRING"]).push(true) && answer(200, "opened") },
+  "/stats" => ->(_) { json(Hyperion.stats) },
   "/close" => ->(_) { answer(200, "closing", "connection" => "close") },
   # The same bytes each time, in one string that lives once.
   "/big" => ->(_) { answer(200, BIG) },

@@ -216,7 +216,9 @@ impl Driver for EpollDriver {
     }
 
     fn close(&mut self, key: Key) {
-        self.connections.remove(key);
+        if let Some(connection) = self.connections.remove(key) {
+            socket::end(&connection.socket);
+        }
     }
 
     fn reset(&mut self, key: Key) {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrAny};
+use rustix::net::{AddressFamily, Shutdown, SocketAddrAny};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::driver::Peer;
@@ -66,6 +66,13 @@ pub(crate) fn backlog(socket: &impl AsRawFd) -> u64 {
     // SAFETY: the request writes one int, and nothing on failure.
     unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
     u64::try_from(bytes).unwrap_or(0)
+}
+
+/// Ends a connection whatever other processes hold its socket: one that the application forked has
+/// a copy of each, and a mere close here would leave the peer waiting for that process.
+pub(crate) fn end(socket: impl AsFd) {
+    // It fails where the peer has ended the connection before.
+    let _ = rustix::net::shutdown(socket, Shutdown::Both);
 }
 
 /// Makes the kernel send a reset, instead of an orderly end, when the socket is closed.

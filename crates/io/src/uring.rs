@@ -119,6 +119,16 @@ impl UringDriver {
         change(&mut self.connections[slot as usize], &mut self.ring);
     }
 
+    /// Drops a connection as soon as the kernel is done with it.
+    fn forget(&mut self, key: Key) {
+        self.change(key, Connection::close);
+        if let Some(slot) = self.slots.remove(key)
+            && self.connections[slot as usize].fate() == Fate::Drop
+        {
+            self.connections.remove(slot as usize);
+        }
+    }
+
     fn deliver<S: Sink>(&mut self, sink: &mut S) {
         while let Some(completed) = self.ring.pop() {
             self.handle(&completed, sink);
@@ -253,17 +263,13 @@ impl Driver for UringDriver {
     }
 
     fn close(&mut self, key: Key) {
-        self.change(key, Connection::close);
-        if let Some(slot) = self.slots.remove(key)
-            && self.connections[slot as usize].fate() == Fate::Drop
-        {
-            self.connections.remove(slot as usize);
-        }
+        self.change(key, |connection, _| socket::end(&connection.socket));
+        self.forget(key);
     }
 
     fn reset(&mut self, key: Key) {
         self.change(key, |connection, _| socket::break_on_close(&connection.socket));
-        self.close(key);
+        self.forget(key);
     }
 
     fn detach(&mut self, key: Key) {

@@ -87,8 +87,7 @@ impl Headers {
     /// # Errors
     /// A `Hyperion::Error` that names the header which cannot be sent.
     pub fn read(ruby: &Ruby, headers: Value) -> Result<Self, Error> {
-        let mut read =
-            Self { fields: Fields::with_capacity(FIELDS_BYTES), hijack: None };
+        let mut read = Self { fields: Fields::with_capacity(FIELDS_BYTES), hijack: None };
         if let Some(hash) = RHash::from_value(headers) {
             hash.foreach(|name: Value, value: Value| {
                 read.add(ruby, name, value)?;

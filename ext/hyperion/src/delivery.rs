@@ -43,6 +43,8 @@ pub struct Delivery<'a> {
 struct Progress {
     answer: Option<Answer>,
     completion: Option<Completion>,
+    /// The application has the socket.
+    is_hijacked: bool,
     /// A stream was left open by the call it was made for.
     is_left_open: bool,
 }
@@ -53,14 +55,15 @@ impl Delivery<'_> {
     /// # Errors
     /// A jump that ends this thread; the request has been dealt with.
     pub fn conclude(&self, called: Result<Value, Error>) -> Result<bool, Error> {
-        let mut progress = Progress::default();
+        // Only a hijack can have ended the exchange this early; what was returned is ignored.
+        let is_hijacked = self.peer.is_here() && self.peer.is_answered();
+        let mut progress = Progress { is_hijacked, ..Progress::default() };
         let failure = match called {
-            // Only a hijack can have ended the exchange this early; what was returned is ignored.
-            Ok(value) if self.peer.is_here() && self.peer.is_answered() => {
+            Ok(value) if is_hijacked => {
                 progress.answer = Answer::read(self.ruby, value).ok();
                 None
             }
-            Ok(value) => self.send(value, &mut progress).err(),
+            Ok(value) => error::contain(self.ruby, || self.send(value, &mut progress)).err(),
             Err(failure) => Some(failure),
         };
         let ended = match failure {
@@ -125,8 +128,7 @@ impl Delivery<'_> {
     ) -> Result<(), Error> {
         let is_tunnel = matches!(kind, ResponseBody::Tunnel);
         self.reply(head, kind, progress)?;
-        let stream =
-            self.ruby.obj_wrap(Stream::new(self.peer.clone(), self.input, is_tunnel));
+        let stream = self.ruby.obj_wrap(Stream::new(self.peer.clone(), self.input, is_tunnel));
         writer.funcall::<_, _, Value>(*body::CALL, (stream,))?;
         progress.is_left_open = !stream.is_finished();
         Ok(())
@@ -158,11 +160,17 @@ impl Delivery<'_> {
             completion = self.fail(completion)?;
         }
         let closed = match &progress.answer {
-            Some(answer) => self.tolerate("closing a response body failed", body::close(answer.body)),
+            Some(answer) => {
+                self.tolerate("closing a response body failed", body::close(answer.body))
+            }
             None => Ok(()),
         };
         if !self.peer.is_here() {
             leave_child(self.ruby, failure.is_some());
+        }
+        if completion.is_none() && !progress.is_hijacked && !progress.is_left_open {
+            // Neither memory nor a file waits for the collector.
+            self.input.close();
         }
         match closed {
             Ok(()) => self.announce_end(progress, completion, failure),

@@ -137,14 +137,21 @@ impl Callbacks {
     /// Looks them up.
     pub fn of(env: RHash) -> Self {
         let keys = keys();
-        let find = |key| {
-            // SAFETY: looking up a String in a Hash calls nothing that could raise; keys are kept for
-            // ever, and what is found is a value.
-            let found =
-                unsafe { Value::from_raw(rb_sys::rb_hash_lookup2(env.as_raw(), key, Qnil as VALUE)) };
-            RArray::from_value(found).filter(|callbacks| !callbacks.is_empty())
-        };
-        Self { finished: find(keys.rack_response_finished), after_reply: find(keys.rack_after_reply) }
+        let (env, mut found) = (env.as_raw(), [Qnil as VALUE; 2]);
+        let looked = protect(|| {
+            // SAFETY: env is a Hash on the stack of the caller, and the keys are kept for ever.
+            unsafe {
+                let look = |key| rb_sys::rb_hash_lookup2(env, key, Qnil as VALUE);
+                found = [look(keys.rack_response_finished), look(keys.rack_after_reply)];
+            }
+            Qnil as VALUE
+        });
+        let [finished, after_reply] = found.map(|callbacks| {
+            // SAFETY: what was found in a Hash is a value, as is nil.
+            let callbacks = RArray::from_value(unsafe { Value::from_raw(callbacks) });
+            callbacks.filter(|callbacks| looked.is_ok() && !callbacks.is_empty())
+        });
+        Self { finished, after_reply }
     }
 
     /// Whether there are any.
@@ -279,7 +286,8 @@ unsafe fn string(bytes: impl AsRef<[u8]>) -> VALUE {
     unsafe { rb_sys::rb_str_new(bytes.as_ptr().cast::<c_char>(), bytes.len() as _) }
 }
 
-/// The variable of a header that is not among the known ones.
+/// The variable of a header that is not among the known ones, interned as the known ones are: in UTF-8,
+/// like the literals of an application, whose lookups then end with the first comparison.
 ///
 /// # Safety
 /// As in [`call`].
@@ -291,9 +299,10 @@ unsafe fn variable(name: &[u8]) -> VALUE {
     unsafe {
         if name.len() <= NAME_BYTES {
             let length = PREFIX.len() + uppercase(name, &mut buffer[PREFIX.len()..]);
-            return rb_sys::rb_interned_str(buffer.as_ptr().cast(), length as _);
+            let encoding = rb_sys::rb_utf8_encoding();
+            return rb_sys::rb_enc_interned_str(buffer.as_ptr().cast(), length as _, encoding);
         }
-        let key = string(PREFIX);
+        let key = rb_sys::rb_utf8_str_new(PREFIX.as_ptr().cast(), PREFIX.len() as _);
         for part in name.chunks(NAME_BYTES) {
             let length = uppercase(part, &mut buffer);
             rb_sys::rb_str_cat(key, buffer.as_ptr().cast(), length as _);
@@ -320,7 +329,8 @@ struct Authority<'a> {
 
 impl<'a> Authority<'a> {
     fn split(host: &'a str) -> Self {
-        let name_end = if host.starts_with('[') { host.find(']').map_or(0, |end| end + 1) } else { 0 };
+        let name_end =
+            if host.starts_with('[') { host.find(']').map_or(0, |end| end + 1) } else { 0 };
         match host[name_end..].rfind(':') {
             Some(colon) => {
                 let (name, port) = host.split_at(name_end + colon);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyperion_engine::{Level, Log};
 use magnus::error::ErrorType;
-use magnus::value::Lazy;
 use magnus::prelude::*;
+use magnus::value::Lazy;
 use magnus::{Error, Exception, ExceptionClass, RArray, RModule, RString, Ruby, Value};
 
 /// Lines of a backtrace in the log.

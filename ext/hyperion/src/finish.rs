@@ -160,12 +160,7 @@ pub fn run(
     Ok(())
 }
 
-fn complain(
-    ruby: &Ruby,
-    log: &Log,
-    what: &str,
-    called: Result<Value, Error>,
-) -> Result<(), Error> {
+fn complain(ruby: &Ruby, log: &Log, what: &str, called: Result<Value, Error>) -> Result<(), Error> {
     match called {
         Err(failure) if error::is_jump(&failure) => Err(failure),
         Err(failure) => {

@@ -91,8 +91,8 @@ impl Input {
         })
     }
 
-    /// `close`: nothing more is read.
-    fn close(&self) {
+    /// `close`: nothing more is read, and what is left is let go.
+    pub fn close(&self) {
         self.source.replace(Source::Closed);
     }
 
@@ -210,11 +210,7 @@ pub fn read_arguments(
 ///
 /// # Errors
 /// When the buffer is frozen.
-pub fn filled(
-    ruby: &Ruby,
-    bytes: Option<&[u8]>,
-    buffer: Option<RString>,
-) -> Result<Value, Error> {
+pub fn filled(ruby: &Ruby, bytes: Option<&[u8]>, buffer: Option<RString>) -> Result<Value, Error> {
     let result = ruby.str_from_slice(bytes.unwrap_or_default());
     let result = match buffer {
         None => result,

@@ -117,7 +117,9 @@ pub fn while_jumping(cleanup: impl FnOnce()) {
         let _ = cleanup.map(|cleanup| catch_unwind(AssertUnwindSafe(cleanup)));
         rb_sys::Qnil as VALUE
     }
-    fn address<F: FnOnce()>(cleanup: &mut Option<F>) -> (VALUE, unsafe extern "C" fn(VALUE) -> VALUE) {
+    fn address<F: FnOnce()>(
+        cleanup: &mut Option<F>,
+    ) -> (VALUE, unsafe extern "C" fn(VALUE) -> VALUE) {
         (std::ptr::from_mut(cleanup) as VALUE, run::<F>)
     }
     let mut cleanup = Some(cleanup);

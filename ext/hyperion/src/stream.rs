@@ -12,9 +12,7 @@ use magnus::prelude::*;
 use magnus::scan_args::{get_kwargs, scan_args};
 use magnus::typed_data::Obj;
 use magnus::value::{Lazy, LazyId, Opaque};
-use magnus::{
-    DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method,
-};
+use magnus::{DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method};
 
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
@@ -137,11 +135,8 @@ impl Stream {
     fn read_nonblock(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
         contain(ruby, || {
             let scanned = scan_args::<(Value,), (Option<Value>,), (), (), RHash, ()>(arguments)?;
-            let options = get_kwargs::<_, (), (Option<bool>,), ()>(
-                scanned.keywords,
-                &[],
-                &["exception"],
-            )?;
+            let options =
+                get_kwargs::<_, (), (Option<bool>,), ()>(scanned.keywords, &[], &["exception"])?;
             let raises = options.optional.0.unwrap_or(true);
             let nil = ruby.qnil().as_value();
             let buffer = scanned.optional.0.unwrap_or(nil);
@@ -215,7 +210,8 @@ impl Stream {
             if let Some(part) = self.take_received(most) {
                 return Ok(Some(part));
             }
-            let waited = wait_for(ruby, &self.peer, |peer, interrupt| peer.wait_input(interrupt, None))?;
+            let waited =
+                wait_for(ruby, &self.peer, |peer, interrupt| peer.wait_input(interrupt, None))?;
             let is_over = waited != Wait::Ready || self.peer.input_ended();
             if let Some(part) = self.take_received(most) {
                 return Ok(Some(part));

@@ -19,7 +19,7 @@ module Tidy
       private
 
       def orphans(tree)
-        sources = tree.ruby.select { |source| source.path.match?(%r{\A(lib|exe|ext)/}) }
+        sources = tree.ruby.select { |source| source.path.match?(%r{\A(lib|exe|ext)/|\ARakefile\z}) }
         required = sources.flat_map { |source| required_by(source) } + ENTRIES
         (sources.map(&:path).grep(%r{\Alib/.*\.rb\z}) - required).map { |path| Offence.new(path, 1, "nothing requires this file") }
       end

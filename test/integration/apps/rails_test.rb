@@ -77,9 +77,10 @@ class RailsTest < HyperionTest::ApplicationCase
   end
 
   def test_many_browsers_at_once
+    running = server
     counts = Array.new(6) do
       Thread.new do
-        own = HyperionTest::Browser.new(server)
+        own = HyperionTest::Browser.new(running)
         Array.new(12) { own.get("/visits").body }
       ensure
         own&.close

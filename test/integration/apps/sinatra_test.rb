@@ -58,9 +58,10 @@ class SinatraTest < HyperionTest::ApplicationCase
   end
 
   def test_many_browsers_at_once
+    running = server
     counts = Array.new(8) do
       Thread.new do
-        own = HyperionTest::Browser.new(server)
+        own = HyperionTest::Browser.new(running)
         Array.new(15) { own.get("/visits").body }
       ensure
         own&.close

@@ -18,6 +18,12 @@ class HeaderIdentityTest < HyperionTest::AttackCase
     assert_empty env.slice(*absent)
   end
 
+  def test_B1_dropped_names_are_counted
+    before = get("/stats").json["underscore_headers_dropped"]
+    env_of("X_One: 1", "X_Two: 2", "X-Three: 3")
+    assert_equal before + 2, get("/stats").json["underscore_headers_dropped"]
+  end
+
   def test_B1_an_underscore_name_never_changes_the_dash_name
     [%w[X-Forwarded-For X_Forwarded_For], %w[X_Forwarded_For X-Forwarded-For]].each do |names|
       env = env_of(*names.map { |name| "#{name}: #{name.include?("_") ? "evil" : "good"}" })

@@ -98,6 +98,16 @@ class LimitsTest < HyperionTest::IntegrationCase
     assert_operator app.rss_kb - memory, :<, 8 * 1024
   end
 
+  def test_a_request_whose_client_left_before_its_turn_is_skipped_and_counted
+    app = boot("probe.ru", "-t", "1")
+    connect(app).request("GET", "/sleep?0.5")
+    eventually("not accepted") { unread(app).zero? }
+    5.times { app.connect.request("GET", "/gone").abort }
+    stats = get("/stats", to: app).json
+    assert_equal [5, 0], stats.values_at("cancelled_before_dispatch", "engine_panics")
+    assert_equal ["GET /sleep", "GET /stats"], get("/seen", to: app).json
+  end
+
   private
 
   # A request that holds the executor (the first) or waits in the queue (the others).

@@ -53,7 +53,7 @@ class SlowClientsTest < HyperionTest::IntegrationCase
     assert_operator (server.rss_kb - before) / 1000.0, :<, 48, "KiB for a connection with half a head"
   end
 
-  def test_C2_slow_bodies_end_by_the_minimum_rate
+  def test_C2_W16_slow_bodies_end_by_the_minimum_rate
     slow = herd(200, "POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n#{"x" * 9999}")
     slow.send_bytes(60).drip(count: 10, interval: 0.3)
     assert_prompt
@@ -83,7 +83,7 @@ class SlowClientsTest < HyperionTest::IntegrationCase
     assert_equal 12_000, client.response.json["size"]
   end
 
-  def test_C3_readers_that_take_nothing_are_cut_off
+  def test_C3_W16_readers_that_take_nothing_are_cut_off
     descriptors = server.descriptor_count
     memory = server.rss_kb
     herd(100, "GET /file HTTP/1.1\r\nHost: a\r\n\r\n", receive_buffer: 4096).send_bytes(1000)
@@ -108,12 +108,12 @@ class UnhurriedServerTest < HyperionTest::IntegrationCase
   def test_W23_slow_uploads_and_slow_readers_leave_two_threads_free
     uploads = herd(200, "POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n#{"x" * 99_000}")
     uploads.send_bytes(60).drip(count: 50)
-    herd(20, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", receive_buffer: 4096).send_bytes(1000)
+    start_slow_readers
     assert_prompt(times: 30)
   end
 
   def test_C3_W23_readers_that_take_nothing_hold_no_ruby_thread
-    herd(20, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", receive_buffer: 4096).send_bytes(1000)
+    start_slow_readers
     assert_prompt
   end
 
@@ -130,6 +130,12 @@ class UnhurriedServerTest < HyperionTest::IntegrationCase
     assert_prompt(times: 20)
     eventually("some flooding connection got no answer: #{shares(flood)}", timeout: 10) { shares(flood).min.positive? }
     assert_prompt(times: 20)
+  end
+
+  # Behind the request that follows them in the queue, all large responses have been made.
+  def start_slow_readers
+    herd(20, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", receive_buffer: 4096).send_bytes(1000)
+    get("/ignore")
   end
 
   # Answers that each connection received.

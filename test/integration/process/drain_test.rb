@@ -30,6 +30,7 @@ class DrainTest < HyperionTest::ProcessCase
       response = client.response
       assert_equal [200, "slept", true], [response.status, response.body, response.close?]
       assert_ended client
+      client.close
       assert_equal 0, busy.wait.exitstatus
       assert_empty busy.pids
     end
@@ -79,6 +80,7 @@ class DrainTest < HyperionTest::ProcessCase
     assert client.silent?(0.2)
     busy.signal(:TERM)
     assert_equal "slept", client.response(timeout: 12).body
+    client.close
     assert_equal 0, busy.wait.exitstatus
   end
 
@@ -89,6 +91,7 @@ class DrainTest < HyperionTest::ProcessCase
     busy.signal(:TERM)
     answer = client.read_to_end
     assert_includes answer, "slept"
+    client.close
     assert_equal 0, busy.wait.exitstatus
   end
 

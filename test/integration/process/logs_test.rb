@@ -125,9 +125,10 @@ class LogsTest < HyperionTest::ProcessCase
   end
 
   def test_lines_of_many_requests_do_not_mix
+    running = server
     threads = Array.new(4) do |number|
       Thread.new do
-        client = server.connect
+        client = running.connect
         50.times { |i| client.get("/pid?mix#{number}x#{i}#{"y" * i * 20}") }
         client.close
       end

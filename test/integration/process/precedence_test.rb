@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
+require "rack"
 
 # Flag before environment before file before default, shown by `hyperion check` and by what the server does.
 class PrecedenceTest < HyperionTest::ProcessCase

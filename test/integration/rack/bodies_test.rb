@@ -60,6 +60,14 @@ class BodiesTest < HyperionTest::RackCase
     assert_equal "e0e1e2", get("/enumerator").body
   end
 
+  def test_to_ary_gives_the_length
+    assert_equal ["b1b2", "4"], get("/buffer").then { |response| [response.body, response["content-length"]] }
+  end
+
+  def test_to_ary_that_gives_no_array
+    assert_equal "l1l2", get("/buffer-lazy").body
+  end
+
   def test_bytes_count_not_characters
     assert_equal "\xff\x00é".b, get("/binary").body
   end
@@ -155,9 +163,10 @@ class BodiesTest < HyperionTest::RackCase
   end
 
   def test_many_streams_at_once_do_not_mix
+    running = server
     answers = Array.new(12) do |thread|
       Thread.new do
-        client = server.connect
+        client = running.connect
         Array.new(30) { |i| [client.get("/threads?t#{thread}r#{i}"), "t#{thread}r#{i}"] }
       ensure
         client&.close

@@ -7,18 +7,19 @@ class CollectorTest < HyperionTest::RackCase
   serve app("collector"), "-t", "3"
 
   CLIENTS = 4
-  REQUESTS = 120
+  REQUESTS = 100
 
   def test_W18_exact_answers_under_compaction_and_stress
-    problems = Array.new(CLIENTS) { |number| Thread.new { client(number) } }.flat_map(&:value)
+    running = server
+    problems = Array.new(CLIENTS) { |number| Thread.new { client(running, number) } }.flat_map(&:value)
     assert_empty problems.first(3)
     assert server.alive?
   end
 
   private
 
-  def client(number)
-    connection = server.connect(timeout: 60)
+  def client(running, number)
+    connection = running.connect(timeout: 60)
     (1..REQUESTS).filter_map do |i|
       seed = (number * 7919) + (i * 31)
       problem(seed, ask(connection, seed))

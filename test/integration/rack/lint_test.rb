@@ -53,7 +53,7 @@ class LintTest < HyperionTest::RackCase
     { "GET / HTTP/1.0\r\n\r\n" => 200,
       "GET /?a=b HTTP/1.0\r\nHost: old.example\r\n\r\n" => 200,
       "GET http://abs.example/path HTTP/1.1\r\nHost: abs.example\r\n\r\n" => 200,
-      "GET /%C3%A9?\xC3\xA9 HTTP/1.1\r\nHost: [::1]:99\r\nX: \xFF\xFE\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n".b => 200,
+      "GET /%C3%A9?a HTTP/1.1\r\nHost: [::1]:99\r\nX: \xFF\xFE\r\nCookie: a=b\r\nCookie: c=d\r\n\r\n".b => 200,
       "GET / HTTP/1.1\r\nHost: a\r\nVersion: 9\r\nUpgrade: some, other/1\r\nConnection: upgrade\r\n\r\n" => 200,
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain; charset=x\r\nContent-Length: 3\r\n\r\nabc" => 200 }.each do |bytes, status|
       assert_equal status, connect.write(bytes).response.status, "#{bytes.inspect}\n#{server.log[-2000..]}"

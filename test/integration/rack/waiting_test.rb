@@ -6,24 +6,27 @@ require_relative "rack_case"
 class WaitingTest < HyperionTest::RackCase
   serve app("waiting"), "-t", "2"
 
-  def test_reading_a_body_that_does_not_come_can_be_interrupted
+  def test_waiting_for_a_body_can_be_interrupted
     client = connect.request("POST", "/read", "expect" => "100-continue", "content-length" => "100000")
     response = client.response
     assert_equal [200, "timed out"], [response.status, response.body]
-    assert_ended client
+    client.write("x" * 100_000).request("GET", "/ok", "connection" => "close")
+    assert_match(/\A(HTTP\/1\.1 200 .*\r\n\r\nok)?\z/m, client.read_to_end, "the late body is not taken for a request")
   end
 
-  def test_writing_to_a_client_that_does_not_read_can_be_interrupted
-    client = connect(receive_buffer: 4096).request("GET", "/write")
-    assert_equal "timed out", get("/result").body
-    client.abort
+  def test_waiting_in_a_tunnel_can_be_interrupted
+    client = connect.request("GET", "/tunnel", "connection" => "upgrade", "upgrade" => "silence")
+    assert_match(%r{\AHTTP/1\.1 101 .*\r\n\r\ntimed out\z}m, client.read_to_end)
   end
 
-  def test_others_are_served_while_a_client_does_not_read
-    client = connect(receive_buffer: 4096).request("GET", "/write")
-    10.times { assert_operator elapsed { assert_equal "ok", get("/ok").body }, :<, 0.3 }
-    client.abort
-    get("/result")
+  def test_a_client_that_does_not_read_holds_neither_a_thread_nor_memory
+    get("/ok")
+    clients = Array.new(2) { connect(receive_buffer: 4096).request("GET", "/write") }
+    clients.each { assert_equal "written", get("/result").body }
+    10.times { assert_operator elapsed { assert_equal "ok", get("/ok").body }, :<, 0.5 }
+    assert_operator server.rss_kb, :<, 250_000, "400 MB wait for their readers elsewhere"
+    clients.each(&:abort)
+    eventually("files of the responses stay open") { open_files.empty? }
   end
 
   def test_a_stuck_reader_cannot_hold_up_the_end
@@ -48,5 +51,12 @@ class WaitingTest < HyperionTest::RackCase
       end
       assert each_mode.alive?
     end
+  end
+
+  private
+
+  # Temporary files that the server has open.
+  def open_files
+    Dir["/proc/#{server.pid}/fd/*"].filter_map { |fd| File.readlink(fd) rescue nil }.grep(%r{\A/(var/)?tmp|memfd|\(deleted\)})
   end
 end

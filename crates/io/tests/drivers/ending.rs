@@ -48,6 +48,16 @@ crate::on_each_driver! {
         assert_eq!(closed.read(&mut bytes).unwrap(), 0);
     }
 
+    fn a_close_ends_a_connection_whose_socket_others_hold(harness) {
+        let (ours, mut peer) = tcp_pair();
+        ours.set_nonblocking(true).unwrap();
+        let _copy = ours.try_clone().unwrap();
+        harness.driver.attach(key(0), ours.into()).unwrap();
+        harness.settle();
+        harness.driver.close(key(0));
+        assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+    }
+
     fn a_shutdown_without_output_comes_at_once(harness) {
         let mut peer = harness.connect_unix(key(0));
         harness.driver.shutdown_write(key(0));

@@ -31,6 +31,12 @@ class Pieces
   def each = @count.times { |i| yield "#{i}:#{"x" * (i % 97)}\n" }
 end
 
+# Answers `to_ary`, as Rails does, whether its pieces are an Array or not.
+class Buffer < Struct.new(:pieces)
+  def to_ary = pieces
+  def each(&block) = pieces.each(&block)
+end
+
 FILES = Dir.mktmpdir("hyperion-bodies")
 at_exit { FileUtils.remove_entry(FILES) if Process.pid == OWNER && File.exist?(FILES) }
 OWNER = Process.pid
@@ -48,6 +54,8 @@ SERVE = {
   "/gated" => ->(env) { [200, TEXT.dup, Gated.new(env["QUERY_STRING"])] },
   "/open" => ->(env) { GATE.call(env["QUERY_STRING"]) << true and [200, TEXT.dup, ["opened"]] },
   "/enumerator" => ->(_) { [200, TEXT.dup, Enumerator.new { |y| 3.times { |i| y << "e#{i}" } }] },
+  "/buffer" => ->(_) { [200, TEXT.dup, Buffer.new(%w[b1 b2])] },
+  "/buffer-lazy" => ->(_) { [200, TEXT.dup, Buffer.new(%w[l1 l2].each)] },
   "/binary" => ->(_) { [200, TEXT.dup, ["\xff\x00".b, "é"]] },
   "/file" => ->(_) { [200, TEXT.dup, PathOnly.new("#{FILES}/small.txt")] },
   "/file-404" => ->(_) { [404, TEXT.merge("x-kept" => "yes"), PathOnly.new("#{FILES}/small.txt")] },

@@ -15,8 +15,8 @@ class Answers
   def call(env)
     seed = Integer(env["PATH_INFO"].delete_prefix("/"))
     @count += 1
-    GC.compact if COMPACTS && (@count % 41).zero?
-    (@count % 53).zero? ? stressed { answer(env, seed) } : answer(env, seed)
+    GC.compact if COMPACTS && (@count % 23).zero?
+    (@count % 97).zero? ? stressed { answer(env, seed) } : answer(env, seed)
   end
 
   private

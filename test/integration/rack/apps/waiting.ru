@@ -19,10 +19,19 @@ end
 
 write = lambda do |_env|
   body = lambda do |stream|
-    RESULTS << limited.call(0.5) { 200.times { stream.write(PAYLOAD.call(_1)) } }
+    200.times { stream.write(PAYLOAD.call(_1)) }
     stream.close
+    RESULTS << "written"
   end
   [200, { "content-type" => "text/plain" }, body]
+end
+
+tunnel = lambda do |_env|
+  talk = lambda do |stream|
+    stream.write(limited.call(0.3) { stream.read(5) })
+    stream.close
+  end
+  [101, { "connection" => "upgrade", "upgrade" => "silence" }, talk]
 end
 
 each = lambda do |_env|
@@ -30,7 +39,7 @@ each = lambda do |_env|
 end
 
 ROUTES = {
-  "/read" => read, "/write" => write, "/each" => each,
+  "/read" => read, "/write" => write, "/each" => each, "/tunnel" => tunnel,
   "/result" => ->(_) { [200, {}, [RESULTS.pop]] },
   "/shell" => ->(_) { [200, {}, [`echo from the shell` + $?.success?.inspect]] },
   "/wait" => ->(_) { [200, {}, [Process.wait2(fork { exit!(3) }).last.exitstatus.to_s]] },
