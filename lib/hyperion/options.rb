@@ -18,7 +18,6 @@ module Hyperion
     count = ->(range, **rest) { Kinds::Count.new(range, **rest) }
     seconds = ->(least, **rest) { Kinds::Seconds.new(least, **rest) }
 
-    # rubocop:disable Layout/LineLength
     ALL = [
       Option.new(:bind, Bind::List.new, "127.0.0.1", "Listen here; may be repeated. A host, host:port, tcp://host:port, [address]:port or unix://path?mode=0660. [::] takes IPv4 too.", topic: :network, letter: "b"),
       Option.new(:port, count[0..65_535], 9292, "The port of each address that names none. 0 lets the kernel pick; the banner prints it.", topic: :network, letter: "p", known: %w[PORT], foreign: %r{\Atcp://}),
@@ -53,7 +52,6 @@ module Hyperion
       Option.new(:log_requests, Kinds::Switch.new, true, "A line for each response.", topic: :log),
       Option.new(:log_file, Kinds::Text.new("PATH"), nil, "Append to this file instead of standard output; HUP opens it again.", topic: :log)
     ].freeze
-    # rubocop:enable Layout/LineLength
 
     # Blocks of the configuration file: inside, the options whose names begin so lose that beginning.
     GROUPS = { logging: "log_" }.freeze

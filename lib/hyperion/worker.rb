@@ -32,7 +32,7 @@ module Hyperion
       exit(0)
     rescue SystemExit
       raise
-    rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, the master must know
+    rescue Exception => e # Whatever it is, the master must know.
       @pulse.failed(e.is_a?(Error) ? e.message : e.full_message(highlight: false))
       exit!(1)
     end

@@ -1,11 +1,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hyperion_buf::FileRange;
 use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, StreamId};
 
+use crate::budget::Budget;
 use crate::reply::Completion;
 
 /// Names one exchange of one connection.
@@ -66,6 +67,8 @@ pub struct Inbox {
     messages: Mutex<Vec<Message>>,
     sleeping: AtomicBool,
     drained: AtomicBool,
+    /// Shared by all answers that go this way.
+    pub(crate) budget: Arc<Budget>,
     waker: Waker,
 }
 
@@ -76,6 +79,7 @@ impl Inbox {
             messages: Mutex::default(),
             sleeping: AtomicBool::new(false),
             drained: AtomicBool::new(false),
+            budget: Arc::default(),
             waker,
         }
     }

@@ -10,6 +10,7 @@
 
 mod access_log;
 mod body;
+mod budget;
 mod config;
 mod engine;
 mod flow;

@@ -53,6 +53,8 @@ struct Core<S> {
     failed_accept: Option<io::Error>,
     listeners: Vec<Arc<Listener>>,
     timers: Timers,
+    /// A deadline comes before the time until which the driver was told to wait.
+    timer_moved: bool,
     draining: bool,
     accept_complained_at: Option<Instant>,
 }
@@ -88,6 +90,7 @@ where
             failed_accept: None,
             listeners: Vec::new(),
             timers: Timers::default(),
+            timer_moved: false,
             draining: false,
             accept_complained_at: None,
         };
@@ -146,6 +149,7 @@ where
     }
 
     fn timeout(&mut self, may_block: bool) -> Option<Duration> {
+        self.core.timer_moved = false;
         if !may_block || !self.core.dirty.is_empty() || !self.core.context.inbox.prepare_sleep() {
             return Some(Duration::ZERO);
         }
@@ -358,6 +362,7 @@ impl<S> Core<S> {
             && session.timer.is_none_or(|timer| at < timer)
         {
             session.timer = Some(at);
+            self.timer_moved |= self.timers.next().is_none_or(|next| at < next);
             self.timers.push(at, key);
         }
     }
@@ -459,6 +464,7 @@ impl<S> Sink<S> for Core<S> {
             || !self.accepted.is_empty()
             || !self.detached.is_empty()
             || self.failed_accept.is_some()
+            || self.timer_moved
     }
 }
 

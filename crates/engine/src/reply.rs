@@ -1,21 +1,20 @@
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyperion_buf::FileRange;
 use hyperion_proto::{Fields, Response, ResponseBody};
 
+use crate::budget::LARGE_BODY_BYTES;
 use crate::flow::{Flow, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
 use crate::spool::Spool;
 
-/// Bodies above this size wait for a slow reader in a file instead of in memory.
-const MEMORY_BODY_BYTES: usize = 1024 * 1024;
-
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
-const SPOOL_BYTES: i64 = 1024 * 1024 * 1024;
+const SPOOL_BYTES: i64 = 256 * 1024 * 1024;
 
 const UNANSWERED: u8 = 0;
 const STREAMING: u8 = 1;
@@ -66,11 +65,19 @@ pub struct ReplyHandle {
     flow: Arc<Flow>,
     phase: AtomicU8,
     spool: Mutex<Option<Spool>>,
+    spool_failed: AtomicBool,
 }
 
 impl ReplyHandle {
     pub(crate) fn new(inbox: Arc<Inbox>, key: ReplyKey, flow: Arc<Flow>) -> Self {
-        Self { inbox, key, flow, phase: AtomicU8::new(UNANSWERED), spool: Mutex::new(None) }
+        Self {
+            inbox,
+            key,
+            flow,
+            phase: AtomicU8::new(UNANSWERED),
+            spool: Mutex::new(None),
+            spool_failed: AtomicBool::new(false),
+        }
     }
 
     /// Whether the client has left, so that an answer would go nowhere.
@@ -88,6 +95,11 @@ impl ReplyHandle {
         self.flow.record_dispatch(queued);
     }
 
+    /// Whether [`send`](Self::send) or [`write`](Self::write) may wait for a disk to take so many bytes.
+    pub fn may_spool(length: usize) -> bool {
+        length > LARGE_BODY_BYTES
+    }
+
     /// Hands over the final response; a second one is ignored.
     pub fn send(&self, mut reply: Reply) {
         let phase = match reply.response.body {
@@ -101,11 +113,15 @@ impl ReplyHandle {
         {
             return;
         }
-        if let ResponseBody::Full(bytes) = &reply.response.body
-            && bytes.len() > MEMORY_BODY_BYTES
-            && let Ok(range) = Spool::create().and_then(|mut spool| spool.append(bytes))
-        {
-            reply.response.body = ResponseBody::File(range);
+        if let ResponseBody::Full(bytes) = &mut reply.response.body {
+            match self.inbox.budget.admit(bytes) {
+                Some(admitted) => *bytes = admitted,
+                None => {
+                    if let Ok(range) = Spool::create().and_then(|mut spool| spool.append(bytes)) {
+                        reply.response.body = ResponseBody::File(range);
+                    }
+                }
+            }
         }
         self.inbox.push(Message::Respond(self.key, Box::new(reply.response), reply.completion));
     }
@@ -129,18 +145,20 @@ impl ReplyHandle {
         if self.is_abandoned() {
             return Err(WriteError::Abandoned);
         }
-        let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
-        let credit = {
+        let before = {
             let mut state = self.flow.lock();
-            let before = state.credit;
             state.credit -= bytes.len() as i64;
-            before
+            state.credit + bytes.len() as i64
         };
-        let fits = credit > 0 && bytes.len() <= MEMORY_BODY_BYTES;
-        if credit > 0 {
+        let mut spool = self.lock_spool();
+        if before > 0 {
             *spool = None;
+            if let Some(admitted) = self.inbox.budget.admit(&bytes) {
+                self.inbox.push(Message::Body(self.key, admitted));
+                return Ok(());
+            }
         }
-        self.inbox.push(match spooled(&mut spool, &bytes, fits) {
+        self.inbox.push(match self.append(&mut spool, &bytes) {
             Some(range) => Message::BodyFile(self.key, range),
             None => Message::Body(self.key, bytes),
         });
@@ -149,18 +167,20 @@ impl ReplyHandle {
 
     /// Whether the producer should wait before it writes more.
     pub fn needs_credit(&self) -> bool {
-        self.flow.lock().credit <= -SPOOL_BYTES
+        self.flow.lock().credit <= self.least_credit()
     }
 
     /// Waits until [`needs_credit`](Self::needs_credit) is false.
     pub fn wait_credit(&self, interrupt: &Interrupt, timeout: Option<Duration>) -> Wait {
-        self.flow.wait(interrupt, timeout, |state| state.credit > -SPOOL_BYTES)
+        let least = self.least_credit();
+        self.flow.wait(interrupt, timeout, |state| state.credit > least)
     }
 
     /// Ends a streamed body; trailers go out where the protocol and the client allow.
     pub fn finish(&self, trailers: Option<Fields>) {
         if self.phase.compare_exchange(STREAMING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
         {
+            *self.lock_spool() = None;
             self.inbox.push(Message::Finish(self.key, trailers));
         }
     }
@@ -168,6 +188,7 @@ impl ReplyHandle {
     /// The producer failed: 500 before a response was handed over, a cut connection after.
     pub fn abort(&self) {
         if self.phase.swap(DONE, Ordering::AcqRel) != DONE {
+            *self.lock_spool() = None;
             self.inbox.push(Message::Abort(self.key));
         }
     }
@@ -241,26 +262,31 @@ impl ReplyHandle {
     pub fn interrupt(&self) -> Interrupt {
         Interrupt::new(self.flow.clone())
     }
+
+    /// The part of the spool file that now holds `bytes`. Where no file can be written the bytes go
+    /// out from memory, and from then on the producer waits for its reader.
+    fn append(&self, spool: &mut Option<Spool>, bytes: &Bytes) -> Option<FileRange> {
+        if spool.is_none() {
+            *spool = Spool::create().ok();
+        }
+        let range = spool.as_mut().and_then(|spool| spool.append(bytes).ok());
+        if range.is_none() {
+            self.spool_failed.store(true, Ordering::Relaxed);
+        }
+        range
+    }
+
+    fn least_credit(&self) -> i64 {
+        if self.spool_failed.load(Ordering::Relaxed) { 0 } else { -SPOOL_BYTES }
+    }
+
+    fn lock_spool(&self) -> MutexGuard<'_, Option<Spool>> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for ReplyHandle {
     fn drop(&mut self) {
         self.abort();
     }
-}
-
-/// The part of the spool file that now holds `bytes`; `None` when they go out from memory, because
-/// they fit or because there is no room for a file.
-fn spooled(
-    spool: &mut Option<Spool>,
-    bytes: &Bytes,
-    fits: bool,
-) -> Option<hyperion_buf::FileRange> {
-    if fits {
-        return None;
-    }
-    if spool.is_none() {
-        *spool = Spool::create().ok();
-    }
-    spool.as_mut()?.append(bytes).ok()
 }

@@ -47,7 +47,7 @@ impl Content {
             return Ok(Self::File(range));
         }
         if body.respond_to(*TO_ARY, false)?
-            && let Some(pieces) = body.funcall::<_, _, Option<RArray>>(*TO_ARY, ())?
+            && let Some(pieces) = RArray::from_value(body.funcall::<_, _, Value>(*TO_ARY, ())?)
         {
             return joined(ruby, pieces).map(Self::Full);
         }

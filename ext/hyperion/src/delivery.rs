@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperion_engine::{Completion, Fields, Log, Reply, Response, ResponseBody};
+use hyperion_engine::{Completion, Fields, Log, Reply, ReplyHandle, Response, ResponseBody};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value};
@@ -14,6 +14,7 @@ use crate::body::{self, Content};
 use crate::env::Callbacks;
 use crate::exchange::{Exchange, Peer};
 use crate::finish::{self, Finishing};
+use crate::gvl::without_gvl;
 use crate::input::Input;
 use crate::stream::Stream;
 use crate::{error, raw};
@@ -143,7 +144,18 @@ impl Delivery<'_> {
             progress.completion = Some(completion);
         }
         let response = Response { status: head.status, fields: head.fields, body };
-        self.peer.send(Reply { response, completion: progress.completion });
+        let reply = Reply { response, completion: progress.completion };
+        match &reply.response.body {
+            ResponseBody::Full(bytes) if ReplyHandle::may_spool(bytes.len()) => {
+                let mut reply = Some(reply);
+                let mut send = || reply.take().into_iter().for_each(|reply| self.peer.send(reply));
+                // An interrupt that is pending can wait until the response is on its way.
+                if without_gvl(&mut send, || {}).is_none() {
+                    send();
+                }
+            }
+            _ => self.peer.send(reply),
+        }
         Ok(())
     }
 

@@ -153,11 +153,14 @@ class ResponseFramingTest < HyperionTest::IntegrationCase
     assert_includes bytes, "hinted"
   end
 
-  def test_B3_trailers_never_split_the_response
-    response = assert_keeps_step("GET", "/trailers")
-    assert_equal "body", response.body
-    names = response.trailers.map(&:first)
-    assert_empty names & %w[injected content-length x-bad], response.trailers.inspect
+  [nil, "trailers"].each do |te|
+    define_method("test_B3_trailers_never_split_the_response_when_TE_is_#{te || "absent"}") do
+      client = connect
+      response = client.get("/trailers", "te" => te)
+      assert_equal "body", response.body
+      assert_empty response.trailers.map(&:first) & %w[injected content-length x-bad], response.trailers.inspect
+      assert_equal "plain", client.get("/plain").body unless response.close?
+    end
   end
 
   def test_an_impossible_status_is_a_500

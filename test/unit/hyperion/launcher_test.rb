@@ -7,12 +7,16 @@ require "net/http"
 
 # Whole servers with the fake engine, each in a forked process.
 class LauncherTest < UnitCase
+  # FROZEN sleeps without giving up the interpreter's lock, as a bad extension does.
   APP = <<~RUBY
+    require "fiddle"
+    FROZEN = Fiddle::Function.new(Fiddle.dlopen(nil)["sleep"], [Fiddle::TYPE_INT], Fiddle::TYPE_INT, need_gvl: true)
     run(lambda do |env|
       case env["PATH_INFO"]
       when "/pid" then [200, {}, [Process.pid.to_s]]
       when "/die" then exit!(7)
       when "/stuck" then sleep
+      when "/frozen" then FROZEN.call(60)
       else [404, {}, []]
       end
     end)
@@ -84,7 +88,7 @@ class LauncherTest < UnitCase
 
   def test_G3_a_worker_that_dies_is_replaced_and_the_cause_is_told
     boot("-w", "2")
-    http.get("/die") rescue nil # rubocop:disable Style/RescueModifier
+    http.get("/die") rescue nil
     wait_for(/worker \d \(\d+\) ended: exit status 7/)
     eventually { Array.new(8) { get("/pid") }.uniq.size == 2 }
     assert_equal 0, finish(:TERM).exitstatus
@@ -100,6 +104,17 @@ class LauncherTest < UnitCase
     assert_equal 1, Process.getpgid(victim).positive? ? 1 : 0
     assert_equal 0, finish(:TERM).exitstatus
     refute_match(/killed/, @log)
+  end
+
+  def test_G3_a_worker_without_a_sign_of_life_is_replaced
+    boot("-w", "2", "--worker-timeout", "2")
+    frozen = Thread.new { get("/frozen") }
+    frozen.report_on_exception = false
+    wait_for(/worker \d \(\d+\) has given no sign of life for 2 s and is killed/)
+    wait_for(/ended: killed by SIGKILL/)
+    assert_raises(SystemCallError, EOFError, IOError) { frozen.value }
+    eventually { Array.new(8) { get("/pid") }.uniq.size == 2 }
+    assert_equal 0, finish(:TERM).exitstatus
   end
 
   def test_G4_hup_reopens_and_others_are_ignored

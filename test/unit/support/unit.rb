@@ -53,7 +53,7 @@ class UnitCase < Minitest::Test
       yield writer
       writer.close
       exit!(0)
-    rescue Exception => e # rubocop:disable Lint/RescueException
+    rescue Exception => e
       writer.write(e.full_message)
       exit!(99)
     end

@@ -4,6 +4,8 @@
 # Every header name, header value and body follows from the path, so that one stray byte shows.
 class Answers
   COMPACTS = GC.respond_to?(:compact)
+  # Collects at every allocation, but only what is young: bearable more often.
+  NO_MAJOR = 1
 
   def initialize
     GC.auto_compact = true if GC.respond_to?(:auto_compact=)
@@ -16,13 +18,17 @@ class Answers
     seed = Integer(env["PATH_INFO"].delete_prefix("/"))
     @count += 1
     GC.compact if COMPACTS && (@count % 23).zero?
-    (@count % 97).zero? ? stressed { answer(env, seed) } : answer(env, seed)
+    case
+    when (@count % 300).zero? then under(true) { answer(env, seed) }
+    when (@count % 29).zero? then under(NO_MAJOR) { answer(env, seed) }
+    else answer(env, seed)
+    end
   end
 
   private
 
-  def stressed
-    GC.stress = true
+  def under(stress)
+    GC.stress = stress
     yield
   ensure
     GC.stress = false
