@@ -9,6 +9,8 @@ module Hyperion
   # the model is reuseport, and all get the same where it is share.
   class Listeners
     BACKLOG = 4096
+    # Means the loopback interface, whatever a resolver says (RFC 6761, section 6.3).
+    LOOPBACK = { "localhost" => %w[127.0.0.1 ::1] }.freeze
     UNAVAILABLE = [Errno::EADDRNOTAVAIL, Errno::EAFNOSUPPORT].freeze
 
     # One bind: where it became, and its sockets by slot.
@@ -75,7 +77,10 @@ module Hyperion
 
     # A name may have several addresses, as localhost has one of each family.
     def addresses(bind)
-      Addrinfo.getaddrinfo(bind.host, bind.port, nil, :STREAM, nil, Socket::AI_PASSIVE).uniq(&:ip_address).sort_by { |one| one.ipv4? ? 0 : 1 }
+      found = LOOPBACK.fetch(bind.host, [bind.host]).flat_map do |host|
+        Addrinfo.getaddrinfo(host, bind.port, nil, :STREAM, nil, Socket::AI_PASSIVE)
+      end
+      found.uniq(&:ip_address).sort_by { |one| one.ipv4? ? 0 : 1 }
     rescue SocketError => e
       raise BindError, "#{bind}: #{bind.host} cannot be resolved (#{e.message})"
     end

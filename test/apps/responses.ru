@@ -16,12 +16,18 @@ class Chunks
   def each(&) = @chunks.each(&)
 end
 
-# Trailers with what must never reach the wire.
+# A body that ends with the trailers that the block makes.
 class TrailerBody < Chunks
-  def trailers
-    { "x-good" => "good", "x-bad" => "a\r\ninjected: 1", "x-na\r\ninjected" => "2", "content-length" => "3" }
+  def initialize(*chunks, &trailers)
+    super(*chunks)
+    @trailers = trailers
   end
+
+  def trailers = @trailers.call
 end
+
+HOSTILE_TRAILERS = { "x-good" => "good", "x-bad" => "a\r\ninjected: 1", "x-na\r\ninjected" => "2",
+                     "content-length" => "3" }.freeze
 
 TEXT = { "content-type" => "text/plain" }.freeze
 
@@ -76,7 +82,11 @@ RESPONSES = {
     end
     text(["hinted"])
   },
-  "/trailers" => ->(_) { text(TrailerBody.new("body"), "trailer" => "x-good") },
+  "/trailers" => ->(_) { text(TrailerBody.new("one", "two") { { "x-sum" => "6", "x-list" => %w[a b] } }, "trailer" => "x-sum") },
+  "/trailers-hostile" => ->(_) { text(TrailerBody.new("body") { HOSTILE_TRAILERS }) },
+  "/trailers-nil" => ->(_) { text(TrailerBody.new("body") { nil }) },
+  "/trailers-odd" => ->(_) { text(TrailerBody.new("body") { "x-sum: 6" }) },
+  "/trailers-raise" => ->(_) { text(TrailerBody.new("body") { raise "secret of the trailers" }) },
   "/status-low" => ->(_) { text(["plain"], 99) },
   "/status-text" => ->(_) { text(["plain"], "200") }
 }.freeze

@@ -3,11 +3,12 @@
 require "rbconfig"
 require_relative "captured_output"
 require_relative "raw_client"
+require_relative "watchdog"
 
 module HyperionTest
   # One running `exe/hyperion`, in a process group of its own, seen only from outside: its sockets,
   # its output, its exit status and /proc. `start` returns when the `Listening on` line has arrived.
-  # Whatever is left of the group is killed by `destroy`, and at exit of the test process at the latest.
+  # Whatever is left of the group is killed by `destroy`, and at the end of the test process at the latest.
   #
   #   server = TestServer.start("probe.ru", "-t", "2", env: { "RACK_ENV" => "test" })
   #   server.port                       # => 40213
@@ -54,6 +55,7 @@ module HyperionTest
       spawning = { chdir: chdir, pgroup: true, in: File::NULL, **@output.redirections }
       spawning[:rlimit_nofile] = rlimit_nofile if rlimit_nofile
       @pid = Process.spawn(CLEARED.merge(env), *argv, spawning)
+      Watchdog.watch(@pid)
       @output.start
       @waiter = Process.detach(@pid)
       self.class.running << self
@@ -130,6 +132,7 @@ module HyperionTest
         nil
       end
       @waiter.join
+      Watchdog.forget(@pid)
       @output.close
     end
 

@@ -2,9 +2,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use hyperion_engine::{
-    Body, Completion, Fields, Job, Reply, Response, ResponseBody, Service,
-};
+use hyperion_engine::{Body, Completion, Fields, Job, Reply, Response, ResponseBody, Service};
 
 use crate::random::Random;
 

@@ -122,8 +122,8 @@ impl SimState {
         if link.reset {
             return !link.reset_delivered;
         }
-        let receives =
-            !self.paused && (!link.to_server.is_empty() || link.client_ended && !link.end_delivered);
+        let receives = !self.paused
+            && (!link.to_server.is_empty() || link.client_ended && !link.end_delivered);
         let sends = !self.output.is_empty() && link.window != Some(0);
         receives || sends || self.detaching && self.output.is_empty()
     }

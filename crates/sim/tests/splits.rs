@@ -56,7 +56,12 @@ fn every_cut_of_the_input_gives_the_same_answers() {
         for cut in 1..conversation.len() {
             let (first, second) = conversation.split_at(cut);
             let parts = run(&[first, second], Answer::Full, Faults::default());
-            assert_eq!(parts, whole, "cut at {cut} of {:?}", String::from_utf8_lossy(&conversation));
+            assert_eq!(
+                parts,
+                whole,
+                "cut at {cut} of {:?}",
+                String::from_utf8_lossy(&conversation)
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use magnus::prelude::*;
 use magnus::value::LazyId;
 use magnus::{Error, RArray, RString, Ruby, Value};
 
-use crate::{error, raw};
+use crate::{error, raw, trailers};
 
 /// The name of `call`.
 pub static CALL: LazyId = LazyId::new("call");
@@ -46,7 +46,9 @@ impl Content {
         {
             return Ok(Self::File(range));
         }
+        // Trailers need a framing that leaves room for them.
         if body.respond_to(*TO_ARY, false)?
+            && !trailers::are_offered(body)?
             && let Some(pieces) = RArray::from_value(body.funcall::<_, _, Value>(*TO_ARY, ())?)
         {
             return joined(ruby, pieces).map(Self::Full);

@@ -17,7 +17,7 @@ use crate::finish::{self, Finishing};
 use crate::gvl::without_gvl;
 use crate::input::Input;
 use crate::stream::Stream;
-use crate::{error, raw};
+use crate::{error, raw, trailers};
 
 /// One request that is being answered.
 pub struct Delivery<'a> {
@@ -115,7 +115,7 @@ impl Delivery<'_> {
         self.reply(head, ResponseBody::Stream { length: None }, progress)?;
         raw::each::<Pieces>(body, *body::EACH, self.exchange.as_value())?;
         if self.peer.is_here() {
-            self.peer.finish(None);
+            self.peer.finish(trailers::of(self.ruby, self.log, body)?);
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ mod keys;
 #[allow(unsafe_code)]
 mod raw;
 mod stream;
+mod trailers;
 
 mod load {
     use magnus::{Error, Ruby};

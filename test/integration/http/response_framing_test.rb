@@ -156,10 +156,25 @@ class ResponseFramingTest < HyperionTest::IntegrationCase
   [nil, "trailers"].each do |te|
     define_method("test_B3_trailers_never_split_the_response_when_TE_is_#{te || "absent"}") do
       client = connect
-      response = client.get("/trailers", "te" => te)
+      response = client.get("/trailers-hostile", "te" => te)
       assert_equal "body", response.body
       assert_empty response.trailers.map(&:first) & %w[injected content-length x-bad], response.trailers.inspect
       assert_equal "plain", client.get("/plain").body unless response.close?
+    end
+  end
+
+  def test_trailers_follow_the_last_chunk
+    response = connect.get("/trailers", "te" => "trailers", "connection" => "te")
+    assert_equal ["onetwo", :chunked], [response.body, response.framing]
+    assert_equal [%w[x-list a], %w[x-list b], %w[x-sum 6]], response.trailers.sort
+  end
+
+  %w[/trailers-nil /trailers-odd /trailers-raise].each do |path|
+    define_method("test_#{path[1..].tr("-", "_")}_leaves_the_response_whole") do
+      client = connect
+      response = client.get(path, "te" => "trailers")
+      assert_equal [200, "body", []], [response.status, response.body, response.trailers]
+      assert_equal "plain", client.get("/plain").body
     end
   end
 

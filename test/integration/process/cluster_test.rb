@@ -20,7 +20,8 @@ class ClusterTest < HyperionTest::ProcessCase
 
   def test_share_serves_too
     shared = boot(BASIC, "-w", "2", "--worker-model", "share")
-    eventually { serving_pids(shared).size == 2 }
+    clients = Array.new(60) { connect(shared).request("GET", "/pid") }
+    assert_equal shared.worker_pids.sort, clients.map { |client| Integer(client.response.body) }.uniq.sort
   end
 
   def test_one_listening_line_for_the_cluster

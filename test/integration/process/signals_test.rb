@@ -4,6 +4,15 @@ require_relative "process_case"
 
 # HUP, storms of signals, and signals in unlucky moments.
 class SignalsTest < HyperionTest::ProcessCase
+  # Descriptors of any process that are open on the file.
+  def holders(path)
+    Dir["/proc/[0-9]*/fd/*"].select do |link|
+      File.readlink(link) == path
+    rescue SystemCallError
+      false
+    end
+  end
+
   def test_hup_reopens_the_log_file
     [[], %w[-w 2]].each_with_index do |flags, i|
       path = "#{dir}/access#{i}.log"
@@ -12,7 +21,7 @@ class SignalsTest < HyperionTest::ProcessCase
       eventually { File.exist?(path) && File.read(path).include?("/before") }
       File.rename(path, "#{path}.1")
       logging.signal(:HUP)
-      eventually("the file is not there again") { File.exist?(path) }
+      eventually("the file is not there again") { File.exist?(path) && holders("#{path}.1").empty? }
       12.times { |n| get("/after#{n}", to: logging) }
       eventually { (0..11).all? { |n| File.read(path).include?("/after#{n}") } }
       refute_includes File.read("#{path}.1"), "/after"

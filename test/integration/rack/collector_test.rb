@@ -6,6 +6,7 @@ require_relative "rack_case"
 class CollectorTest < HyperionTest::RackCase
   serve app("collector"), "-t", "3"
 
+  ROOT = HyperionTest::TestServer::ROOT
   CLIENTS = 4
   REQUESTS = 100
 
@@ -14,6 +15,14 @@ class CollectorTest < HyperionTest::RackCase
     problems = Array.new(CLIENTS) { |number| Thread.new { client(running, number) } }.flat_map(&:value)
     assert_empty problems.first(3)
     assert server.alive?
+  end
+
+  %w[bodies closing env headers hijack input lint stale].each do |name|
+    define_method("test_W18_#{name}_while_objects_move") do
+      env = { "RUBYOPT" => "-r#{__dir__}/apps/collecting.rb" }
+      output = IO.popen([env, RbConfig.ruby, "-Ilib", "-Itest", "#{__dir__}/#{name}_test.rb", { chdir: ROOT, err: %i[child out] }], &:read)
+      assert $?.success?, output
+    end
   end
 
   private

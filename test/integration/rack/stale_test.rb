@@ -82,5 +82,5 @@ class StaleTest < HyperionTest::RackCase
   private
 
   # The only thread of that server is inside the app, so the gate opens from outside.
-  def release(narrow) = narrow.signal(:USR1)
+  def release(narrow) = narrow.signal(:WINCH)
 end

@@ -52,8 +52,8 @@ end
 
 nonblock = lambda do |env|
   io = env["rack.hijack"].call
-  io.write("ready\n")
   seen = [io.read_nonblock(100, exception: false)]
+  io.write("ready\n")
   seen << (io.wait_readable(5) ? io.read_nonblock(100) : "timeout")
   io.write_nonblock("#{seen.inspect}\n")
   io.close

@@ -5,7 +5,7 @@ KEPT = {}
 COUNTS = Hash.new(0)
 LOCK = Mutex.new
 GATE = Thread::Queue.new
-Signal.trap(:USR1) { Thread.new { GATE << true } }
+Signal.trap(:WINCH) { Thread.new { GATE << true } }
 
 # Says what came of it: the value, or the class of what was raised.
 attempt = lambda do |&work|
