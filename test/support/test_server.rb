@@ -125,7 +125,8 @@ module HyperionTest
 
     # Kills what is left of the process group.
     def destroy
-      self.class.running.delete(self)
+      return unless self.class.running.delete(self)
+
       begin
         Process.kill(:KILL, -@pid)
       rescue Errno::ESRCH

@@ -60,6 +60,19 @@ class ClusterTest < HyperionTest::ProcessCase
     assert_equal 0, cluster.stop.exitstatus
   end
 
+  def test_G3_a_worker_told_to_end_finishes_its_request_and_is_replaced
+    cluster = boot(BASIC, "-w", "2")
+    before = cluster.worker_pids.sort
+    client = connect(cluster).request("GET", "/sleep?0.4")
+    assert client.silent?(0.1)
+    before.each { |pid| Process.kill(:TERM, pid) }
+    assert_equal "slept", client.response.body
+    client.close
+    eventually { (cluster.worker_pids & before).empty? && cluster.worker_pids.size == 2 }
+    assert_equal 200, get("/pid", to: cluster).status
+    assert_equal 0, cluster.stop.exitstatus
+  end
+
   def test_G3_no_connection_is_refused_while_a_worker_is_replaced
     cluster = boot(BASIC, "-w", "2")
     Process.kill(:KILL, cluster.worker_pids.first)
