@@ -3,6 +3,9 @@
 require "minitest/autorun"
 require_relative "test_server"
 
+# The at_exit of TestServer comes before Minitest's own, which runs the tests; this comes behind them.
+Minitest.after_run { HyperionTest::TestServer.running.dup.each(&:destroy) }
+
 module HyperionTest
   # A test case against the real executable. The class names its server once; it boots before the
   # first test that asks for it, serves all tests of the class, and is killed behind the last.
