@@ -1,5 +1,6 @@
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,19 +11,21 @@ use hyperion_io::{Driver, EpollDriver, UringDriver};
 use crate::config::{Config, IoChoice};
 use crate::inbox::Inbox;
 use crate::job::Listener;
-use crate::job_queue::Service;
+use crate::job_queue::{JobQueue, Service, Waited};
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
+use crate::relay::{Lead, Relay};
 use crate::stats::{Snapshot, Stats};
 
 /// A reactor on a thread of its own, with its log: the engine of one process. Made after the last
 /// fork, because threads do not survive one.
-#[derive(Debug)]
 pub struct Engine {
     inbox: Arc<Inbox>,
     stats: Arc<Stats>,
     log: Arc<Log>,
     driver_name: &'static str,
+    /// The reactor, where executors may drive it.
+    relay: Option<Arc<dyn Lead>>,
     threads: Mutex<Option<(JoinHandle<()>, JoinHandle<()>)>>,
 }
 
@@ -41,7 +44,7 @@ pub enum StartError {
 }
 
 /// What the reactor's thread reports once its driver works.
-type Ready = Result<(Arc<Inbox>, &'static str), StartError>;
+type Ready = Result<(Arc<Inbox>, &'static str, Option<Arc<dyn Lead>>), StartError>;
 
 /// What moves to the reactor's thread.
 struct Parts {
@@ -72,11 +75,26 @@ impl Engine {
             .name("hyperion-reactor".into())
             .spawn(move || parts.run())
             .map_err(StartError::Thread)?;
-        let (inbox, driver_name) = started.recv().unwrap_or_else(|_| {
+        let (inbox, driver_name, relay) = started.recv().unwrap_or_else(|_| {
             Err(StartError::Thread(io::Error::other("it ended before it was ready")))
         })?;
         let threads = Mutex::new(Some((thread, log_thread)));
-        Ok(Self { inbox, stats, log, driver_name, threads })
+        Ok(Self { inbox, stats, log, driver_name, relay, threads })
+    }
+
+    /// Waits as [`JobQueue::wait`] does, and drives the reactor meanwhile where that saves time.
+    pub fn wait(&self, queue: &JobQueue, interrupted: &AtomicBool) -> Waited {
+        let is_interrupted = || interrupted.load(Ordering::SeqCst);
+        if let Some(relay) = &self.relay {
+            while !queue.has_news() && !is_interrupted() && relay.lead(queue, &is_interrupted) {}
+        }
+        queue.wait(interrupted)
+    }
+
+    /// Makes the executor that [`wait`](Self::wait)s with this flag return.
+    pub fn interrupt(&self, queue: &JobQueue, interrupted: &AtomicBool) {
+        queue.interrupt(interrupted);
+        self.inbox.wake();
     }
 
     /// Stops accepting; what is in flight is answered, what is idle is closed.
@@ -127,9 +145,9 @@ impl Parts {
         // Signals belong to Ruby's main thread.
         let _ = hyperion_io::block_signals();
         match self.config.io {
-            IoChoice::Epoll | IoChoice::Auto => self.serve(EpollDriver::new()),
+            IoChoice::Epoll | IoChoice::Auto => self.serve_by_epoll(),
             IoChoice::IoUring => match UringDriver::new() {
-                Ok(driver) => self.serve(Ok(driver)),
+                Ok(driver) => self.serve_by_io_uring(driver),
                 Err(error) => {
                     self.log.write(
                         Level::Warn,
@@ -137,41 +155,46 @@ impl Parts {
                         "io_uring is not available here; epoll is used",
                         &[("error", &error.to_string())],
                     );
-                    self.serve(EpollDriver::new());
+                    self.serve_by_epoll();
                 }
             },
         }
     }
 
-    fn serve<D: Driver<Socket = OwnedFd>>(self, driver: io::Result<D>) {
-        let ready = self.ready.clone();
-        let log = self.log.clone();
+    fn serve_by_epoll(self) {
+        let (ready, log) = (self.ready.clone(), self.log.clone());
+        match EpollDriver::new().and_then(|driver| self.prepare(driver)) {
+            Err(error) => drop(ready.send(Err(StartError::Io(error)))),
+            Ok((reactor, inbox, name)) => {
+                let relay = Arc::new(Relay::new(reactor));
+                let _ = ready.send(Ok((inbox, name, Some(relay.clone()))));
+                drop(ready);
+                report(&log, relay.run());
+            }
+        }
+    }
+
+    /// A ring belongs to the thread that made it, so no executor ever drives this reactor.
+    fn serve_by_io_uring(self, driver: UringDriver) {
+        let (ready, log) = (self.ready.clone(), self.log.clone());
         match self.prepare(driver) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((mut reactor, inbox, name)) => {
-                let _ = ready.send(Ok((inbox, name)));
+                let _ = ready.send(Ok((inbox, name, None)));
                 drop(ready);
-                while !reactor.is_stopped() {
-                    if let Err(error) = reactor.turn(true) {
-                        let error = error.to_string();
-                        log.write(
-                            Level::Error,
-                            "engine",
-                            "the driver failed",
-                            &[("error", &error)],
-                        );
-                        return;
-                    }
+                let mut outcome = Ok(());
+                while outcome.is_ok() && !reactor.is_stopped() {
+                    outcome = reactor.turn(true);
                 }
+                report(&log, outcome);
             }
         }
     }
 
     fn prepare<D: Driver<Socket = OwnedFd>>(
         self,
-        driver: io::Result<D>,
+        driver: D,
     ) -> io::Result<(Reactor<D>, Arc<Inbox>, &'static str)> {
-        let driver = driver?;
         let name = driver.name();
         let inbox = Arc::new(Inbox::new(driver.waker()));
         let clock = Box::new(|| (Instant::now(), SystemTime::now()));
@@ -192,5 +215,11 @@ impl Parts {
             reactor.listen(socket, address)?;
         }
         Ok((reactor, inbox, name))
+    }
+}
+
+fn report(log: &Log, outcome: io::Result<()>) {
+    if let Err(error) = outcome {
+        log.write(Level::Error, "engine", "the driver failed", &[("error", &error.to_string())]);
     }
 }

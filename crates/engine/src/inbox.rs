@@ -94,6 +94,11 @@ impl Inbox {
         self.push(Message::Stop);
     }
 
+    /// Ends the reactor's sleep, whoever drives it.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
     /// Whether the reactor has drained: it accepts no more and no connection is left.
     pub fn is_drained(&self) -> bool {
         self.drained.load(Ordering::Acquire)

@@ -16,6 +16,9 @@ pub trait Service: Send + Sync {
 
     /// The response that carried `completion` has left (`complete`) or was cut.
     fn finished(&self, completion: Completion, complete: bool);
+
+    /// Whether at most one request waits or is worked on.
+    fn is_lone(&self) -> bool;
 }
 
 /// What an executor takes from the queue.
@@ -141,6 +144,18 @@ impl JobQueue {
         self.take(&mut inner)
     }
 
+    /// Whether an executor has a reason to end its wait, interrupts aside.
+    pub(crate) fn has_news(&self) -> bool {
+        let inner = self.lock();
+        !inner.work.is_empty() || inner.closed
+    }
+
+    /// The calling executor comes for the next work by itself, so that nobody needs to be woken;
+    /// to be followed by [`wait`](Self::wait).
+    pub(crate) fn begin_search(&self) {
+        self.lock().searching = true;
+    }
+
     /// Makes the executor that waits with this flag return.
     pub fn interrupt(&self, interrupted: &AtomicBool) {
         interrupted.store(true, Ordering::SeqCst);
@@ -205,6 +220,11 @@ impl Service for JobQueue {
     fn finished(&self, completion: Completion, complete: bool) {
         let mut inner = self.lock();
         self.push(&mut inner, Work::Finished { completion, complete });
+    }
+
+    fn is_lone(&self) -> bool {
+        let inner = self.lock();
+        inner.work.len() + inner.busy <= 1
     }
 }
 

@@ -19,6 +19,7 @@ mod job;
 mod job_queue;
 mod log;
 mod reactor;
+mod relay;
 mod reply;
 mod session;
 mod spool;

@@ -113,6 +113,16 @@ where
         self.stopped
     }
 
+    /// Request heads received so far.
+    pub(crate) fn requests(&self) -> u64 {
+        self.core.context.stats.requests.value()
+    }
+
+    /// Where requests go.
+    pub(crate) fn service(&self) -> &dyn Service {
+        &*self.core.context.service
+    }
+
     /// When the next deadline is due; a simulation jumps there.
     pub fn next_deadline(&self) -> Option<Instant> {
         [self.core.timers.next(), self.accept_resumes_at].into_iter().flatten().min()

@@ -126,6 +126,10 @@ impl Service for App {
         Ok(())
     }
 
+    fn is_lone(&self) -> bool {
+        self.waiting() <= 1
+    }
+
     fn finished(&self, completion: Completion, complete: bool) {
         self.lock().finished.push((completion.0, complete));
     }

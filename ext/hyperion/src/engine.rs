@@ -108,6 +108,7 @@ impl Engine {
             template: ruby.get_inner(this.template),
             finishing: &this.finishing,
             queue: this.queue.clone(),
+            reactor: reactor.clone(),
             log: reactor.log(),
             stats: reactor.stats_handle(),
         };

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use hyperion_engine::{Body, ConnectionInfo, Job, JobQueue, Log, Request, Stats, Waited, Work};
+use hyperion_engine::{
+    Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Request, Stats, Waited, Work,
+};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value, kwargs};
@@ -29,6 +31,8 @@ pub struct Executor<'a> {
     pub finishing: &'a Finishing,
     /// Where work comes from.
     pub queue: Arc<JobQueue>,
+    /// What brings it.
+    pub reactor: Arc<Reactor>,
     /// Where faults of the application are told.
     pub log: Arc<Log>,
     /// What is counted.
@@ -50,8 +54,8 @@ impl Executor<'_> {
                     self.collect_streams()?;
                 }
                 let interrupted = AtomicBool::new(false);
-                let wait = || self.queue.wait(&interrupted);
-                match without_gvl(wait, || self.queue.interrupt(&interrupted)) {
+                let wait = || self.reactor.wait(&self.queue, &interrupted);
+                match without_gvl(wait, || self.reactor.interrupt(&self.queue, &interrupted)) {
                     Some(Waited::Available) => work = self.queue.take_after_wait(),
                     Some(Waited::Interrupted) | None => self.ruby.thread_check_ints()?,
                     Some(Waited::Closed) => return Ok(()),

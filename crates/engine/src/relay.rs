@@ -1,0 +1,197 @@
+//! Who drives the reactor: a thread of its own, or an executor that has nothing else to do.
+//!
+//! A request that wakes the reactor's thread, which wakes an executor, whose answer wakes the thread
+//! again, costs three switches, and for a lone client they are most of the time. So when requests
+//! come one at a time, the thread parks, and the idle executor turns the reactor itself until there
+//! is a request, answers that, and goes on turning. Many clients are better served by both at once,
+//! and an executor that is busy must not keep others waiting; therefore the thread is recalled when
+//! more than one request waits, and looks at intervals whether the executor has come back.
+//!
+//! ```text
+//!             requests came alone                  an executor is idle
+//!   Driving ──────────────────────▶ Parked, free ◀────────────────────▶ Parked, led
+//!      ▲                                 │            has a request          │
+//!      └────── nobody leads for a tick ──┴──────── several requests wait ────┘
+//! ```
+
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyperion_io::Driver;
+
+use crate::job_queue::{JobQueue, Service};
+use crate::reactor::Reactor;
+
+/// How long the reactor may be left alone.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The thread parks after so many requests in a row that came alone.
+const LONE_REQUESTS: u32 = 32;
+
+/// The same after an executor was too slow for it.
+const LONE_REQUESTS_OF_SLOW_APP: u32 = 4096;
+
+/// A reactor and who may drive it.
+pub(crate) struct Relay<D: Driver> {
+    reactor: Mutex<Reactor<D>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The thread does not drive.
+    parked: bool,
+    /// An executor does.
+    led: bool,
+    /// The thread looks at intervals what becomes of the reactor.
+    ticking: bool,
+    /// The thread is wanted.
+    recalled: bool,
+    /// Counts every begin and end of an executor's lead.
+    changes: u64,
+}
+
+/// Why the thread drives again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Recall {
+    /// There is more to do than for one.
+    Wanted,
+    /// An executor did not come back in time.
+    Late,
+}
+
+/// What an executor may do with a relay, whatever its driver.
+pub(crate) trait Lead: Send + Sync {
+    /// Drives the reactor until `queue` has news for this executor. False when somebody else drives.
+    fn lead(&self, queue: &JobQueue, is_interrupted: &dyn Fn() -> bool) -> bool;
+}
+
+impl<D: Driver> Relay<D>
+where
+    D::Socket: Into<std::os::fd::OwnedFd>,
+{
+    pub fn new(reactor: Reactor<D>) -> Self {
+        Self { reactor: Mutex::new(reactor), state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// The life of the reactor's thread: returns when the reactor has stopped.
+    ///
+    /// # Errors
+    /// When the driver fails as a whole.
+    pub fn run(&self) -> io::Result<()> {
+        let mut lone_requests = LONE_REQUESTS;
+        while !self.drive(lone_requests)? {
+            lone_requests = match self.park() {
+                Recall::Wanted => LONE_REQUESTS,
+                Recall::Late => LONE_REQUESTS_OF_SLOW_APP,
+            };
+        }
+        Ok(())
+    }
+
+    /// Drives until the reactor has stopped, which is true, or until it can be left to an executor.
+    fn drive(&self, lone_requests: u32) -> io::Result<bool> {
+        let mut reactor = self.lock_reactor();
+        let mut lone = 0;
+        while !reactor.is_stopped() {
+            let before = reactor.requests();
+            reactor.turn(true)?;
+            lone = match reactor.requests() - before {
+                0 => lone,
+                1 if reactor.service().is_lone() => lone + 1,
+                _ => 0,
+            };
+            if lone >= lone_requests {
+                let mut state = self.lock();
+                (state.parked, state.ticking) = (true, true);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn park(&self) -> Recall {
+        let mut state = self.lock();
+        let mut seen = state.changes;
+        loop {
+            let was_ticking = state.ticking;
+            state = match was_ticking {
+                true => wait_timeout(&self.changed, state),
+                false => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+            let recall = if state.recalled {
+                Recall::Wanted
+            } else if !was_ticking || state.changes != seen {
+                seen = state.changes;
+                continue;
+            } else if state.led {
+                // It waits for clients; its end will be announced.
+                state.ticking = false;
+                continue;
+            } else {
+                Recall::Late
+            };
+            *state = State { changes: state.changes, ..State::default() };
+            return recall;
+        }
+    }
+
+    fn begin_lead(&self) -> bool {
+        let mut state = self.lock();
+        if !state.parked || state.led || state.recalled {
+            return false;
+        }
+        state.led = true;
+        state.changes += 1;
+        true
+    }
+
+    fn end_lead(&self, recalls: bool) {
+        let mut state = self.lock();
+        state.led = false;
+        state.changes += 1;
+        let wakes = recalls || !state.ticking;
+        state.recalled = recalls;
+        state.ticking = true;
+        drop(state);
+        if wakes {
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock_reactor(&self) -> MutexGuard<'_, Reactor<D>> {
+        self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: Driver + Send> Lead for Relay<D>
+where
+    D::Socket: Into<std::os::fd::OwnedFd> + Send,
+{
+    fn lead(&self, queue: &JobQueue, is_interrupted: &dyn Fn() -> bool) -> bool {
+        if !self.begin_lead() {
+            return false;
+        }
+        queue.begin_search();
+        let mut reactor = self.lock_reactor();
+        let mut failed = false;
+        while !queue.has_news() && !is_interrupted() && !reactor.is_stopped() && !failed {
+            // The thread finds the same failure, and reports it.
+            failed = reactor.turn(true).is_err();
+        }
+        let goes_on = !failed && !reactor.is_stopped() && !is_interrupted() && queue.is_lone();
+        drop(reactor);
+        self.end_lead(!goes_on);
+        true
+    }
+}
+
+fn wait_timeout<'a>(changed: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
+}

@@ -1,0 +1,183 @@
+//! Executors that drive the reactor while they are idle, over real sockets.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use hyperion_engine::{
+    Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig,
+    Reply, Response, ResponseBody, Waited, Work,
+};
+
+/// More requests than the thread wants to see alone before it parks.
+const REQUESTS: usize = 200;
+
+struct Server {
+    engine: Arc<Engine>,
+    queue: Arc<JobQueue>,
+    address: SocketAddr,
+    executors: Vec<JoinHandle<()>>,
+}
+
+fn config(io: IoChoice) -> Config {
+    Config {
+        protocol: ProtocolConfig::default(),
+        io,
+        max_connections: 100,
+        spool_threshold_bytes: 1024,
+        log: LogConfig {
+            level: Level::Error,
+            format: LogFormat::Json,
+            requests: false,
+            file: None,
+        },
+    }
+}
+
+impl Server {
+    fn start(executors: usize, answer: impl Fn(&Job) + Clone + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let queue = Arc::new(JobQueue::new(100));
+        let listeners = vec![OwnedFd::from(listener)];
+        let engine = Engine::start(config(IoChoice::Epoll), listeners, queue.clone()).unwrap();
+        let engine = Arc::new(engine);
+        let executors = (0..executors)
+            .map(|_| {
+                let (engine, queue, answer) = (engine.clone(), queue.clone(), answer.clone());
+                std::thread::spawn(move || execute(&engine, &queue, &answer))
+            })
+            .collect();
+        Self { engine, queue, address, executors }
+    }
+
+    fn stop(self) {
+        self.queue.close();
+        self.engine.stop();
+        self.executors.into_iter().for_each(|executor| executor.join().unwrap());
+    }
+}
+
+fn execute(engine: &Engine, queue: &JobQueue, answer: &dyn Fn(&Job)) {
+    let calm = AtomicBool::new(false);
+    let mut work = None;
+    loop {
+        match work.take() {
+            Some(Work::Request(job)) => {
+                answer(&job);
+                work = queue.done_try_pop();
+            }
+            Some(Work::Finished { .. }) => work = queue.done_try_pop(),
+            None => match engine.wait(queue, &calm) {
+                Waited::Available => work = queue.take_after_wait(),
+                Waited::Interrupted => {}
+                Waited::Closed => return,
+            },
+        }
+    }
+}
+
+fn greet(job: &Job) {
+    let body = ResponseBody::Full(Bytes::from(job.request.path().to_owned()));
+    let response = Response { status: 200, fields: Fields::new(), body };
+    job.reply.send(Reply { response, completion: None });
+}
+
+fn send(client: &mut TcpStream, path: &str) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.write_all(request.as_bytes()).unwrap();
+}
+
+fn ask(client: &mut TcpStream, path: &str) -> String {
+    send(client, path);
+    let mut response = String::new();
+    while !response.ends_with(path) {
+        let mut bytes = [0; 1024];
+        let count = client.read(&mut bytes).unwrap();
+        assert!(count > 0, "the server hung up: {response}");
+        response.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+    }
+    response
+}
+
+fn warm_up(server: &Server) -> TcpStream {
+    let mut client = TcpStream::connect(server.address).unwrap();
+    (0..REQUESTS).for_each(|number| drop(ask(&mut client, &format!("/{number}"))));
+    client
+}
+
+#[test]
+fn a_lone_client_and_then_many_are_all_answered() {
+    let server = Server::start(3, greet);
+    let mut lone = warm_up(&server);
+    let clients: Vec<_> = (0..8)
+        .map(|client| {
+            let address = server.address;
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                (0..REQUESTS)
+                    .for_each(|number| drop(ask(&mut stream, &format!("/{client}/{number}"))));
+            })
+        })
+        .collect();
+    clients.into_iter().for_each(|client| client.join().unwrap());
+    (0..REQUESTS).for_each(|number| drop(ask(&mut lone, &format!("/again/{number}"))));
+    server.stop();
+}
+
+#[test]
+fn others_are_heard_while_the_only_executor_hangs() {
+    let (hung, free) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let barriers = (hung.clone(), free.clone());
+    let server = Server::start(1, move |job| {
+        if job.request.path() == "/hang" {
+            barriers.0.wait();
+            barriers.1.wait();
+        }
+        greet(job);
+    });
+    let mut client = warm_up(&server);
+    send(&mut client, "/hang");
+    hung.wait();
+    let mut other = TcpStream::connect(server.address).unwrap();
+    other.write_all(b"nonsense\r\n\r\n").unwrap();
+    let mut refusal = String::new();
+    other.read_to_string(&mut refusal).unwrap();
+    assert!(refusal.starts_with("HTTP/1.1 400 "), "{refusal}");
+    free.wait();
+    assert!(ask(&mut client, "/after").contains("/hang"));
+    server.stop();
+}
+
+#[test]
+fn an_executor_that_drives_can_be_interrupted_and_its_place_is_taken() {
+    let server = Server::start(1, greet);
+    let mut client = warm_up(&server);
+    let raised = Arc::new(AtomicBool::new(false));
+    let (engine, queue, flag) = (server.engine.clone(), server.queue.clone(), raised.clone());
+    let waiter = std::thread::spawn(move || engine.wait(&queue, &flag));
+    server.engine.interrupt(&server.queue, &raised);
+    assert_eq!(waiter.join().unwrap(), Waited::Interrupted);
+    assert!(!raised.load(Ordering::SeqCst));
+    ask(&mut client, "/still-there");
+    server.stop();
+}
+
+#[test]
+fn a_server_that_is_driven_by_an_executor_drains_and_stops() {
+    let server = Server::start(2, greet);
+    let mut client = warm_up(&server);
+    server.engine.drain();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    while !server.engine.is_drained() {
+        std::thread::yield_now();
+    }
+    assert!(TcpStream::connect(server.address).is_err());
+    server.stop();
+}
