@@ -22,6 +22,7 @@ mod reactor;
 mod relay;
 mod reply;
 mod session;
+mod sessions;
 mod spool;
 mod stats;
 mod stream;
@@ -36,6 +37,7 @@ pub use job_queue::{JobQueue, Service, Waited, Work};
 pub use log::{Level, Log};
 pub use reactor::Reactor;
 pub use reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
+pub use sessions::Clock;
 pub use stats::{Snapshot, Stats};
 
 pub use hyperion_buf::FileRange;

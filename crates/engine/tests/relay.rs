@@ -1,5 +1,7 @@
 //! Executors that drive the reactor while they are idle, over real sockets.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;

@@ -1,0 +1,265 @@
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use hyperion_io::{Completion, Key, Peer, Sink};
+use hyperion_proto::Connection;
+use slab::Slab;
+
+use crate::inbox::Message;
+use crate::job::{ConnectionInfo, Listener};
+use crate::log::Level;
+use crate::session::{Context, Session};
+use crate::timers::Timers;
+
+/// Connections above the maximum that are still told 503; what comes on top is closed unheard.
+const REFUSED_CONNECTIONS: usize = 256;
+
+/// A complaint about failed accepts is logged at most this often.
+const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Where a reactor takes the time from; a simulation brings its own.
+pub type Clock = Box<dyn Fn() -> (Instant, SystemTime) + Send>;
+
+/// All sessions of a reactor, and what completions tell them: it only collects.
+pub(crate) struct Sessions<S> {
+    pub context: Context,
+    pub clock: Clock,
+    date_at: Option<Instant>,
+    pub slab: Slab<Session>,
+    generation: u32,
+    pub dirty: Vec<Key>,
+    pub accepted: Vec<(usize, S, Peer)>,
+    pub detached: Vec<(Key, S)>,
+    pub failed_accept: Option<io::Error>,
+    pub listeners: Vec<Arc<Listener>>,
+    pub timers: Timers,
+    /// A deadline comes before the time until which the driver was told to wait.
+    pub timer_moved: bool,
+    pub draining: bool,
+    accept_complained_at: Option<Instant>,
+}
+
+impl<S> Sessions<S> {
+    pub fn new(context: Context, clock: Clock) -> Self {
+        Self {
+            context,
+            clock,
+            date_at: None,
+            slab: Slab::new(),
+            generation: 0,
+            dirty: Vec::new(),
+            accepted: Vec::new(),
+            detached: Vec::new(),
+            failed_accept: None,
+            listeners: Vec::new(),
+            timers: Timers::default(),
+            timer_moved: false,
+            draining: false,
+            accept_complained_at: None,
+        }
+    }
+
+    pub fn open(&mut self, listener: usize, peer: Peer) -> Option<Key> {
+        self.context.stats.connections_accepted.add(1);
+        let maximum = self.context.config.max_connections;
+        let open = self.slab.len();
+        if open >= maximum + REFUSED_CONNECTIONS {
+            self.context.stats.reject("max_connections");
+            return None;
+        }
+        let (config, now) = (self.context.protocol.clone(), self.context.now);
+        let mut connection = match open < maximum {
+            true => Connection::new(config, now),
+            false => Connection::refused(config, now),
+        };
+        if self.draining {
+            connection.drain(now);
+        }
+        let info = connection_info(self.listeners.get(listener)?.clone(), &peer);
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.slab.vacant_entry();
+        let key = Key { index: entry.key() as u32, generation: self.generation };
+        entry.insert(Session::new(key, connection, Arc::new(info)));
+        self.mark_dirty(key);
+        Some(key)
+    }
+
+    /// Gives a message to its session; returns the key when its socket is to be detached.
+    pub fn apply(&mut self, message: Message) -> Option<Key> {
+        let key = message.session()?;
+        let Some(session) = find(&mut self.slab, key) else {
+            if let Message::Respond(_, _, Some(completion)) = message {
+                self.context.service.finished(completion, false);
+            }
+            return None;
+        };
+        let detach = session.apply(message, &self.context);
+        self.mark_dirty(key);
+        detach.then_some(key)
+    }
+
+    pub fn drain(&mut self) {
+        self.draining = true;
+        let now = self.context.now;
+        for (_, session) in &mut self.slab {
+            session.connection.drain(now);
+            if !session.dirty {
+                session.dirty = true;
+                self.dirty.push(session.key);
+            }
+        }
+    }
+
+    /// Whether a deadline of the session is due; else its next one gets the timer entry.
+    pub fn is_due(&mut self, at: Instant, key: Key) -> bool {
+        let Some(session) = find(&mut self.slab, key) else { return false };
+        if session.timer != Some(at) {
+            return false;
+        }
+        session.timer = None;
+        let now = self.context.now;
+        if session.connection.poll_deadline().is_some_and(|deadline| deadline <= now) {
+            return true;
+        }
+        self.schedule(key);
+        false
+    }
+
+    /// Sees to it that the timers look at the session in time.
+    pub fn schedule(&mut self, key: Key) {
+        let Some(session) = find(&mut self.slab, key) else { return };
+        if let Some(at) = session.connection.poll_deadline()
+            && session.timer.is_none_or(|timer| at < timer)
+        {
+            session.timer = Some(at);
+            self.timer_moved |= self.timers.next().is_none_or(|next| at < next);
+            self.timers.push(at, key);
+        }
+    }
+
+    pub fn complain_about_accept(&mut self, error: &io::Error) {
+        self.context.stats.reject("accept_failed");
+        let now = self.context.now;
+        let recently = |at: Instant| now.saturating_duration_since(at) < ACCEPT_LOG_INTERVAL;
+        if !self.accept_complained_at.is_some_and(recently) {
+            self.accept_complained_at = Some(now);
+            let error = error.to_string();
+            self.context.log.write(
+                Level::Error,
+                "engine",
+                "a connection could not be accepted; raise the limit of open files or lower max_connections",
+                &[("error", &error)],
+            );
+        }
+    }
+
+    pub fn handle(&mut self, key: Key, handle: impl FnOnce(&mut Session, &Context)) {
+        self.contain(key, handle);
+        self.mark_dirty(key);
+    }
+
+    /// Output that has left usually leaves nothing to do: the reactor may sleep at once.
+    pub fn handle_sent(&mut self, key: Key, bytes: u64) {
+        self.context.stats.bytes_written.add(bytes);
+        self.contain(key, |session, context| session.handle_sent(bytes, context));
+        match find(&mut self.slab, key).is_some_and(|session| session.wants_flush()) {
+            true => self.mark_dirty(key),
+            false => self.schedule(key),
+        }
+    }
+
+    fn contain(&mut self, key: Key, handle: impl FnOnce(&mut Session, &Context)) {
+        // The driver may have slept since the last completion.
+        self.context.now = (self.clock)().0;
+        let Some(session) = find(&mut self.slab, key) else { return };
+        let context = &self.context;
+        if catch_unwind(AssertUnwindSafe(|| handle(session, context))).is_err() {
+            context.stats.engine_panics.add(1);
+            session.connection.handle_disconnect();
+        }
+    }
+
+    pub fn update_clock(&mut self) {
+        let (now, today) = (self.clock)();
+        self.context.now = now;
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < Duration::from_secs(1);
+        if !self.date_at.is_some_and(is_fresh) {
+            // Aligned to the wall clock's second, so that the field changes when the second does.
+            let since_epoch = today.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let into_second = Duration::from_nanos(since_epoch.subsec_nanos().into());
+            self.date_at = now.checked_sub(into_second).or(Some(now));
+            self.context.date = httpdate::fmt_http_date(today);
+        }
+    }
+
+    pub fn mark_dirty(&mut self, key: Key) {
+        if let Some(session) = find(&mut self.slab, key)
+            && !session.dirty
+        {
+            session.dirty = true;
+            self.dirty.push(key);
+        }
+    }
+
+    pub fn find(&mut self, key: Key) -> Option<&mut Session> {
+        find(&mut self.slab, key)
+    }
+}
+
+impl<S> Sink<S> for Sessions<S> {
+    fn complete(&mut self, completion: Completion<'_, S>) {
+        match completion {
+            Completion::Accepted { listener, socket, peer } => {
+                self.accepted.push((listener, socket, peer));
+            }
+            Completion::AcceptFailed { error, .. } => self.failed_accept = Some(error),
+            Completion::Received { key, bytes } => {
+                self.context.stats.bytes_read.add(bytes.len() as u64);
+                self.handle(key, |session, context| session.handle_received(bytes, context));
+            }
+            Completion::ReceivedEof { key } => self.handle(key, |session, context| {
+                session.connection.handle_eof(context.now);
+            }),
+            Completion::Sent { key, bytes } => self.handle_sent(key, bytes),
+            Completion::Failed { key, .. } => self.handle(key, |session, _| {
+                session.connection.handle_disconnect();
+            }),
+            Completion::Detached { key, socket } => self.detached.push((key, socket)),
+            Completion::Woken => {}
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.dirty.is_empty()
+            || !self.accepted.is_empty()
+            || !self.detached.is_empty()
+            || self.failed_accept.is_some()
+            || self.timer_moved
+    }
+}
+
+/// The session of that name; on the slab, so that the rest stays free to be borrowed.
+pub(crate) fn find(sessions: &mut Slab<Session>, key: Key) -> Option<&mut Session> {
+    sessions.get_mut(key.index as usize).filter(|session| session.key == key)
+}
+
+fn connection_info(listener: Arc<Listener>, peer: &Peer) -> ConnectionInfo {
+    match peer {
+        Peer::Tcp(address) => ConnectionInfo {
+            remote_addr: canonical(address).to_string(),
+            remote_port: address.port(),
+            listener,
+        },
+        Peer::Unix => {
+            ConnectionInfo { remote_addr: "127.0.0.1".to_owned(), remote_port: 0, listener }
+        }
+    }
+}
+
+/// An IPv4 client of a dual-stack listener is shown by its IPv4 address.
+fn canonical(address: &SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}
