@@ -102,7 +102,9 @@ class LimitsTest < HyperionTest::IntegrationCase
     app = boot("probe.ru", "-t", "1")
     connect(app).request("GET", "/sleep?0.5")
     eventually("not accepted") { unread(app).zero? }
-    5.times { app.connect.request("GET", "/gone").abort }
+    gone = Array.new(5) { app.connect.request("GET", "/gone") }
+    eventually("not read") { unread(app).zero? }
+    gone.each(&:abort)
     stats = get("/stats", to: app).json
     assert_equal [5, 0], stats.values_at("cancelled_before_dispatch", "engine_panics")
     assert_equal ["GET /sleep", "GET /stats"], get("/seen", to: app).json
