@@ -21,7 +21,9 @@ class FakeEngine
   end
 
   def listen(descriptor)
-    @listeners << Socket.for_fd(descriptor).dup.tap { |socket| Socket.for_fd(descriptor).autoclose = false }
+    borrowed = Socket.for_fd(descriptor)
+    borrowed.autoclose = false
+    @listeners << borrowed.dup
     nil
   end
 
