@@ -44,6 +44,26 @@ struct Buffer {
     closed: bool,
     /// The writer sleeps without a time limit.
     idle: bool,
+    stamp: Stamp,
+}
+
+/// The time as lines show it; many of them share a millisecond.
+#[derive(Debug, Default)]
+struct Stamp {
+    milliseconds: u128,
+    text: String,
+}
+
+impl Stamp {
+    fn now(&mut self) -> &str {
+        let now = SystemTime::now();
+        let passed = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        if self.milliseconds != passed {
+            self.milliseconds = passed;
+            self.text = humantime::format_rfc3339_millis(now).to_string();
+        }
+        &self.text
+    }
 }
 
 impl Level {
@@ -127,7 +147,8 @@ impl Log {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let mut line = Line::begin(&mut buffer.bytes, self.config.format, level);
+        let Buffer { bytes, stamp, .. } = &mut *buffer;
+        let mut line = Line::begin(bytes, self.config.format, level, stamp.now());
         line.text("source", source.as_bytes());
         line.text("message", message.as_bytes());
         fill(&mut line);
@@ -236,9 +257,8 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn begin(bytes: &'a mut Vec<u8>, format: LogFormat, level: Level) -> Self {
+    fn begin(bytes: &'a mut Vec<u8>, format: LogFormat, level: Level, now: &str) -> Self {
         let line = Self { bytes, format };
-        let now = humantime::format_rfc3339_millis(SystemTime::now());
         match format {
             LogFormat::Json => {
                 let _ = write!(line.bytes, "{{\"ts\":\"{now}\",\"level\":\"{}\"", level.name());
@@ -275,12 +295,22 @@ impl<'a> Line<'a> {
     /// A time in milliseconds with three decimals.
     pub fn milliseconds(&mut self, name: &str, value: Duration) {
         self.name(name);
-        let microseconds = value.as_micros();
-        let _ = write!(self.bytes, "{}.{:03}", microseconds / 1000, microseconds % 1000);
+        let microseconds = value.as_micros() as u64;
+        let mut digits = itoa::Buffer::new();
+        self.bytes.extend_from_slice(digits.format(microseconds / 1000).as_bytes());
+        let fraction = digits.format(1000 + microseconds % 1000).as_bytes();
+        self.bytes.push(b'.');
+        self.bytes.extend_from_slice(&fraction[1..]);
     }
 
     fn name(&mut self, name: &str) {
+        let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let _ = match self.format {
+            LogFormat::Json if is_word => {
+                self.bytes.extend_from_slice(b",\"");
+                self.bytes.extend_from_slice(name.as_bytes());
+                self.bytes.write_all(b"\":")
+            }
             LogFormat::Json => {
                 self.bytes.push(b',');
                 serde_json::to_writer(&mut *self.bytes, name)
