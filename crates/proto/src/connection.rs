@@ -226,11 +226,6 @@ impl Connection {
         self.http1.wants_input()
     }
 
-    /// Bytes that the producer of a response may hand over before it should wait.
-    pub fn window(&self, id: StreamId) -> u64 {
-        self.http1.window(id)
-    }
-
     /// Bytes of a response that wait here or in the driver, framing included.
     pub fn buffered(&self, id: StreamId) -> u64 {
         self.http1.buffered(id)

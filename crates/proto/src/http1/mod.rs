@@ -188,13 +188,6 @@ impl Connection {
         }
     }
 
-    pub fn window(&self, id: StreamId) -> u64 {
-        match self.index_of(id) {
-            None => 0,
-            Some(_) => self.config.limits.output_bytes.saturating_sub(self.buffered(id)),
-        }
-    }
-
     pub fn buffered(&self, id: StreamId) -> u64 {
         match self.index_of(id) {
             None => 0,
