@@ -34,6 +34,22 @@ pub enum Segment {
     File(FileRange),
 }
 
+impl Segment {
+    /// Bytes in it.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Owned(bytes) => bytes.len() as u64,
+            Self::Shared(bytes) => bytes.len() as u64,
+            Self::File(range) => range.length,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// Output in order. A producer appends, a driver looks at the front and advances.
 #[derive(Debug, Default)]
 pub struct SendQueue {

@@ -7,6 +7,7 @@ use hyperion_buf::{FileRange, SendQueue};
 use crate::config::Config;
 use crate::fields::Fields;
 use crate::http1;
+use crate::prepared::Prepared;
 use crate::request::Request;
 use crate::response::Response;
 use crate::violation::Violation;
@@ -156,6 +157,18 @@ impl Connection {
     /// application wins.
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
         self.http1.respond(now, id, response, date);
+    }
+
+    /// Answers a request with a response that was rendered before; otherwise as
+    /// [`respond`](Self::respond).
+    pub fn respond_prepared(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        prepared: &Prepared,
+        date: &str,
+    ) {
+        self.http1.respond_prepared(now, id, prepared, date);
     }
 
     /// Sends an informational response (1xx but 101) in front of the final one; HTTP/1.0 clients

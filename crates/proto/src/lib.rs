@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `connection` | [`Connection`]: one peer, as the engine sees it; [`Event`], [`Closing`] |
 //! | `http1` | the HTTP/1.0 and HTTP/1.1 machine: head, body framing, exchanges, encoding |
-//! | `request`, `response`, `fields` | the messages that cross the border |
+//! | `request`, `response`, `prepared`, `fields` | the messages that cross the border |
 //! | `config`, `limits`, `deadlines` | what bounds a connection in bytes and in time |
 //! | `violation` | every fault of a peer, by name |
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod deadlines;
 mod fields;
 mod http1;
 mod limits;
+mod prepared;
 mod request;
 mod response;
 mod syntax;
@@ -26,6 +27,7 @@ pub use connection::{Closing, Connection, Event, StreamId};
 pub use deadlines::Timeouts;
 pub use fields::{FieldError, Fields};
 pub use limits::Limits;
+pub use prepared::Prepared;
 pub use request::{BodyLength, Request, Version};
 pub use response::{Response, ResponseBody};
 pub use violation::Violation;

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use hyperion_buf::FileRange;
+use hyperion_buf::{FileRange, Segment};
 
 use crate::fields::Fields;
 
@@ -24,6 +24,8 @@ pub enum ResponseBody {
     Full(Bytes),
     /// A part of a file.
     File(FileRange),
+    /// Bytes and parts of files, in order.
+    Parts(Vec<Segment>),
     /// Bytes that follow by `send_body`, up to `finish`.
     Stream {
         /// The number of bytes, when it is known.

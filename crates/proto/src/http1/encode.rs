@@ -29,6 +29,17 @@ pub(super) enum Persistence {
     Close,
 }
 
+impl Persistence {
+    /// The field, as it is sent.
+    pub fn line(self) -> &'static [u8] {
+        match self {
+            Self::Implied => b"",
+            Self::KeepAlive => b"connection: keep-alive\r\n",
+            Self::Close => b"connection: close\r\n",
+        }
+    }
+}
+
 /// A response head.
 #[derive(Debug)]
 pub(super) struct Head<'a> {
@@ -44,27 +55,26 @@ impl Head<'_> {
     pub fn write(&self, out: &mut SendQueue, body_length: usize) {
         out.append_with(|buffer| {
             buffer.reserve(self.fields.wire().len() + 192 + body_length);
-            write_status(buffer, self.status);
-            self.write_fields(buffer);
-            if !self.date.is_empty() && !self.fields.has_date() {
-                extend(buffer, &[b"date: ", self.date.as_bytes(), b"\r\n"]);
-            }
-            match self.length {
-                LengthField::Kept | LengthField::Omitted => {}
-                LengthField::Written(length) => {
-                    let mut digits = itoa::Buffer::new();
-                    let length = digits.format(length).as_bytes();
-                    extend(buffer, &[b"content-length: ", length, b"\r\n"]);
-                }
-                LengthField::Chunked => extend(buffer, &[b"transfer-encoding: chunked\r\n"]),
-            }
-            match self.persistence {
-                Persistence::Implied => {}
-                Persistence::KeepAlive => extend(buffer, &[b"connection: keep-alive\r\n"]),
-                Persistence::Close => extend(buffer, &[b"connection: close\r\n"]),
-            }
-            buffer.extend_from_slice(b"\r\n");
+            self.append_to(buffer);
         });
+    }
+
+    pub fn append_to(&self, buffer: &mut Vec<u8>) {
+        write_status(buffer, self.status);
+        self.write_fields(buffer);
+        if !self.date.is_empty() && !self.fields.has_date() {
+            extend(buffer, &[b"date: ", self.date.as_bytes(), b"\r\n"]);
+        }
+        match self.length {
+            LengthField::Kept | LengthField::Omitted => {}
+            LengthField::Written(length) => {
+                let mut digits = itoa::Buffer::new();
+                let length = digits.format(length).as_bytes();
+                extend(buffer, &[b"content-length: ", length, b"\r\n"]);
+            }
+            LengthField::Chunked => extend(buffer, &[b"transfer-encoding: chunked\r\n"]),
+        }
+        extend(buffer, &[self.persistence.line(), b"\r\n"]);
     }
 
     fn write_fields(&self, buffer: &mut Vec<u8>) {
@@ -180,7 +190,7 @@ pub(super) fn is_forbidden_trailer(name: &[u8]) -> bool {
     FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
 }
 
-fn write_status(buffer: &mut Vec<u8>, status: u16) {
+pub(super) fn write_status(buffer: &mut Vec<u8>, status: u16) {
     if status == 200 {
         buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
         return;
@@ -190,7 +200,7 @@ fn write_status(buffer: &mut Vec<u8>, status: u16) {
     extend(buffer, &[b"HTTP/1.1 ", number, b" ", reason(status).as_bytes(), b"\r\n"]);
 }
 
-fn extend(buffer: &mut Vec<u8>, parts: &[&[u8]]) {
+pub(super) fn extend(buffer: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         buffer.extend_from_slice(part);
     }

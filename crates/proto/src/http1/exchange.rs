@@ -6,9 +6,9 @@
 //! ```
 
 use bytes::Bytes;
-use hyperion_buf::{FileRange, SendQueue};
+use hyperion_buf::{FileRange, Segment, SendQueue};
 
-use super::encode;
+use super::encode::{self, Persistence};
 use crate::connection::StreamId;
 use crate::fields::Fields;
 use crate::request::{Request, Version};
@@ -127,6 +127,15 @@ impl Exchange {
         self.answer == Answer::Streaming(Framing::Raw)
     }
 
+    /// What the head of the response says about the connection.
+    pub fn persistence(&self) -> Persistence {
+        match self.asked.version {
+            _ if self.close => Persistence::Close,
+            Version::Http10 => Persistence::KeepAlive,
+            Version::Http11 => Persistence::Implied,
+        }
+    }
+
     /// Frames a piece of the body and puts it into `out`, or into `held` when there is none. What
     /// exceeds the announced length is cut, and the connection ends, as the response is wrong.
     pub fn write(&mut self, out: Option<&mut SendQueue>, mut piece: Piece) {
@@ -178,6 +187,16 @@ impl Exchange {
     pub fn cut(&mut self) {
         self.close = true;
         self.answer = Answer::Done { complete: false };
+    }
+}
+
+impl From<Segment> for Piece {
+    fn from(segment: Segment) -> Self {
+        match segment {
+            Segment::Owned(bytes) => Self::Bytes(bytes.into()),
+            Segment::Shared(bytes) => Self::Bytes(bytes),
+            Segment::File(range) => Self::File(range),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Deciding how a response is framed.
 
+use hyperion_buf::Segment;
+
 use super::encode::LengthField;
 use super::exchange::{Asked, Framing};
 use crate::fields::ContentLength;
@@ -26,6 +28,7 @@ impl Plan {
             ResponseBody::Empty => Some(0),
             ResponseBody::Full(bytes) => Some(bytes.len() as u64),
             ResponseBody::File(range) => Some(range.length),
+            ResponseBody::Parts(parts) => Some(parts.iter().map(Segment::len).sum()),
             ResponseBody::Stream { length } => *length,
             ResponseBody::Tunnel => return Self::tunnel(response.status, declared),
         };

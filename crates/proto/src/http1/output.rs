@@ -11,6 +11,7 @@ use super::framing::Plan;
 use super::{Connection, Ending, Input, Intake};
 use crate::connection::StreamId;
 use crate::fields::Fields;
+use crate::prepared::Prepared;
 use crate::request::Version;
 use crate::response::{Response, ResponseBody};
 use crate::violation::Violation;
@@ -41,6 +42,33 @@ impl Connection {
         } else {
             self.answer_plainly(index, 500, None, None);
         }
+        self.settle();
+    }
+
+    pub fn respond_prepared(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        prepared: &Prepared,
+        date: &str,
+    ) {
+        self.observe(now);
+        let Some(index) = self.index_of(id) else { return };
+        if self.exchanges[index].answer != Answer::Waiting {
+            return;
+        }
+        let close = prepared.fields().says_close() || self.ends_with(index);
+        let exchange = &mut self.exchanges[index];
+        exchange.close |= close;
+        let persistence = exchange.persistence();
+        let out = match index {
+            0 => &mut self.output,
+            _ => &mut exchange.held,
+        };
+        let body = (!exchange.asked.head_only).then_some(prepared.body());
+        prepared.http1().write(out, date, persistence, body);
+        exchange.body_bytes = body.map_or(0, |body| body.len() as u64);
+        exchange.answer = Answer::Done { complete: true };
         self.settle();
     }
 
@@ -164,16 +192,13 @@ impl Connection {
         let close = plan.close || response.fields.says_close() || self.ends_with(index);
         let exchange = &mut self.exchanges[index];
         exchange.close |= close;
-        let is_switch = response.status == 101;
         let head = Head {
             status: response.status,
             fields: &response.fields,
             length: plan.length,
-            persistence: match exchange.asked.version {
-                _ if is_switch => Persistence::Implied,
-                _ if exchange.close => Persistence::Close,
-                Version::Http10 => Persistence::KeepAlive,
-                Version::Http11 => Persistence::Implied,
+            persistence: match response.status {
+                101 => Persistence::Implied,
+                _ => exchange.persistence(),
             },
             date,
         };
@@ -184,16 +209,18 @@ impl Connection {
         };
         head.write(out.as_deref_mut().unwrap_or(&mut exchange.held), body_room);
         exchange.answer = Answer::Streaming(plan.framing);
-        let piece = match response.body {
-            ResponseBody::Empty => None,
-            ResponseBody::Full(bytes) => Some(Piece::Bytes(bytes)),
-            ResponseBody::File(range) => Some(Piece::File(range)),
+        match response.body {
+            ResponseBody::Empty => {}
+            ResponseBody::Full(bytes) => exchange.write(out.as_deref_mut(), Piece::Bytes(bytes)),
+            ResponseBody::File(range) => exchange.write(out.as_deref_mut(), Piece::File(range)),
+            ResponseBody::Parts(parts) => {
+                for part in parts {
+                    exchange.write(out.as_deref_mut(), part.into());
+                }
+            }
             ResponseBody::Stream { .. } => return,
             ResponseBody::Tunnel if index == 0 => return self.open_tunnel(),
             ResponseBody::Tunnel => return,
-        };
-        if let Some(piece) = piece {
-            exchange.write(out.as_deref_mut(), piece);
         }
         exchange.finish(out, None);
     }

@@ -6,6 +6,7 @@ mod connection;
 mod desync;
 mod framing;
 mod identity;
+mod prepared;
 mod properties;
 mod request;
 mod response;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyperion_buf::SendQueue;
 use hyperion_proto::{
-    Closing, Config, Connection, Event, Fields, Request, Response, ResponseBody, StreamId,
-    Violation,
+    Closing, Config, Connection, Event, Fields, Prepared, Request, Response, ResponseBody,
+    StreamId, Violation,
 };
 
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -185,6 +185,12 @@ impl Peer {
 
     pub fn respond(&mut self, id: u32, response: Response) -> &mut Self {
         self.connection.respond(self.now, StreamId(id), response, DATE);
+        self.poll();
+        self
+    }
+
+    pub fn respond_prepared(&mut self, id: u32, prepared: &Prepared) -> &mut Self {
+        self.connection.respond_prepared(self.now, StreamId(id), prepared, DATE);
         self.poll();
         self
     }

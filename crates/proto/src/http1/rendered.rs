@@ -1,0 +1,72 @@
+//! Responses that are rendered before anybody asks for them.
+
+use bytes::Bytes;
+use hyperion_buf::SendQueue;
+
+use super::encode::{self, Head, LengthField, Persistence};
+use crate::fields::Fields;
+
+/// A response but for `date` and `connection`, which stand between its two pieces.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    /// The status line.
+    beginning: Box<[u8]>,
+    /// The fields with the empty line, and the body if it is worth copying.
+    rest: Box<[u8]>,
+    /// Bytes of `rest` in front of the body.
+    head_length: usize,
+    has_date: bool,
+}
+
+impl Rendered {
+    pub fn new(status: u16, fields: &Fields, body: &Bytes) -> Self {
+        let mut beginning = Vec::new();
+        encode::write_status(&mut beginning, status);
+        let length = match status {
+            204 | 304 => LengthField::Omitted,
+            _ => LengthField::Written(body.len() as u64),
+        };
+        let head = Head { status, fields, length, persistence: Persistence::Implied, date: "" };
+        let mut whole = Vec::new();
+        head.append_to(&mut whole);
+        let mut rest = whole.split_off(beginning.len());
+        let head_length = rest.len();
+        if body.len() <= encode::COPY_MAX {
+            rest.extend_from_slice(body);
+        }
+        Self {
+            beginning: beginning.into(),
+            rest: rest.into(),
+            head_length,
+            has_date: fields.has_date(),
+        }
+    }
+
+    /// Puts the response behind the output, with `body` unless the client asked for the head alone.
+    pub(super) fn write(
+        &self,
+        out: &mut SendQueue,
+        date: &str,
+        persistence: Persistence,
+        body: Option<&Bytes>,
+    ) {
+        let rest = match body {
+            Some(_) => &self.rest[..],
+            None => &self.rest[..self.head_length],
+        };
+        out.append_with(|buffer| {
+            let line = persistence.line();
+            buffer.reserve(self.beginning.len() + date.len() + 8 + line.len() + rest.len());
+            buffer.extend_from_slice(&self.beginning);
+            if !date.is_empty() && !self.has_date {
+                encode::extend(buffer, &[b"date: ", date.as_bytes(), b"\r\n"]);
+            }
+            encode::extend(buffer, &[line, rest]);
+        });
+        if let Some(body) = body
+            && body.len() > encode::COPY_MAX
+        {
+            out.push_bytes(body.clone());
+        }
+    }
+}
