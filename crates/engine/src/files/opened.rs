@@ -1,0 +1,73 @@
+//! Regular files, open.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::FileType;
+
+use super::beneath::Root;
+use super::negotiate::Coding;
+use super::refusal::Refusal;
+use super::stamp::Stamp;
+
+/// A file below a root, or an encoding of it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub path: CString,
+    pub coding: Option<Coding>,
+    pub file: Arc<File>,
+    pub stamp: Stamp,
+}
+
+impl Opened {
+    /// Opens `path`, or the encoding that lies beside it.
+    ///
+    /// # Errors
+    /// As for [`open_regular`].
+    pub fn open(root: &Root, path: &[u8], coding: Option<Coding>) -> Result<Self, Refusal> {
+        let suffix = coding.map_or("", Coding::suffix);
+        let path = c_string([path, suffix.as_bytes()].concat())?;
+        let (file, stamp) = open_regular(root, &path)?;
+        Ok(Self { path, coding, file: Arc::new(file), stamp })
+    }
+
+    /// All bytes; `None` when the file has changed meanwhile.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn read(&self) -> io::Result<Option<Bytes>> {
+        let mut bytes = vec![0; self.stamp.size as usize];
+        match self.file.read_exact_at(&mut bytes, 0) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            result => result?,
+        }
+        let stamp = Stamp::of(&rustix::fs::fstat(&self.file)?);
+        Ok((stamp == self.stamp).then(|| bytes.into()))
+    }
+}
+
+/// Opens the regular file `path`; devices, pipes and sockets are not there.
+///
+/// # Errors
+/// [`Refusal::Directory`] for a directory; why there is no such file otherwise.
+pub(super) fn open_regular(root: &Root, path: &CStr) -> Result<(File, Stamp), Refusal> {
+    let file = root.open_file(path)?;
+    let stat = rustix::fs::fstat(&file)?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok((file.into(), Stamp::of(&stat))),
+        FileType::Directory => Err(Refusal::Directory),
+        _ => Err(Refusal::Missing),
+    }
+}
+
+/// A path for system calls.
+///
+/// # Errors
+/// [`Refusal::Missing`] when it has a NUL.
+pub(super) fn c_string(path: Vec<u8>) -> Result<CString, Refusal> {
+    CString::new(path).map_err(|_| Refusal::Missing)
+}

@@ -1,0 +1,13 @@
+//! Files as requests see them: mounts, their cache, and files that an application answers with.
+#![allow(clippy::unwrap_used, reason = "it is a test")]
+
+mod answers;
+mod cache;
+mod conditions;
+mod encodings;
+mod fixture;
+mod mounting;
+mod open_file;
+mod paths;
+mod ranges;
+mod support;
