@@ -1,12 +1,17 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::log::Level;
+use crate::routes::Routes;
 
 /// Everything an engine is told; resolved and checked before.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Limits and timers of the protocols.
     pub protocol: hyperion_proto::Config,
+    /// What is answered without the application; see
+    /// [`Engine::replace_routes`](crate::Engine::replace_routes).
+    pub routes: Arc<Routes>,
     /// Which driver to use.
     pub io: IoChoice,
     /// Connections open at once; the next ones are told 503.

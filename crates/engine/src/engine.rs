@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
 
 use hyperion_io::{Driver, EpollDriver, UringDriver};
 
 use crate::config::{Config, IoChoice};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Message};
 use crate::job::Listener;
 use crate::job_queue::{JobQueue, Service, Waited};
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
 use crate::relay::{Lead, Relay};
+use crate::routes::Routes;
+use crate::sessions::SystemClock;
 use crate::stats::{Snapshot, Stats};
 
 /// A reactor on a thread of its own, with its log: the engine of one process. Made after the last
@@ -57,7 +58,7 @@ struct Parts {
 }
 
 impl Engine {
-    /// Starts serving the listening sockets.
+    /// Starts serving the listening sockets. Nobody else counts in `stats`.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
@@ -65,9 +66,9 @@ impl Engine {
         config: Config,
         listeners: Vec<OwnedFd>,
         service: Arc<dyn Service>,
+        stats: Arc<Stats>,
     ) -> Result<Self, StartError> {
         let (log, log_thread) = Log::start(config.log.clone()).map_err(StartError::Log)?;
-        let stats = Arc::new(Stats::default());
         let (ready, started) = mpsc::channel();
         let parts =
             Parts { config, listeners, service, stats: stats.clone(), log: log.clone(), ready };
@@ -97,6 +98,17 @@ impl Engine {
         self.inbox.wake();
     }
 
+    /// Answers with these routes from now on.
+    pub fn replace_routes(&self, routes: Arc<Routes>) {
+        self.inbox.push(Message::Routes(routes));
+    }
+
+    /// Stops accepting, and gives each connection one more request, whose response announces the end.
+    /// Who comes next may listen on the same sockets meanwhile.
+    pub fn last_call(&self) {
+        self.inbox.last_call();
+    }
+
     /// Stops accepting; what is in flight is answered, what is idle is closed.
     pub fn drain(&self) {
         self.inbox.drain();
@@ -112,7 +124,7 @@ impl Engine {
         let _ = log.join();
     }
 
-    /// Whether nothing is left after [`drain`](Self::drain).
+    /// Whether nothing is left after [`last_call`](Self::last_call) or [`drain`](Self::drain).
     pub fn is_drained(&self) -> bool {
         self.inbox.is_drained()
     }
@@ -122,11 +134,9 @@ impl Engine {
         self.driver_name
     }
 
-    /// All numbers now.
+    /// The numbers of all processes now.
     pub fn stats(&self) -> Snapshot {
-        let mut snapshot = self.stats.snapshot();
-        snapshot.push("log_lines_dropped", self.log.dropped());
-        snapshot
+        self.stats.snapshot()
     }
 
     /// The counters, for what happens outside the engine.
@@ -197,7 +207,6 @@ impl Parts {
     ) -> io::Result<(Reactor<D>, Arc<Inbox>, &'static str)> {
         let name = driver.name();
         let inbox = Arc::new(Inbox::new(driver.waker()));
-        let clock = Box::new(|| (Instant::now(), SystemTime::now()));
         let mut reactor = Reactor::new(
             driver,
             self.config,
@@ -205,7 +214,7 @@ impl Parts {
             self.service,
             self.stats,
             self.log,
-            clock,
+            Box::new(SystemClock),
         );
         for socket in self.listeners {
             let address = match hyperion_io::local_address(&socket)? {

@@ -8,6 +8,7 @@ use hyperion_proto::{Fields, Response, StreamId};
 
 use crate::budget::Budget;
 use crate::reply::Completion;
+use crate::routes::Routes;
 
 /// Names one exchange of one connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -37,6 +38,10 @@ pub(crate) enum Message {
     WantInput(ReplyKey),
     /// The executor takes the socket.
     Hijack(ReplyKey),
+    /// From now on these routes.
+    Routes(Arc<Routes>),
+    /// Stop accepting and take one more request from each connection at most.
+    LastCall,
     /// Stop accepting and close connections as they become idle.
     Drain,
     /// Drop everything and end the reactor.
@@ -56,7 +61,7 @@ impl Message {
             | Message::WantBody(key)
             | Message::WantInput(key)
             | Message::Hijack(key) => Some(key.session),
-            Message::Drain | Message::Stop => None,
+            Message::Routes(_) | Message::LastCall | Message::Drain | Message::Stop => None,
         }
     }
 }
@@ -84,6 +89,12 @@ impl Inbox {
         }
     }
 
+    /// Asks the reactor to stop accepting and to announce the end of each connection with the next
+    /// response on it.
+    pub fn last_call(&self) {
+        self.push(Message::LastCall);
+    }
+
     /// Asks the reactor to drain: stop accepting, answer what is in flight, close what is idle.
     pub fn drain(&self) {
         self.push(Message::Drain);
@@ -99,13 +110,13 @@ impl Inbox {
         self.waker.wake();
     }
 
-    /// Whether the reactor has drained: it accepts no more and no connection is left.
+    /// Whether the reactor has drained, by a last call too: it accepts no more and no connection is left.
     pub fn is_drained(&self) -> bool {
         self.drained.load(Ordering::Acquire)
     }
 
-    pub(crate) fn report_drained(&self) {
-        self.drained.store(true, Ordering::Release);
+    pub(crate) fn report_drained(&self, drained: bool) {
+        self.drained.store(drained, Ordering::Release);
     }
 
     pub(crate) fn push(&self, message: Message) {

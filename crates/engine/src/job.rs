@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hyperion_proto::Request;
+use hyperion_proto::{Fields, Request};
 
 use crate::reply::ReplyHandle;
+use crate::routes::Target;
 
 /// A request on its way to an executor, with everything needed to answer it.
 #[derive(Debug)]
 pub struct Job {
     /// Head of the request.
     pub request: Arc<Request>,
+    /// Who is to answer it.
+    pub target: Target,
     /// Body of the request.
     pub body: Body,
     /// The connection it came on.
@@ -21,6 +24,21 @@ pub struct Job {
     pub reply: ReplyHandle,
     /// When the request head was complete.
     pub received_at: Instant,
+}
+
+/// A request that was answered without an executor, for whoever wants to hear of each.
+#[derive(Debug)]
+pub struct Observed {
+    /// Head of the request.
+    pub request: Arc<Request>,
+    /// The connection it came on.
+    pub connection: Arc<ConnectionInfo>,
+    /// The status of the response.
+    pub status: u16,
+    /// The fields of the response, but for those added on its way.
+    pub fields: Box<Fields>,
+    /// Who answered.
+    pub target: Target,
 }
 
 /// The body of a request.

@@ -1,9 +1,14 @@
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::job::Job;
+use crate::job::{Job, Observed};
 use crate::reply::Completion;
+use crate::stats::Stats;
+
+/// Reports of requests that needed no executor, waiting for one; what comes on top is dropped and
+/// counted.
+const OBSERVED_MAX: usize = 16 * 1024;
 
 /// Where the reactor hands over complete requests. Ruby implements it with a [`JobQueue`], a test
 /// with a closure's worth of code.
@@ -19,6 +24,14 @@ pub trait Service: Send + Sync {
 
     /// Whether at most one request waits or is worked on.
     fn is_lone(&self) -> bool;
+
+    /// Whether somebody wants to hear of requests that were answered without an executor.
+    fn observes(&self) -> bool {
+        false
+    }
+
+    /// Takes note of a request that was answered while [`observes`](Self::observes) was true.
+    fn observe(&self, _observed: Observed) {}
 }
 
 /// What an executor takes from the queue.
@@ -33,6 +46,8 @@ pub enum Work {
         /// Whether all of it reached the socket.
         complete: bool,
     },
+    /// Requests that were answered without an executor, in the order of their answers.
+    Observed(Vec<Observed>),
 }
 
 /// Why an executor's wait ended.
@@ -53,6 +68,9 @@ pub enum Waited {
 #[derive(Debug)]
 pub struct JobQueue {
     capacity: usize,
+    observes: AtomicBool,
+    unobserved: AtomicU64,
+    stats: Option<Arc<Stats>>,
     inner: Mutex<Inner>,
     available: Condvar,
 }
@@ -60,18 +78,33 @@ pub struct JobQueue {
 #[derive(Debug, Default)]
 struct Inner {
     work: VecDeque<Work>,
+    /// The batch whose place in `work` is taken by an empty one.
+    observed: Vec<Observed>,
     requests: usize,
     sleeping: usize,
     /// An executor was woken and has not yet come for its work.
     searching: bool,
     busy: usize,
+    taken: u64,
     closed: bool,
 }
 
 impl JobQueue {
     /// A queue that holds at most `capacity` requests.
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, inner: Mutex::default(), available: Condvar::new() }
+        Self {
+            capacity,
+            observes: AtomicBool::new(false),
+            unobserved: AtomicU64::new(0),
+            stats: None,
+            inner: Mutex::default(),
+            available: Condvar::new(),
+        }
+    }
+
+    /// The same, for a queue whose length and busy executors are shown in `stats`.
+    pub fn counting(capacity: usize, stats: Arc<Stats>) -> Self {
+        Self { stats: Some(stats), ..Self::new(capacity) }
     }
 
     /// Requests waiting.
@@ -89,10 +122,25 @@ impl JobQueue {
         self.lock().busy
     }
 
+    /// How often an executor took work, ever: the sign that they make progress.
+    pub fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
     /// Whether nothing waits and no executor works.
     pub fn is_quiet(&self) -> bool {
         let inner = self.lock();
         inner.work.is_empty() && inner.busy == 0
+    }
+
+    /// Says whether requests that need no executor are to be reported as [`Work::Observed`].
+    pub fn set_observes(&self, observes: bool) {
+        self.observes.store(observes, Ordering::Relaxed);
+    }
+
+    /// Reports that were dropped because too many waited.
+    pub fn unobserved(&self) -> u64 {
+        self.unobserved.load(Ordering::Relaxed)
     }
 
     /// Takes work without waiting; the executor counts as busy until [`done`](Self::done).
@@ -103,14 +151,19 @@ impl JobQueue {
 
     /// The executor has ended the work it took.
     pub fn done(&self) {
-        self.lock().busy -= 1;
+        let mut inner = self.lock();
+        inner.busy -= 1;
+        self.count(&inner);
     }
 
     /// [`done`](Self::done) and [`try_pop`](Self::try_pop) in one step.
     pub fn done_try_pop(&self) -> Option<Work> {
         let mut inner = self.lock();
         inner.busy -= 1;
-        self.take(&mut inner)
+        self.take(&mut inner).or_else(|| {
+            self.count(&inner);
+            None
+        })
     }
 
     /// Waits for work, for `interrupted` to become true (see [`interrupt`](Self::interrupt)), or for
@@ -174,15 +227,22 @@ impl JobQueue {
         let dropped = {
             let mut inner = self.lock();
             inner.requests = 0;
+            self.count(&inner);
+            inner.observed.clear();
             std::mem::take(&mut inner.work)
         };
         drop(dropped);
     }
 
     fn take(&self, inner: &mut Inner) -> Option<Work> {
-        let work = inner.work.pop_front()?;
+        let mut work = inner.work.pop_front()?;
+        if let Work::Observed(batch) = &mut work {
+            *batch = std::mem::take(&mut inner.observed);
+        }
         inner.requests -= usize::from(matches!(work, Work::Request(_)));
         inner.busy += 1;
+        inner.taken += 1;
+        self.count(inner);
         if !inner.work.is_empty() {
             self.wake_one(inner);
         }
@@ -201,6 +261,14 @@ impl JobQueue {
         }
     }
 
+    /// Under the lock, so that the last word is right.
+    fn count(&self, inner: &Inner) {
+        if let Some(stats) = &self.stats {
+            stats.queue_depth.set(inner.requests as u64);
+            stats.executors_busy.set(inner.busy as u64);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,6 +281,7 @@ impl Service for JobQueue {
             return Err(job);
         }
         inner.requests += 1;
+        self.count(&inner);
         self.push(&mut inner, Work::Request(job));
         Ok(())
     }
@@ -225,6 +294,22 @@ impl Service for JobQueue {
     fn is_lone(&self) -> bool {
         let inner = self.lock();
         inner.work.len() + inner.busy <= 1
+    }
+
+    fn observes(&self) -> bool {
+        self.observes.load(Ordering::Relaxed)
+    }
+
+    fn observe(&self, observed: Observed) {
+        let mut inner = self.lock();
+        if inner.observed.len() >= OBSERVED_MAX {
+            self.unobserved.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        inner.observed.push(observed);
+        if inner.observed.len() == 1 {
+            self.push(&mut inner, Work::Observed(Vec::new()));
+        }
     }
 }
 
@@ -271,6 +356,19 @@ mod tests {
         (0..4).for_each(|number| queue.finished(finished(number), true));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(queue.busy(), 4);
+    }
+
+    #[test]
+    fn what_waits_and_who_works_is_counted() {
+        let stats = Arc::new(Stats::default());
+        let queue = JobQueue::counting(1, stats.clone());
+        (0..2).for_each(|number| queue.finished(finished(number), true));
+        let work = [queue.try_pop(), queue.try_pop()];
+        assert!(work.iter().all(Option::is_some));
+        assert_eq!(stats.executors_busy.value(), 2);
+        assert!(queue.done_try_pop().is_none());
+        queue.done();
+        assert_eq!(stats.executors_busy.value(), 0);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::job::Listener;
 use crate::job_queue::Service;
 use crate::log::Log;
 use crate::session::Context;
-use crate::sessions::{Clock, Sessions, find};
-use crate::stats::Stats;
+use crate::sessions::{Clock, Phase, Sessions, find};
+use crate::stats::{Recorder, Stats};
 
 /// Accepting rests this long after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -41,13 +41,16 @@ where
         service: Arc<dyn Service>,
         stats: Arc<Stats>,
         log: Arc<Log>,
-        clock: Clock,
+        clock: Box<dyn Clock>,
     ) -> Self {
-        let (now, today) = clock();
-        config.protocol.date_origin = Some((now, today));
+        let now = clock.now();
+        config.protocol.date_origin = Some((now, clock.today()));
         let protocol = Arc::new(config.protocol.clone());
+        let routes = config.routes.clone();
+        let date = String::new();
+        let recorder = Recorder::new(stats.clone(), driver.name());
         let context =
-            Context { config, protocol, inbox, service, stats, log, now, date: String::new() };
+            Context { config, protocol, inbox, service, routes, stats, recorder, log, now, date };
         let sessions = Sessions::new(context, clock);
         Self { driver, sessions, batch: Vec::new(), accept_resumes_at: None, stopped: false }
     }
@@ -104,8 +107,9 @@ where
         self.fire_timers();
         self.flush();
         self.sessions.context.stats.connections_active.set(self.sessions.slab.len() as u64);
-        if self.sessions.draining && self.sessions.slab.is_empty() {
-            self.sessions.context.inbox.report_drained();
+        self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
+        if self.sessions.phase != Phase::Open {
+            self.sessions.context.inbox.report_drained(self.sessions.slab.is_empty());
         }
         if self.sessions.context.log.logs_requests() {
             self.sessions.context.log.flush();
@@ -122,7 +126,7 @@ where
             return Some(Duration::ZERO);
         }
         let next = self.next_deadline()?;
-        Some(next.saturating_duration_since((self.sessions.clock)().0))
+        Some(next.saturating_duration_since(self.sessions.clock.now()))
     }
 
     fn accept(&mut self) {
@@ -154,7 +158,9 @@ where
         self.sessions.context.inbox.take(&mut batch);
         for message in batch.drain(..) {
             match message {
-                Message::Drain => self.drain(),
+                Message::Routes(routes) => self.sessions.context.routes = routes,
+                Message::LastCall => self.leave(Phase::LastCall),
+                Message::Drain => self.leave(Phase::Drain),
                 Message::Stop => self.stop(),
                 message => {
                     if let Some(key) = self.sessions.apply(message) {
@@ -166,9 +172,9 @@ where
         self.batch = batch;
     }
 
-    fn drain(&mut self) {
+    fn leave(&mut self, phase: Phase) {
         self.driver.close_listeners();
-        self.sessions.drain();
+        self.sessions.leave(phase);
     }
 
     fn stop(&mut self) {
@@ -180,7 +186,7 @@ where
         }
         self.sessions.slab.clear();
         self.sessions.dirty.clear();
-        self.sessions.context.inbox.report_drained();
+        self.sessions.context.inbox.report_drained(true);
         self.stopped = true;
     }
 
@@ -188,7 +194,7 @@ where
         let now = self.sessions.context.now;
         if self.accept_resumes_at.is_some_and(|at| at <= now) {
             self.accept_resumes_at = None;
-            if !self.sessions.draining {
+            if self.sessions.phase == Phase::Open {
                 self.driver.resume_accept();
             }
         }

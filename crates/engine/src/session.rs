@@ -8,12 +8,14 @@ use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, ResponseBo
 
 use crate::access_log::{Access, RequestLine};
 use crate::config::Config;
+use crate::flow::Flow;
 use crate::inbox::{Inbox, Message, ReplyKey};
-use crate::job::{Body, ConnectionInfo, Job};
+use crate::job::{Body, ConnectionInfo, Job, Observed};
 use crate::job_queue::Service;
 use crate::log::{Level, Log};
 use crate::reply::ReplyHandle;
-use crate::stats::Stats;
+use crate::routes::{Answer, Resolution, Routes, Target};
+use crate::stats::{Recorder, Stats};
 use crate::stream::{OpenStream, Phase};
 
 /// A tunnel's unread input above this pauses its connection.
@@ -25,7 +27,10 @@ pub(crate) struct Context {
     pub protocol: Arc<hyperion_proto::Config>,
     pub inbox: Arc<Inbox>,
     pub service: Arc<dyn Service>,
+    pub routes: Arc<Routes>,
     pub stats: Arc<Stats>,
+    /// Counts in `stats` what there is of each request.
+    pub recorder: Recorder,
     pub log: Arc<Log>,
     /// The time of this turn.
     pub now: Instant,
@@ -106,7 +111,7 @@ impl Session {
         let Some((id, unread)) = self.hijack.take() else { return };
         if let Some(stream) = self.stream(id) {
             let hijacked = crate::reply::Hijacked { socket, unread: unread.freeze() };
-            stream.flow.update(|state| state.hijacked = Some(hijacked));
+            stream.share(|state| state.hijacked = Some(hijacked));
         }
     }
 
@@ -146,7 +151,7 @@ impl Session {
             Message::WantBody(key) => self.connection.send_continue(key.stream),
             Message::WantInput(key) => self.resume_tunnel(key.stream),
             Message::Hijack(key) => return self.begin_hijack(key.stream),
-            Message::Drain | Message::Stop => {}
+            Message::Routes(_) | Message::LastCall | Message::Drain | Message::Stop => {}
         }
         false
     }
@@ -172,8 +177,8 @@ impl Session {
     /// The socket is gone: whoever still works for it is told.
     pub fn abandon(&mut self, context: &Context) {
         for stream in std::mem::take(&mut self.streams) {
-            stream.flow.abandon();
-            self.end_stream(&stream, 0, false, context);
+            stream.abandon();
+            self.end_stream(stream, 0, false, context);
         }
     }
 
@@ -183,11 +188,41 @@ impl Session {
         if dropped > 0 {
             context.stats.underscore_headers_dropped.add(dropped.into());
         }
-        let credit = context.protocol.limits.output_bytes;
+        let target = match context.routes.resolve(&request) {
+            Resolution::Executor(target) => target,
+            Resolution::Native(answer, target) => {
+                return self.answer(id, request, answer, target, context);
+            }
+        };
         let on_demand = request.expects_continue() && !matches!(request.body(), BodyLength::None);
-        self.streams.push(OpenStream::new(id, request, credit, context.now));
+        self.streams.push(OpenStream::new(id, request, target, context.now));
         if on_demand {
             self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
+        }
+    }
+
+    /// Answers without an executor. A body that still arrives is read and thrown away.
+    fn answer(
+        &mut self,
+        id: StreamId,
+        request: Arc<Request>,
+        answer: Answer,
+        target: Target,
+        context: &Context,
+    ) {
+        let mut stream = OpenStream::new(id, request, target, context.now);
+        stream.phase = Phase::Dispatched;
+        stream.status = answer.status();
+        if context.service.observes() {
+            stream.observed = Some(Box::new(answer.fields().clone()));
+        }
+        self.streams.push(stream);
+        let (now, date) = (context.now, &context.date);
+        match answer {
+            Answer::Prepared(prepared) => {
+                self.connection.respond_prepared(now, id, &prepared, date);
+            }
+            Answer::Response(response) => self.connection.respond(now, id, response, date),
         }
     }
 
@@ -195,7 +230,7 @@ impl Session {
         let Some(stream) = find(&mut self.streams, id) else { return };
         if stream.phase == Phase::Tunnel {
             let mut waiting = 0;
-            stream.flow.update(|state| {
+            stream.share(|state| {
                 state.input.push_back(bytes);
                 waiting = state.input.iter().map(Bytes::len).sum();
             });
@@ -203,7 +238,8 @@ impl Session {
                 stream.input_paused = true;
                 self.connection.pause_body(id);
             }
-        } else if let Err(error) = stream.body.push(bytes, context.config.spool_threshold_bytes) {
+        } else if stream.phase != Phase::Dispatched
+            && let Err(error) = stream.body.push(bytes, context.config.spool_threshold_bytes) {
             self.refuse_body(id, &error, context);
         }
     }
@@ -218,9 +254,9 @@ impl Session {
             Phase::Receiving => self.dispatch(id, body, Phase::Dispatched, context),
             Phase::OnDemand => {
                 stream.phase = Phase::Dispatched;
-                stream.flow.update(|state| state.body = Some(body));
+                stream.share(|state| state.body = Some(body));
             }
-            Phase::Tunnel => stream.flow.update(|state| state.input_ended = true),
+            Phase::Tunnel => stream.share(|state| state.input_ended = true),
             Phase::Dispatched => {}
         }
     }
@@ -229,11 +265,14 @@ impl Session {
         let key = ReplyKey { session: self.key, stream: id };
         let Some(stream) = find(&mut self.streams, id) else { return };
         stream.phase = phase;
+        let flow = Flow::new(context.protocol.limits.output_bytes);
+        stream.flow = Some(flow.clone());
         let job = Job {
             request: stream.request.clone(),
+            target: stream.target.clone(),
             body,
             connection: self.info.clone(),
-            reply: ReplyHandle::new(context.inbox.clone(), key, stream.flow.clone()),
+            reply: ReplyHandle::new(context.inbox.clone(), key, flow),
             received_at: stream.received_at,
         };
         if let Err(job) = context.service.submit(Box::new(job)) {
@@ -276,7 +315,7 @@ impl Session {
         let in_turn = self.streams.first().is_some_and(|first| first.id == id);
         if !in_turn {
             if let Some(stream) = self.stream(id) {
-                stream.flow.abandon();
+                stream.abandon();
             }
             return false;
         }
@@ -295,12 +334,12 @@ impl Session {
         let Some(index) = self.streams.iter().position(|stream| stream.id == id) else { return };
         let stream = self.streams.remove(index);
         if !complete {
-            stream.flow.abandon();
+            stream.abandon();
         }
-        self.end_stream(&stream, bytes, complete, context);
+        self.end_stream(stream, bytes, complete, context);
     }
 
-    fn end_stream(&self, stream: &OpenStream, bytes: u64, complete: bool, context: &Context) {
+    fn end_stream(&self, stream: OpenStream, bytes: u64, complete: bool, context: &Context) {
         if let Some(completion) = stream.completion {
             context.service.finished(completion, complete);
         }
@@ -309,7 +348,12 @@ impl Session {
         }
         context.stats.responses.add(1);
         if context.log.logs_requests() {
-            self.log(stream, bytes, context);
+            self.log(&stream, bytes, context);
+        }
+        if let Some(fields) = stream.observed {
+            let OpenStream { request, status, target, .. } = stream;
+            let connection = self.info.clone();
+            context.service.observe(Observed { request, connection, status, fields, target });
         }
     }
 
@@ -334,7 +378,7 @@ impl Session {
             status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },
             bytes,
             duration: context.now.saturating_duration_since(stream.received_at),
-            queued: stream.flow.queued(),
+            queued: stream.flow.as_ref().and_then(|flow| flow.queued()),
             remote_addr: &self.info.remote_addr,
         };
         access.append_to(&context.log);

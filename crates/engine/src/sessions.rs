@@ -21,12 +21,32 @@ const REFUSED_CONNECTIONS: usize = 256;
 const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where a reactor takes the time from; a simulation brings its own.
-pub type Clock = Box<dyn Fn() -> (Instant, SystemTime) + Send>;
+pub trait Clock: Send {
+    /// The time that deadlines are measured in.
+    fn now(&self) -> Instant;
+
+    /// The time of the day, for `date`.
+    fn today(&self) -> SystemTime;
+}
+
+/// The time of the machine.
+#[derive(Debug)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn today(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
 
 /// All sessions of a reactor, and what completions tell them: it only collects.
 pub(crate) struct Sessions<S> {
     pub context: Context,
-    pub clock: Clock,
+    pub clock: Box<dyn Clock>,
     date_at: Option<Instant>,
     pub slab: Slab<Session>,
     generation: u32,
@@ -38,12 +58,32 @@ pub(crate) struct Sessions<S> {
     pub timers: Timers,
     /// A deadline comes before the time until which the driver was told to wait.
     pub timer_moved: bool,
-    pub draining: bool,
+    pub phase: Phase,
     accept_complained_at: Option<Instant>,
 }
 
+/// How far the end of serving is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Phase {
+    Open,
+    /// Each connection may bring one more request.
+    LastCall,
+    /// Connections close as they become idle.
+    Drain,
+}
+
+impl Phase {
+    fn tell(self, connection: &mut Connection, now: Instant) {
+        match self {
+            Self::Open => {}
+            Self::LastCall => connection.last_call(now),
+            Self::Drain => connection.drain(now),
+        }
+    }
+}
+
 impl<S> Sessions<S> {
-    pub fn new(context: Context, clock: Clock) -> Self {
+    pub fn new(context: Context, clock: Box<dyn Clock>) -> Self {
         Self {
             context,
             clock,
@@ -57,7 +97,7 @@ impl<S> Sessions<S> {
             listeners: Vec::new(),
             timers: Timers::default(),
             timer_moved: false,
-            draining: false,
+            phase: Phase::Open,
             accept_complained_at: None,
         }
     }
@@ -75,9 +115,7 @@ impl<S> Sessions<S> {
             true => Connection::new(config, now),
             false => Connection::refused(config, now),
         };
-        if self.draining {
-            connection.drain(now);
-        }
+        self.phase.tell(&mut connection, now);
         let info = connection_info(self.listeners.get(listener)?.clone(), &peer);
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slab.vacant_entry();
@@ -101,11 +139,12 @@ impl<S> Sessions<S> {
         detach.then_some(key)
     }
 
-    pub fn drain(&mut self) {
-        self.draining = true;
+    /// Tells all connections, and those that were accepted before and are still to be opened.
+    pub fn leave(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
         let now = self.context.now;
         for (_, session) in &mut self.slab {
-            session.connection.drain(now);
+            self.phase.tell(&mut session.connection, now);
             if !session.dirty {
                 session.dirty = true;
                 self.dirty.push(session.key);
@@ -173,7 +212,7 @@ impl<S> Sessions<S> {
 
     fn contain(&mut self, key: Key, handle: impl FnOnce(&mut Session, &Context)) {
         // The driver may have slept since the last completion.
-        self.context.now = (self.clock)().0;
+        self.context.now = self.clock.now();
         let Some(session) = find(&mut self.slab, key) else { return };
         let context = &self.context;
         if catch_unwind(AssertUnwindSafe(|| handle(session, context))).is_err() {
@@ -183,10 +222,11 @@ impl<S> Sessions<S> {
     }
 
     pub fn update_clock(&mut self) {
-        let (now, today) = (self.clock)();
+        let now = self.clock.now();
         self.context.now = now;
         let is_fresh = |at: Instant| now.saturating_duration_since(at) < Duration::from_secs(1);
         if !self.date_at.is_some_and(is_fresh) {
+            let today = self.clock.today();
             // Aligned to the wall clock's second, so that the field changes when the second does.
             let since_epoch = today.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             let into_second = Duration::from_nanos(since_epoch.subsec_nanos().into());

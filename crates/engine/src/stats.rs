@@ -1,95 +1,134 @@
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+//! What the processes of a server count, in memory that all of them see.
+//!
+//! ```text
+//!   Segment ── labels of the duration series, one table for all
+//!      │
+//!      ├─ block 0 ◀── Stats of one process ◀── Recorder of its reactor
+//!      ├─ block 1 ◀── Stats of another
+//!      └─ ...             any process reads all blocks: Snapshot, metrics
+//! ```
+//!
+//! A block's numbers outlive its process, and the next process in the block adds to them, so that no
+//! counter ever goes back.
 
-/// What an engine counts. Counters only grow; gauges follow the present.
-#[derive(Debug, Default)]
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use self::layout::Scalar;
+
+pub use self::number::{Counter, Gauge, Tally};
+pub use self::reasons::Restart;
+pub use self::segment::Segment;
+pub use self::snapshot::{Snapshot, Worker};
+
+pub(crate) use self::recorder::{Recorder, Responded};
+pub(crate) use self::segment::scalar_of;
+
+mod histogram;
+mod labels;
+mod layout;
+mod number;
+mod reasons;
+mod recorder;
+mod segment;
+mod series;
+mod snapshot;
+mod template;
+mod tenancy;
+
+pub(crate) mod read {
+    //! What a reader of all blocks works with.
+    pub(crate) use super::histogram::{BOUNDS_NS, Histogram};
+    pub(crate) use super::labels::Series;
+    pub(crate) use super::layout::{DRIVERS, Scalar};
+    pub(crate) use super::reasons::rejections;
+    pub(crate) use super::tenancy::{Served, Tenant};
+}
+
+/// What one process counts. Counters only grow; gauges follow the present.
+#[derive(Debug)]
 pub struct Stats {
-    /// Gauge: connections open now.
-    pub connections_active: Counter,
+    segment: Arc<Segment>,
+    block: usize,
+    /// Connections open now.
+    pub connections_active: Gauge,
     /// Connections accepted.
-    pub connections_accepted: Counter,
+    pub connections_accepted: Tally,
     /// Request heads received.
-    pub requests: Counter,
+    pub requests: Tally,
     /// Responses that ended, complete or cut.
-    pub responses: Counter,
+    pub responses: Tally,
     /// Bytes read from sockets.
-    pub bytes_read: Counter,
+    pub bytes_read: Tally,
     /// Bytes written to sockets.
-    pub bytes_written: Counter,
+    pub bytes_written: Tally,
     /// Request fields dropped because their names hold an underscore.
-    pub underscore_headers_dropped: Counter,
+    pub underscore_headers_dropped: Tally,
+    /// Lines of the log dropped because too many waited.
+    pub log_lines_dropped: Tally,
+    /// Requests turned away because their connection had too many open.
+    pub per_conn_rejections: Tally,
     /// Requests whose client left before an executor took them.
     pub cancelled_before_dispatch: Counter,
     /// Panics that were contained.
     pub engine_panics: Counter,
-    rejected: Mutex<BTreeMap<&'static str, u64>>,
+    /// Requests that wait for an executor; written by the queue.
+    pub queue_depth: Gauge,
+    /// Executors at work; written by the queue.
+    pub executors_busy: Gauge,
+    /// 1 where sockets are driven by io_uring.
+    pub io_uring_active: Gauge,
 }
 
-/// A number that many threads may change.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-/// The numbers at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    entries: Vec<(String, u64)>,
-}
-
-impl Counter {
-    /// Adds `count`.
-    pub fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// Sets a gauge.
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// The value now.
-    pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+impl Default for Stats {
+    /// Counters of this process alone.
+    fn default() -> Self {
+        let segment = Segment::new(1).expect("there is memory for the counters");
+        segment.begin(0, 0, std::process::id());
+        segment.stats(0)
     }
 }
 
 impl Stats {
+    pub(crate) fn new(segment: Arc<Segment>, block: usize) -> Self {
+        let at = |scalar: Scalar| number::Place::new(&segment, block, scalar);
+        Self {
+            connections_active: Gauge(at(Scalar::ConnectionsActive)),
+            connections_accepted: Tally(at(Scalar::ConnectionsAccepted)),
+            requests: Tally(at(Scalar::Requests)),
+            responses: Tally(at(Scalar::Responses)),
+            bytes_read: Tally(at(Scalar::BytesRead)),
+            bytes_written: Tally(at(Scalar::BytesWritten)),
+            underscore_headers_dropped: Tally(at(Scalar::UnderscoreHeadersDropped)),
+            log_lines_dropped: Tally(at(Scalar::LogLinesDropped)),
+            per_conn_rejections: Tally(at(Scalar::PerConnRejections)),
+            cancelled_before_dispatch: Counter(at(Scalar::CancelledBeforeDispatch)),
+            engine_panics: Counter(at(Scalar::EnginePanics)),
+            queue_depth: Gauge(at(Scalar::QueueDepth)),
+            executors_busy: Gauge(at(Scalar::ExecutorsBusy)),
+            io_uring_active: Gauge(at(Scalar::IoUringActive)),
+            segment,
+            block,
+        }
+    }
+
     /// Counts a request or connection that was turned away for `reason`.
-    pub fn reject(&self, reason: &'static str) {
-        let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
-        *rejected.entry(reason).or_default() += 1;
+    pub fn reject(&self, reason: &str) {
+        let index = reasons::index(reason);
+        self.cells()[layout::REJECTIONS + index].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All numbers now.
+    /// The numbers of all processes now.
     pub fn snapshot(&self) -> Snapshot {
-        let named = [
-            ("connections_active", &self.connections_active),
-            ("connections_accepted", &self.connections_accepted),
-            ("requests", &self.requests),
-            ("responses", &self.responses),
-            ("bytes_read", &self.bytes_read),
-            ("bytes_written", &self.bytes_written),
-            ("underscore_headers_dropped", &self.underscore_headers_dropped),
-            ("cancelled_before_dispatch", &self.cancelled_before_dispatch),
-            ("engine_panics", &self.engine_panics),
-        ];
-        let mut entries: Vec<_> =
-            named.iter().map(|(name, counter)| ((*name).to_owned(), counter.value())).collect();
-        let rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .extend(rejected.iter().map(|(reason, count)| (format!("rejected_{reason}"), *count)));
-        Snapshot { entries }
-    }
-}
-
-impl Snapshot {
-    /// Name and value of each number.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), *value))
+        self.segment.snapshot()
     }
 
-    /// Adds a number that is kept elsewhere.
-    pub fn push(&mut self, name: &str, value: u64) {
-        self.entries.push((name.to_owned(), value));
+    /// The memory that all processes share.
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    pub(crate) fn cells(&self) -> &[AtomicU64] {
+        self.segment.block(self.block)
     }
 }

@@ -1,18 +1,22 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyperion_proto::{Request, StreamId};
+use hyperion_proto::{Fields, Request, StreamId};
 
 use crate::body::BodyBuffer;
-use crate::flow::Flow;
+use crate::flow::{Flow, FlowState};
 use crate::reply::Completion;
+use crate::routes::Target;
 
 /// One exchange of a session, from its request's head to the end of its response.
 #[derive(Debug)]
 pub(crate) struct OpenStream {
     pub id: StreamId,
     pub request: Arc<Request>,
-    pub flow: Arc<Flow>,
+    /// Who answers.
+    pub target: Target,
+    /// What is shared with the executor; none before it is asked.
+    pub flow: Option<Arc<Flow>>,
     pub phase: Phase,
     pub body: BodyBuffer,
     pub received_at: Instant,
@@ -24,6 +28,8 @@ pub(crate) struct OpenStream {
     pub outstanding: u64,
     /// Tunnel bytes that wait for their reader.
     pub input_paused: bool,
+    /// The fields of the response, where somebody wants to hear of it.
+    pub observed: Option<Box<Fields>>,
 }
 
 /// Where a request's body is.
@@ -33,18 +39,20 @@ pub(crate) enum Phase {
     Receiving,
     /// The request is dispatched; the body comes when the application reads.
     OnDemand,
-    /// The request is dispatched with all of its body.
+    /// The request is dispatched with all of its body, or answered; what still arrives of it is
+    /// ignored.
     Dispatched,
     /// Whatever arrives belongs to the application.
     Tunnel,
 }
 
 impl OpenStream {
-    pub fn new(id: StreamId, request: Arc<Request>, credit: u64, now: Instant) -> Self {
+    pub fn new(id: StreamId, request: Arc<Request>, target: Target, now: Instant) -> Self {
         Self {
             id,
             request,
-            flow: Flow::new(credit),
+            target,
+            flow: None,
             phase: Phase::Receiving,
             body: BodyBuffer::default(),
             received_at: now,
@@ -52,6 +60,21 @@ impl OpenStream {
             completion: None,
             outstanding: 0,
             input_paused: false,
+            observed: None,
+        }
+    }
+
+    /// Changes what is shared with the executor.
+    pub fn share(&self, change: impl FnOnce(&mut FlowState)) {
+        if let Some(flow) = &self.flow {
+            flow.update(change);
+        }
+    }
+
+    /// Tells the executor that the exchange is over.
+    pub fn abandon(&self) {
+        if let Some(flow) = &self.flow {
+            flow.abandon();
         }
     }
 
@@ -60,7 +83,7 @@ impl OpenStream {
         let left = self.outstanding.saturating_sub(buffered);
         if left > 0 {
             self.outstanding -= left;
-            self.flow.update(|state| state.credit += left as i64);
+            self.share(|state| state.credit += left as i64);
         }
     }
 }

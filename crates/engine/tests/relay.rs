@@ -28,6 +28,7 @@ struct Server {
 fn config(io: IoChoice) -> Config {
     Config {
         protocol: ProtocolConfig::default(),
+        routes: Arc::default(),
         io,
         max_connections: 100,
         spool_threshold_bytes: 1024,
@@ -46,7 +47,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let queue = Arc::new(JobQueue::new(100));
         let listeners = vec![OwnedFd::from(listener)];
-        let engine = Engine::start(config(IoChoice::Epoll), listeners, queue.clone()).unwrap();
+        let engine = Engine::start(config(IoChoice::Epoll), listeners, queue.clone(), Arc::default()).unwrap();
         let engine = Arc::new(engine);
         let executors = (0..executors)
             .map(|_| {
@@ -73,7 +74,7 @@ fn execute(engine: &Engine, queue: &JobQueue, answer: &dyn Fn(&Job)) {
                 answer(&job);
                 work = queue.done_try_pop();
             }
-            Some(Work::Finished { .. }) => work = queue.done_try_pop(),
+            Some(Work::Finished { .. } | Work::Observed(_)) => work = queue.done_try_pop(),
             None => match engine.wait(queue, &calm) {
                 Waited::Available => work = queue.take_after_wait(),
                 Waited::Interrupted => {}

@@ -12,6 +12,7 @@
 //! - [`driver`]: the vocabulary, which a simulator implements as well
 //! - [`epoll`]: readiness, for every Linux kernel that is still maintained
 //! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
+//! - [`shared_memory`]: numbers that processes share over a fork
 //! - [`socket`]: adopting listening sockets, addresses, the descriptor limit
 //! - [`waker`]: ending a wait from another thread
 //!
@@ -27,6 +28,8 @@ pub mod driver;
 #[cfg(target_os = "linux")]
 pub mod epoll;
 #[cfg(target_os = "linux")]
+pub mod shared_memory;
+#[cfg(target_os = "linux")]
 pub mod socket;
 #[cfg(target_os = "linux")]
 mod table;
@@ -40,6 +43,8 @@ pub mod waker;
 pub use driver::{Completion, Driver, Key, Peer, Sink};
 #[cfg(target_os = "linux")]
 pub use epoll::EpollDriver;
+#[cfg(target_os = "linux")]
+pub use shared_memory::SharedMemory;
 #[cfg(target_os = "linux")]
 pub use socket::{block_signals, local_address, raise_descriptor_limit};
 #[cfg(target_os = "linux")]

@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use hyperion_engine::Clock;
+
 /// Time that stands still until it is moved.
 #[derive(Clone, Debug)]
 pub struct VirtualClock {
@@ -31,10 +33,15 @@ impl VirtualClock {
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         *passed = target.max(*passed);
     }
+}
 
-    /// The clock as a reactor takes it; the wall clock begins at the epoch.
-    pub fn as_reactor_clock(&self) -> Box<dyn Fn() -> (Instant, SystemTime) + Send> {
-        let clock = self.clone();
-        Box::new(move || (clock.now(), SystemTime::UNIX_EPOCH + clock.passed()))
+impl Clock for VirtualClock {
+    fn now(&self) -> Instant {
+        self.now()
+    }
+
+    /// The wall clock begins at the epoch.
+    fn today(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.passed()
     }
 }

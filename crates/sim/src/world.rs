@@ -50,7 +50,7 @@ impl World {
             app.clone(),
             stats.clone(),
             log,
-            clock.as_reactor_clock(),
+            Box::new(clock.clone()),
         );
         let address = Listener::Tcp(([127, 0, 0, 1], 9292).into());
         reactor.listen(SimSocket::Listener, address).expect("the simulated listener works");
@@ -106,6 +106,11 @@ impl World {
     /// Whether the server broke the client's connection instead of ending it.
     pub fn is_broken(&self, peer: PeerId) -> bool {
         lock(&self.network).links[&peer].broken
+    }
+
+    /// The server is asked to let each connection bring one more request.
+    pub fn last_call(&mut self) {
+        self.inbox.last_call();
     }
 
     /// The server is asked to drain.

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use hyperion_sim::{Answer, Faults, PeerId, Random, World};
@@ -21,7 +22,9 @@ fn plan(random: &mut Random, client: usize) -> Plan {
     for number in 0..1 + random.below(4) {
         let path = format!("/{client}/{number}");
         let body = "b".repeat(1 + random.below(60));
-        let (bytes, answer) = match random.below(3) {
+        let (bytes, answer) = match random.below(5) {
+            3 => (get("/native"), "native GET".to_owned()),
+            4 => (post("/native", &body), "native POST".to_owned()),
             0 => (get(&path), format!("GET {path}")),
             1 => (post(&path, &body), format!("POST {path} {body}")),
             _ => {
@@ -80,7 +83,9 @@ fn without_resets_every_request_gets_its_answer_in_order() {
         let mut random = Random::new(seed);
         let faults = Faults { reset_per_10000: 0, ..Faults::random(&mut random) };
         let answer = [Answer::Full, Answer::Stream][random.below(2)];
-        let mut world = World::new(config(), answer, 100, faults, seed);
+        let mut config = config();
+        config.protocol.limits.in_flight = NonZeroUsize::MIN.saturating_add(random.below(4));
+        let mut world = World::new(config, answer, 100, faults, seed);
         let count = 1 + random.below(4);
         let clients = play(&mut world, &mut random, count);
         finish(&mut world, &clients);

@@ -159,6 +159,39 @@ fn a_drained_server_closes_idle_connections_at_once_and_busy_ones_after_their_an
 }
 
 #[test]
+fn behind_a_last_call_each_connection_has_one_more_request() {
+    let mut world = world();
+    let (used, new) = (world.connect(), world.connect());
+    world.send(used, &get("/before"));
+    world.settle();
+    world.last_call();
+    world.settle_engine();
+    assert!(!world.is_ended(used) && !world.is_ended(new));
+    for peer in [used, new] {
+        world.send(peer, &get("/last"));
+    }
+    world.settle();
+    for peer in [used, new] {
+        let (responses, _) = parse(&world.received(peer));
+        assert!(responses.last().unwrap().closes);
+        assert!(world.is_ended(peer));
+    }
+}
+
+#[test]
+fn a_drain_behind_a_last_call_closes_what_is_idle() {
+    let mut world = world();
+    let idle = world.connect();
+    world.settle();
+    world.last_call();
+    world.settle();
+    assert!(!world.is_ended(idle));
+    world.drain();
+    world.settle();
+    assert!(world.is_ended(idle));
+}
+
+#[test]
 fn a_full_queue_answers_503_and_the_connection_goes_on() {
     let mut world = World::new(config(), Answer::Full, 1, Faults::default(), 7);
     let (first, second) = (world.connect(), world.connect());

@@ -1,12 +1,25 @@
 //! What the simulations share: a configuration, requests, and a client's view of the answers.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use hyperion_engine::{Config, IoChoice, Level, LogConfig, LogFormat, ProtocolConfig};
+use std::sync::Arc;
 
-/// The default configuration, without a log.
+use bytes::Bytes;
+use hyperion_engine::{
+    Config, Fields, IoChoice, Level, LogConfig, LogFormat, ProtocolConfig, Routes, StaticResponse,
+    Target,
+};
+
+/// The default configuration, without a log. `GET /native` needs no executor, nor does `POST`.
 pub fn config() -> Config {
+    let mut routes = Routes::default();
+    for method in ["GET", "POST"] {
+        let body = Bytes::from(format!("native {method}"));
+        let response = StaticResponse::new(200, Fields::new(), body);
+        routes.add(method, "/native", Target::Static(Arc::new(response)));
+    }
     Config {
         protocol: ProtocolConfig::default(),
+        routes: Arc::new(routes),
         io: IoChoice::Auto,
         max_connections: 1000,
         spool_threshold_bytes: 64,

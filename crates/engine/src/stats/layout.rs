@@ -1,0 +1,155 @@
+//! Where everything is in a segment: a header, the labels of the duration series, then blocks that
+//! are all alike. Whoever maps the segment is forked from one process, so nothing of this is a format.
+
+use super::histogram;
+
+/// Number of the header: when the segment was made, in milliseconds since 1970.
+pub(super) const STARTED_AT_MS: usize = 0;
+/// Number of the header: the process that made it.
+pub(super) const MASTER_PID: usize = 1;
+/// Number of the header: 1 once the server stops taking new clients.
+pub(super) const DRAINING: usize = 2;
+/// Numbers of the header: restarts by reason.
+pub(super) const RESTARTS: usize = 8;
+const HEADER_CELLS: usize = 32;
+
+/// Duration series at most, with the one that takes what finds no other.
+pub(super) const SERIES: usize = 512;
+/// Longest path of a series, in bytes.
+pub(super) const PATH_BYTES: usize = 128;
+/// Numbers that hold the labels of one series.
+pub(super) const LABEL_CELLS: usize = 1 + PATH_BYTES / 8;
+/// Where the labels begin.
+pub(super) const LABELS: usize = HEADER_CELLS;
+
+const BLOCKS: usize = aligned(LABELS + SERIES * LABEL_CELLS);
+
+/// Number of a block: how many processes have held it.
+pub(super) const TENANCIES: usize = 0;
+/// Number of a block: how many of them have ended.
+pub(super) const ENDED: usize = 1;
+/// Number of a block: whether the master has given it to a process.
+pub(super) const HELD: usize = 2;
+/// Numbers of a block: its last holders, a ring.
+pub(super) const RING: usize = 8;
+/// Holders in the ring.
+pub(super) const RING_LENGTH: usize = 34;
+/// Numbers that hold one of them.
+pub(super) const TENANT_CELLS: usize = 5;
+/// Numbers of a block: one for each [`Scalar`].
+pub(super) const SCALARS: usize = aligned(RING + RING_LENGTH * TENANT_CELLS);
+/// Numbers of a block: dispatched requests by driver and mode.
+pub(super) const MODES: usize = aligned(SCALARS + Scalar::ALL.len());
+/// Numbers of a block: rejections by reason.
+pub(super) const REJECTIONS: usize = aligned(MODES + DRIVERS.len() * MODE_COUNT);
+/// Reasons at most.
+pub(super) const REASONS: usize = 64;
+/// Numbers of a block: time between arrival and dispatch.
+pub(super) const QUEUED: usize = REJECTIONS + REASONS;
+/// Numbers of a block: responses by status.
+pub(super) const STATUSES: usize = aligned(QUEUED + histogram::CELLS);
+/// One more than the largest status.
+pub(super) const STATUS_COUNT: usize = 1000;
+/// Numbers of a block: durations by series.
+pub(super) const DURATIONS: usize = STATUSES + STATUS_COUNT;
+/// Numbers of a block.
+pub(super) const BLOCK_CELLS: usize = aligned(DURATIONS + SERIES * histogram::CELLS);
+
+/// Modes of answering; see [`Mode`](crate::Mode).
+pub(super) const MODE_COUNT: usize = 4;
+
+/// What may drive sockets, in the order of its numbers.
+pub(crate) const DRIVERS: [&str; 2] = ["epoll", "io_uring"];
+
+/// A number of its own in each block.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scalar {
+    BytesRead,
+    BytesWritten,
+    CancelledBeforeDispatch,
+    ConnectionsAccepted,
+    ConnectionsActive,
+    EnginePanics,
+    ExecutorsBusy,
+    IoUringActive,
+    LogLinesDropped,
+    PerConnRejections,
+    QueueDepth,
+    Requests,
+    Responses,
+    UnderscoreHeadersDropped,
+}
+
+impl Scalar {
+    pub const ALL: [Self; 14] = [
+        Self::BytesRead,
+        Self::BytesWritten,
+        Self::CancelledBeforeDispatch,
+        Self::ConnectionsAccepted,
+        Self::ConnectionsActive,
+        Self::EnginePanics,
+        Self::ExecutorsBusy,
+        Self::IoUringActive,
+        Self::LogLinesDropped,
+        Self::PerConnRejections,
+        Self::QueueDepth,
+        Self::Requests,
+        Self::Responses,
+        Self::UnderscoreHeadersDropped,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BytesRead => "bytes_read",
+            Self::BytesWritten => "bytes_written",
+            Self::CancelledBeforeDispatch => "cancelled_before_dispatch",
+            Self::ConnectionsAccepted => "connections_accepted",
+            Self::ConnectionsActive => "connections_active",
+            Self::EnginePanics => "engine_panics",
+            Self::ExecutorsBusy => "executors_busy",
+            Self::IoUringActive => "io_uring_active",
+            Self::LogLinesDropped => "log_lines_dropped",
+            Self::PerConnRejections => "per_conn_rejections",
+            Self::QueueDepth => "queue_depth",
+            Self::Requests => "requests",
+            Self::Responses => "responses",
+            Self::UnderscoreHeadersDropped => "underscore_headers_dropped",
+        }
+    }
+
+    /// Whether the number means nothing once its process is gone.
+    pub fn is_gauge(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectionsActive | Self::ExecutorsBusy | Self::IoUringActive | Self::QueueDepth
+        )
+    }
+}
+
+/// Numbers of a segment of so many blocks.
+pub(super) fn length(blocks: usize) -> usize {
+    block(blocks)
+}
+
+/// Where a block begins.
+pub(super) fn block(index: usize) -> usize {
+    BLOCKS + index * BLOCK_CELLS
+}
+
+/// The next number that begins a line of the processor's cache, so that two writers share none.
+const fn aligned(cell: usize) -> usize {
+    cell.next_multiple_of(8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scalar_is_listed_at_its_place_under_a_name_of_its_own() {
+        for (index, scalar) in Scalar::ALL.into_iter().enumerate() {
+            assert_eq!(scalar as usize, index);
+        }
+        assert!(Scalar::ALL.map(Scalar::name).is_sorted_by(|one, next| one < next));
+    }
+}

@@ -1,0 +1,116 @@
+//! Closed sets of reasons, so that nothing from outside ever names a series.
+
+use std::sync::atomic::Ordering;
+
+use hyperion_proto::Violation;
+
+use super::layout;
+use super::segment::Segment;
+
+/// Why requests and connections are turned away, beside the faults of the protocol.
+const OTHERS: [&str; 5] =
+    ["accept_failed", "max_connections", "other", "queue_full", "spool_failed"];
+
+/// Why a worker was replaced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Restart {
+    /// It could not boot.
+    BootFailed,
+    /// It ended by itself.
+    Exited,
+    /// A signal that the master did not send ended it.
+    Killed,
+    /// It had answered as many requests as it may.
+    MaxRequests,
+    /// It took more memory than it may.
+    MaxRss,
+    /// It gave no sign of life.
+    NoHeartbeat,
+    /// An operator asked for it.
+    Requested,
+    /// It was stopped, as by SIGSTOP, and did not go on.
+    Stopped,
+}
+
+impl Restart {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::BootFailed,
+        Self::Exited,
+        Self::Killed,
+        Self::MaxRequests,
+        Self::MaxRss,
+        Self::NoHeartbeat,
+        Self::Requested,
+        Self::Stopped,
+    ];
+
+    /// The name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BootFailed => "boot_failed",
+            Self::Exited => "exited",
+            Self::Killed => "killed",
+            Self::MaxRequests => "max_requests",
+            Self::MaxRss => "max_rss",
+            Self::NoHeartbeat => "no_heartbeat",
+            Self::Requested => "requested",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// Every reason for a rejection, with the times it was given in all blocks.
+pub(crate) fn rejections(segment: &Segment) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    names().enumerate().map(|(index, name)| {
+        let given = |cells: &[_]| load(&cells[layout::REJECTIONS + index]);
+        (name, segment.blocks().map(given).sum())
+    })
+}
+
+/// The number of a reason; one that is not known counts as `other`.
+pub(super) fn index(reason: &str) -> usize {
+    let named = |wanted: &str| names().position(|name| name == wanted);
+    named(reason).or_else(|| named("other")).expect("`other` is one of the names")
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    Violation::ALL.into_iter().map(Violation::name).chain(OTHERS)
+}
+
+fn load(cell: &std::sync::atomic::AtomicU64) -> u64 {
+    cell.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_room_for_every_reason_and_none_is_named_twice() {
+        let all: std::collections::BTreeSet<_> = names().collect();
+        assert_eq!(all.len(), names().count());
+        assert!(all.len() <= layout::REASONS);
+        assert!(layout::RESTARTS + Restart::ALL.len() <= layout::LABELS);
+    }
+
+    #[test]
+    fn a_reason_that_nobody_listed_is_an_other() {
+        assert_eq!(names().nth(index("solar flare")), Some("other"));
+        assert_eq!(names().nth(index("bare_lf")), Some("bare_lf"));
+    }
+
+    #[test]
+    fn each_restart_is_listed_at_its_place() {
+        for (index, restart) in Restart::ALL.into_iter().enumerate() {
+            assert_eq!(restart as usize, index);
+            assert_eq!(Restart::named(restart.name()), Some(restart));
+        }
+        assert_eq!(Restart::named("solar flare"), None);
+    }
+}
