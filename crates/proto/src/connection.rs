@@ -220,6 +220,11 @@ impl Connection {
         self.http1.resume_body(id);
     }
 
+    /// Takes one more request at most. The first response that can still say so announces the end.
+    pub fn last_call(&mut self, now: Instant) {
+        self.http1.last_call(now);
+    }
+
     /// Takes no more requests, answers those taken, and closes.
     pub fn drain(&mut self, now: Instant) {
         self.http1.drain(now);

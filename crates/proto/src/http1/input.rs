@@ -63,6 +63,16 @@ impl Connection {
         }
     }
 
+    pub fn last_call(&mut self, now: Instant) {
+        self.observe(now);
+        if self.ending != Ending::Open || self.intake == Intake::Closed {
+            return;
+        }
+        let announces = self.exchanges.back().is_some_and(|last| last.answer == Answer::Waiting);
+        self.intake = if announces { Intake::Closed } else { Intake::OneMore };
+        self.settle();
+    }
+
     pub fn drain(&mut self, now: Instant) {
         self.observe(now);
         if self.ending != Ending::Open || self.intake == Intake::Closed {

@@ -104,7 +104,7 @@ enum Input {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Intake {
     Open,
-    /// Only the one whose head is arriving.
+    /// Only the one whose head is arriving or comes next.
     OneMore,
     Closed,
 }

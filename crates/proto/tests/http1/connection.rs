@@ -127,6 +127,56 @@ fn draining_ends_a_stream_that_was_begun() {
 }
 
 #[test]
+fn a_last_call_is_announced_by_the_response_to_the_next_request() {
+    for requests_before in [0, 2] {
+        let mut peer = Peer::new();
+        for id in 0..requests_before {
+            peer.send(get("/", "")).respond(id, text("ok"));
+        }
+        peer.read();
+        peer.connection.last_call(peer.now);
+        peer.connection.last_call(peer.now);
+        assert_eq!(peer.closing(), Closing::Open);
+        peer.send(get("/", "").repeat(2)).respond(requests_before, text("last"));
+        assert!(peer.read().contains("connection: close\r\n"));
+        assert_eq!(
+            (peer.requests().len() as u32, peer.closing()),
+            (requests_before + 1, Closing::ShutdownWrite)
+        );
+    }
+}
+
+#[test]
+fn a_last_call_is_announced_by_a_response_in_flight() {
+    let mut peer = Peer::new();
+    peer.send(get("/", ""));
+    peer.connection.last_call(peer.now);
+    assert!(peer.respond(0, text("x")).read().contains("connection: close\r\n"));
+    assert_eq!(peer.closing(), Closing::ShutdownWrite);
+}
+
+#[test]
+fn a_last_call_behind_the_head_of_a_response_leaves_one_more_request() {
+    let mut peer = Peer::new();
+    peer.send(get("/", "")).respond(0, stream());
+    peer.connection.last_call(peer.now);
+    peer.body_part(0, "x").finish(0, None);
+    assert!(!peer.read().contains("connection: close"));
+    assert_eq!(peer.closing(), Closing::Open);
+    peer.send(get("/", "")).respond(1, text("x"));
+    assert!(peer.read().contains("connection: close\r\n"));
+    assert_eq!(peer.closing(), Closing::ShutdownWrite);
+}
+
+#[test]
+fn a_drain_behind_a_last_call_closes_what_is_idle() {
+    let mut peer = Peer::new();
+    peer.connection.last_call(peer.now);
+    peer.connection.drain(peer.now);
+    assert_eq!(peer.closing(), Closing::Close);
+}
+
+#[test]
 fn unknown_exchanges_are_ignored() {
     let mut peer = Peer::new();
     peer.send(get("/", ""));

@@ -210,6 +210,7 @@ enum Step {
     Continue(u32),
     Pause(u32),
     Resume(u32),
+    LastCall,
     Drain,
     End,
     Disconnect,
@@ -234,6 +235,7 @@ impl Step {
             Self::Continue(id) => connection.send_continue(StreamId(*id)),
             Self::Pause(id) => connection.pause_body(StreamId(*id)),
             Self::Resume(id) => connection.resume_body(StreamId(*id)),
+            Self::LastCall => connection.last_call(now),
             Self::Drain => connection.drain(now),
             Self::End => connection.handle_eof(now),
             Self::Disconnect => connection.handle_disconnect(),
@@ -269,6 +271,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => id.clone().prop_map(Step::Continue),
         1 => id.clone().prop_map(Step::Pause),
         1 => id.prop_map(Step::Resume),
-        1 => prop_oneof![Just(Step::Drain), Just(Step::End), Just(Step::Disconnect)],
+        1 => prop_oneof![Just(Step::LastCall), Just(Step::Drain), Just(Step::End), Just(Step::Disconnect)],
     ]
 }
