@@ -39,7 +39,7 @@ module Bench
 
     # @return [Hash{Symbol=>Object}] for a line of JSON
     def summary
-      keys = @runs.flat_map(&:keys).uniq - [:per_connection]
+      keys = @runs.flat_map(&:keys).uniq - %i[per_connection samples]
       { **place, runs: @runs.size, failure: @failure, rps_spread: Statistics.spread(values(:rps)),
         median: keys.to_h { |key| [key, median(key)] } }
     end

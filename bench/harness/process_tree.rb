@@ -7,6 +7,9 @@ module Bench
   class ProcessTree
     TICKS_PER_S = Etc.sysconf(Etc::SC_CLK_TCK)
 
+    SETTLING_LOOKS = 5
+    SETTLING_S = 0.05
+
     # Fields of /proc/PID/stat, counted behind the name, which may hold spaces and parentheses.
     PARENT = 1
     USER = [11, 13].freeze
@@ -43,6 +46,12 @@ module Bench
       { memory_kib: kib(status, "VmRSS"), peak_kib: kib(status, "VmHWM") }
     end
 
+    # Open descriptors of all of them, once those of connections that have just ended are closed.
+    def settled_descriptors
+      counts = Array.new(SETTLING_LOOKS) { descriptors.tap { sleep(SETTLING_S) } }
+      counts.min
+    end
+
     # Whether one of them holds such a descriptor.
     # @param target [String] as /proc/PID/fd links to it
     def opens?(target)
@@ -50,6 +59,8 @@ module Bench
     end
 
     private
+
+    def descriptors = pids.sum { |pid| Dir.glob("#{@proc}/#{pid}/fd/*").size }
 
     def parents
       Dir.children(@proc).grep(/\A\d+\z/).filter_map do |name|

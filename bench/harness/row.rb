@@ -6,11 +6,15 @@ module Bench
   class Row
     extend Registry
 
+    WARM_UP_S = 1
+
     # One setting that the row is measured in; each gets a cell of every server.
     Case = Struct.new(:name, :connections, :rate, :log, :app, keyword_init: true)
 
-    # What an app must answer before it is timed.
-    App = Struct.new(:path, :body, :headers, keyword_init: true)
+    # What an app must answer before it is timed, and where it is asked.
+    App = Struct.new(:path, :body, :headers, :target, keyword_init: true) do
+      def initialize(target: "/", **rest) = super
+    end
     GREETING = { body: "Hello, World!", headers: { "content-type" => "text/plain", "content-length" => "13" } }.freeze
     HELLO = App.new(path: "#{ROOT}/bench/apps/hello.ru", **GREETING).freeze
 
@@ -29,9 +33,26 @@ module Bench
     # @return [Array<String>] labels of the servers that are asked, unless others are named
     def servers = %w[hyperion hyperion-io_uring hyperion-w2 puma]
 
+    # @return [Integer] runs of each cell
+    def runs = @settings.runs
+
+    # @return [Integer] length of a run
+    def seconds = @settings.seconds || Settings::SECONDS
+
+    # One run on a server that has answered rightly: warms it up, loads it and reads what that cost.
+    # @param process [ServerProcess]
+    # @return [Hash{Symbol=>Object}]
+    def measure(kase, process)
+      load(kase, process.port, WARM_UP_S)
+      meter = Meter.new(process.pid)
+      { **load(kase, process.port, seconds), **meter.read }
+    end
+
     # Loads the server once.
     # @return [Hash{Symbol=>Object}] requests, seconds, errors and what the generator tells besides
-    def load(kase, port, seconds) = Wrk.run(port: port, connections: kase.connections, seconds: seconds)
+    def load(kase, port, seconds)
+      Wrk.run(port: port, connections: kase.connections, seconds: seconds, target: kase.app.target)
+    end
 
     # @return [Array<Column>]
     def columns = Columns::CLOSED_LOOP
@@ -42,9 +63,10 @@ module Bench
 
     private
 
-    def at(connections, name: nil, rate: 0, log: false)
-      name ||= connections == 1 ? "1 connection" : "#{connections} connections"
+    def at(connections, name: count(connections), rate: 0, log: false, app: self.app)
       Case.new(name: name, connections: connections, rate: rate, log: log, app: app)
     end
+
+    def count(connections) = connections == 1 ? "1 connection" : "#{connections} connections"
   end
 end

@@ -7,7 +7,6 @@ module Bench
     extend Registry
 
     HOST = "127.0.0.1"
-    WARM_UP_S = 1
 
     def initialize(settings)
       @settings = settings
@@ -25,7 +24,7 @@ module Bench
     # @raise [Failure]
     def inspect_process(_process) = nil
 
-    # One run: boots, tries, warms up, loads and stops the server.
+    # One run: boots, tries, loads and stops the server.
     # @return [Hash{Symbol=>Object}]
     # @raise [Failure]
     def measure(row, kase)
@@ -48,12 +47,10 @@ module Bench
     def time(row, kase, process)
       SmokeTest.new(kase.app).run(process.port)
       inspect_process(process)
-      row.load(kase, process.port, WARM_UP_S)
-      meter = Meter.new(process.pid)
-      load = row.load(kase, process.port, @settings.seconds)
-      raise Failure, "no request was answered" if load[:requests].zero?
+      run = row.measure(kase, process)
+      raise Failure, "no request was answered" if run[:requests].zero?
 
-      { **load, **meter.read, boot_s: process.boot_s }
+      { **run, boot_s: process.boot_s }
     end
 
     def which(program)

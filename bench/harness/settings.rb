@@ -5,7 +5,9 @@ require "optparse"
 module Bench
   # What the command line asks for.
   class Settings
-    DEFAULTS = { servers: nil, runs: 3, seconds: 8, connections: [100], threads: 5, rates: [2000, 8000], out: nil }.freeze
+    SECONDS = 8
+    SOAK_SECONDS = 900
+    DEFAULTS = { servers: nil, runs: 3, seconds: nil, connections: [100], threads: 5, rates: [2000, 8000], out: nil }.freeze
     BANNER = "Usage: script/bench [options] [row ...]"
 
     # @return [Array<String>] labels of rows; empty means all
@@ -43,7 +45,7 @@ module Bench
       OptionParser.new(BANNER, 24) do |options|
         options.on("--servers A,B", Array, "only these servers") { |list| @values[:servers] = list }
         number(options, :runs, "runs of each cell, of which the median counts")
-        number(options, :seconds, "length of a run")
+        options.on("--seconds N", Integer, "length of a run; #{SECONDS} by default, #{SOAK_SECONDS} for soak") { |value| @values[:seconds] = value }
         list(options, :connections, "keep-alive connections; each number is a case of its own")
         number(options, :threads, "threads of each server for the app")
         list(options, :rates, "requests per second offered in the row latency")

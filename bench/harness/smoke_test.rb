@@ -6,6 +6,7 @@ module Bench
   # A server that answers something else than the others is not compared with them.
   class SmokeTest
     TIMEOUT_S = 5
+    SHOWN = 60
 
     # @param app [Row::App] what is expected
     def initialize(app)
@@ -18,7 +19,7 @@ module Bench
       http = Net::HTTP.new(Server::HOST, port)
       http.open_timeout = http.read_timeout = TIMEOUT_S
       http.max_retries = 0
-      http.start { 2.times { judge(http.get("/")) } }
+      http.start { 2.times { judge(http.get(@app.target)) } }
     rescue IOError, SystemCallError, Timeout::Error, Net::ProtocolError, Net::HTTPBadResponse => error
       raise Failure, "smoke test: #{error.class}: #{error.message}"
     end
@@ -35,7 +36,12 @@ module Bench
     private
 
     def expect(what, expected, actual)
-      raise Failure, "smoke test: #{what} is #{actual.inspect}, not #{expected.inspect}" if actual != expected
+      raise Failure, "smoke test: #{what} is #{brief(actual)}, not #{brief(expected)}" if actual != expected
+    end
+
+    def brief(value)
+      text = value.inspect
+      text.length > SHOWN ? "#{text[0, SHOWN]}… of #{value.length} characters" : text
     end
   end
 end

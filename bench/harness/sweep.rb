@@ -40,7 +40,7 @@ module Bench
     end
 
     def take_turns(cells)
-      @settings.runs.times { |turn| cells.each { |cell| measure(cell, turn + 1) unless cell.failure } }
+      cells.first.row.runs.times { |turn| cells.each { |cell| measure(cell, turn + 1) unless cell.failure } }
     end
 
     def measure(cell, turn)

@@ -11,9 +11,10 @@ module Bench
     module_function
 
     # @return [Hash{Symbol=>Numeric}]
-    def run(port:, connections:, seconds:)
+    # @param script [String, nil] path of a Lua program that makes the requests
+    def run(port:, connections:, seconds:, target: "/", script: nil)
       parse(Tool.output("wrk", "-t#{[THREADS, connections].min}", "-c#{connections}", "-d#{seconds}s", "--latency",
-        "http://#{Server::HOST}:#{port}/"))
+        *(["-s", script] if script), "http://#{Server::HOST}:#{port}#{target}"))
     end
 
     # @param text [String] what wrk prints with --latency

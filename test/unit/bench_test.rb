@@ -175,7 +175,10 @@ module BenchTest
   class SettingsTest < Minitest::Test
     def test_the_defaults_are_those_of_the_method
       settings = BenchTest.settings
-      assert_equal [3, 8, [100], 5, []], [settings.runs, settings.seconds, settings.connections, settings.threads, settings.rows]
+      assert_equal [3, [100], 5, []], [settings.runs, settings.connections, settings.threads, settings.rows]
+      hello, soak = %w[hello soak].map { |label| Bench::Row.named(label).new(settings) }
+      assert_equal [3, 8, 1, 900], [hello.runs, hello.seconds, soak.runs, soak.seconds]
+      assert_equal 5, Bench::Row.named("soak").new(BenchTest.settings("--seconds", "5")).seconds
     end
 
     def test_rows_and_lists_are_taken
@@ -206,7 +209,7 @@ module BenchTest
       of_files(Bench::Row).map { |row| row.new(BenchTest.settings("--connections", "1,8")) }.each do |row|
         assert_path_exists row.app.path
         refute_empty row.columns
-        assert_equal [1, 8], row.cases.map(&:connections).uniq, row.label
+        assert_equal row.label == "idle" ? [10_000] : [1, 8], row.cases.map(&:connections).uniq, row.label
         assert_equal row.cases.size, row.cases.map(&:name).uniq.size
         row.servers.each { |label| assert_equal label, Bench::Server.named(label).label }
       end

@@ -1,0 +1,12 @@
+# frozen_string_literal: true
+
+# The same greeting three ways: at / by a static route, at /block by a block, at /rack by the app. A
+# server without such routes answers all of them by the app.
+HEADERS = { "content-type" => "text/plain" }.freeze
+
+if defined?(Hyperion::Server)
+  Hyperion::Server.handle_static(:GET, "/", "Hello, World!")
+  Hyperion::Server.handle(:GET, "/block") { |_env| [200, HEADERS.dup, ["Hello, World!"]] }
+end
+
+run ->(_env) { [200, HEADERS.dup, ["Hello, World!"]] }

@@ -1,0 +1,53 @@
+# frozen_string_literal: true
+
+require "socket"
+
+module Bench
+  # What keep-alive connections cost in memory that were used once and then rest.
+  class Idle < Row
+    label "idle"
+
+    CONNECTIONS = 10_000
+    REQUEST = "GET / HTTP/1.1\r\nHost: #{Server::HOST}\r\n\r\n"
+
+    COLUMNS = [
+      Columns.median("MiB before", :before_kib, 1, Columns::KIB_PER_MIB),
+      Columns.median("MiB with them", :memory_kib, 1, Columns::KIB_PER_MIB),
+      Columns.median("MiB of them", :held_kib, 1, Columns::KIB_PER_MIB),
+      Columns.median("KiB each", :each_kib, 2), *Columns::COST
+    ].freeze
+
+    def cases = [at(CONNECTIONS)]
+
+    def columns = COLUMNS
+
+    def measure(kase, process)
+      load(at(1), process.port, WARM_UP_S)
+      meter = Meter.new(process.pid)
+      before_kib = meter.read[:memory_kib]
+      clients = hold(kase.connections, process.port)
+      held = meter.read
+      held_kib = held[:memory_kib] - before_kib
+      { requests: clients.size, seconds: 0.0, errors: 0, before_kib: before_kib, held_kib: held_kib,
+        each_kib: held_kib.fdiv(clients.size), **held }
+    ensure
+      clients&.each(&:close)
+    end
+
+    private
+
+    # @return [Array<TCPSocket>] each has had one answer
+    def hold(count, port)
+      Process.setrlimit(:NOFILE, Process.getrlimit(:NOFILE).last)
+      clients = Array.new(count) { TCPSocket.new(Server::HOST, port) }
+      clients.each { |client| client.write(REQUEST) }
+      clients.each do |client|
+        line = client.wait_readable(SmokeTest::TIMEOUT_S) && client.readpartial(4096)
+        raise Failure, "a connection was not answered: #{line.inspect}" unless line&.start_with?("HTTP/1.1 200")
+      end
+    rescue SystemCallError, EOFError => error
+      clients&.each(&:close)
+      raise Failure, "#{count} connections: #{error.message}"
+    end
+  end
+end

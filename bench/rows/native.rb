@@ -1,0 +1,23 @@
+# frozen_string_literal: true
+
+module Bench
+  # Routes that the server knows itself: a fixed response, which needs no Ruby, and a block.
+  class Native < Row
+    label "native"
+
+    STATIC = App.new(path: "#{ROOT}/bench/apps/native.ru", **GREETING).freeze
+    BLOCK = App.new(path: STATIC.path, target: "/block", **GREETING).freeze
+
+    def cases
+      @settings.connections.flat_map do |connections|
+        { "static" => STATIC, "block" => BLOCK }.map do |name, app|
+          at(connections, name: "#{name}, #{count(connections)}", app: app)
+        end
+      end
+    end
+
+    def servers = %w[hyperion hyperion-io_uring nginx puma floor-epoll floor-io_uring]
+
+    def app = STATIC
+  end
+end

@@ -1,0 +1,44 @@
+# frozen_string_literal: true
+
+require "tempfile"
+
+module Bench
+  # nginx with one worker: a fixed response at / and /block, and the files of the bench.
+  class Nginx < Server
+    label "nginx"
+
+    PROGRAM = "/usr/sbin/nginx"
+
+    CONFIGURATION = <<~TEXT
+      daemon off;
+      worker_processes 1;
+      error_log stderr crit;
+      pid PIDFILE;
+      events { worker_connections 20000; }
+      http {
+        access_log off;
+        sendfile on;
+        tcp_nopush on;
+        keepalive_requests 1000000000;
+        types { text/plain txt; }
+        server {
+          listen HOST:PORT backlog=4096;
+          location = / { default_type text/plain; return 200 "Hello, World!"; }
+          location = /block { default_type text/plain; return 200 "Hello, World!"; }
+          location / { root ASSETS; }
+        }
+      }
+    TEXT
+
+    def missing = File.executable?(PROGRAM) ? nil : "not installed: no #{PROGRAM}"
+
+    def command(_kase, port)
+      @file = Tempfile.new("bench-nginx")
+      # nginx deletes this file when it ends.
+      values = { "HOST" => HOST, "PORT" => port.to_s, "ASSETS" => Assets::FOLDER, "PIDFILE" => "#{@file.path}.pid" }
+      @file.write(CONFIGURATION.gsub(Regexp.union(values.keys), values))
+      @file.close
+      [PROGRAM, "-c", @file.path]
+    end
+  end
+end
