@@ -16,9 +16,6 @@ mod beneath;
 mod cache;
 pub(crate) mod conditional;
 mod content_type;
-#[cfg(test)]
-#[path = "../tests/files/fixture.rs"]
-mod fixture;
 mod lexical;
 mod mount;
 mod mount_config;
@@ -33,6 +30,13 @@ mod refusal;
 mod representation;
 mod resource;
 mod stamp;
+
+#[cfg(test)]
+#[path = "../tests/files/requests.rs"]
+mod requests;
+#[cfg(test)]
+#[path = "../tests/files/tree.rs"]
+mod tree;
 
 pub use cache::FileCache;
 pub use content_type::{content_type, ensure_content_type};

@@ -5,13 +5,16 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use fixture::{Tree, get};
 use hyperion_engine::Answer;
 use hyperion_engine::files::{FileCache, Mount, MountConfig};
+use requests::get;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tree::Tree;
 
-#[path = "files/fixture.rs"]
-mod fixture;
+#[path = "files/requests.rs"]
+mod requests;
+#[path = "files/tree.rs"]
+mod tree;
 
 fn status(mount: &Mount, target: &str) -> Option<u16> {
     mount.answer(&get(target, &[])).map(|answer| match answer {

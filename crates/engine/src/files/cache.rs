@@ -129,3 +129,57 @@ fn key(mount: MountId, path: &[u8]) -> Key {
     key.extend_from_slice(path);
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use hyperion_proto::Fields;
+
+    use super::*;
+    use crate::files::beneath::Root;
+    use crate::files::resource::{Loaded, Presentation};
+    use crate::files::tree::Tree;
+
+    fn resource(size: usize) -> Arc<Resource> {
+        let tree = Tree::new();
+        tree.write("a", vec![0; size]);
+        let presentation = Presentation {
+            headers: Fields::new(),
+            immutable: false,
+            precompressed: false,
+            memory_bytes_max: u64::MAX,
+        };
+        Loaded::load(&Root::open(tree.root()).unwrap(), b"a", &presentation).unwrap().resource
+    }
+
+    #[test]
+    fn w30_what_replaces_or_removes_a_file_gives_its_bytes_back() {
+        let cache = FileCache::default();
+        let mount = cache.register();
+        let (small, large) = (resource(10), resource(1000));
+        cache.insert(mount, b"a", small.clone());
+        assert_eq!(cache.bytes(), small.cost());
+        cache.insert(mount, b"a", large.clone());
+        assert_eq!((cache.bytes(), cache.len()), (large.cost(), 1));
+        cache.remove(mount, b"a");
+        cache.remove(mount, b"a");
+        assert_eq!((cache.bytes(), cache.len()), (0, 0));
+    }
+
+    #[test]
+    fn w30_a_file_larger_than_the_cache_pushes_nothing_out() {
+        let cache = FileCache::new(5000, 5000);
+        let mount = cache.register();
+        cache.insert(mount, b"small", resource(10));
+        cache.insert(mount, b"large", resource(4000));
+        assert!(cache.find(mount, b"small").is_some());
+        assert!(cache.find(mount, b"large").is_none());
+    }
+
+    #[test]
+    fn a_mount_does_not_see_the_files_of_another() {
+        let cache = FileCache::default();
+        let (one, other) = (cache.register(), cache.register());
+        cache.insert(one, b"a", resource(1));
+        assert!(cache.find(one, b"a").is_some() && cache.find(other, b"a").is_none());
+    }
+}

@@ -21,6 +21,7 @@ use crate::routes::Answer;
 pub struct Mount {
     /// Without a slash at its end; empty for `/`.
     prefix: String,
+    label: String,
     root: Root,
     index: Vec<String>,
     fallthrough: bool,
@@ -57,6 +58,7 @@ impl Mount {
             memory_bytes_max: cache.file_bytes_max(),
         };
         let mount = Self {
+            label: format!("{}/*", config.prefix),
             prefix: config.prefix,
             root,
             index: config.index,
@@ -76,6 +78,11 @@ impl Mount {
     /// Where its paths begin: `/` or whole segments such as `/assets`.
     pub fn prefix(&self) -> &str {
         if self.prefix.is_empty() { "/" } else { &self.prefix }
+    }
+
+    /// All of its paths in one word, for metrics.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// Whether `path`, which is not decoded, is the prefix or below it.

@@ -131,7 +131,7 @@ fn thousandths(value: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::fixture::get;
+    use crate::files::requests::get;
 
     fn best(accept_encoding: &str) -> Option<&'static str> {
         let request = get("/", &[("accept-encoding", accept_encoding)]);

@@ -35,7 +35,7 @@ impl Opened {
         Ok(Self { path, coding, file: Arc::new(file), stamp })
     }
 
-    /// All bytes; `None` when the file has changed meanwhile.
+    /// All bytes; `None` when the file has changed since it was opened.
     ///
     /// # Errors
     /// When the disk fails.
@@ -70,4 +70,22 @@ pub(super) fn open_regular(root: &Root, path: &CStr) -> Result<(File, Stamp), Re
 /// [`Refusal::Missing`] when it has a NUL.
 pub(super) fn c_string(path: Vec<u8>) -> Result<CString, Refusal> {
     CString::new(path).map_err(|_| Refusal::Missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::tree::Tree;
+
+    #[test]
+    fn w30_a_file_that_changes_while_it_is_read_is_not_taken() {
+        let tree = Tree::of(&[("a", "0123")]);
+        let root = Root::open(tree.root()).unwrap();
+        let opened = Opened::open(&root, b"a", None).unwrap();
+        assert_eq!(opened.read().unwrap().unwrap(), "0123");
+        tree.write("a", "01234");
+        assert_eq!(opened.read().unwrap(), None);
+        tree.write("a", "012");
+        assert_eq!(opened.read().unwrap(), None);
+    }
 }

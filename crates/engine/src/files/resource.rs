@@ -115,14 +115,13 @@ impl Loaded {
             varies: opened.len() > 1,
             now,
         };
-        let mut is_settled = opened.iter().all(|each| each.stamp.is_settled(now));
+        let is_settled = opened.iter().all(|each| each.stamp.is_settled(now));
         let files = opened.iter().map(|each| each.file.clone()).collect();
         let mut representations = Vec::with_capacity(opened.len());
         for each in opened {
             let mut body = None;
             if each.stamp.size <= presentation.memory_bytes_max {
                 body = each.read().map_err(|_| Refusal::Broken)?;
-                is_settled &= body.is_some();
             }
             let made = Representation::new(each, body, &traits).map_err(|_| Refusal::Broken)?;
             representations.push(made);

@@ -2,8 +2,9 @@
 
 use hyperion_engine::Answer;
 
-use crate::fixture::{Tree, get, request};
+use crate::requests::{get, request};
 use crate::support::{Seen, fetch, hit, mount, mount_with};
+use crate::tree::Tree;
 
 const LARGE: usize = 100_000;
 

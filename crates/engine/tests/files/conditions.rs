@@ -2,8 +2,9 @@
 
 use hyperion_engine::files::Mount;
 
-use crate::fixture::{Tree, request};
+use crate::requests::request;
 use crate::support::{Seen, hit, mount};
+use crate::tree::Tree;
 
 fn tree() -> (Tree, Mount) {
     let tree =

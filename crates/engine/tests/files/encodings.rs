@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use hyperion_engine::files::Mount;
 
-use crate::fixture::Tree;
 use crate::support::{Seen, hit, mount, mount_with, settled};
+use crate::tree::Tree;
 
 const ALL: &str = "gzip, deflate, br, zstd";
 
@@ -109,7 +109,7 @@ fn an_encoding_that_comes_later_is_found() {
 fn without_its_original_an_encoding_is_a_file_of_its_own() {
     let (tree, mount) = encoded(&[("app.css.gz", "gzip"), ("app.css.gz.br", "never")]);
     std::fs::remove_file(tree.path("app.css")).unwrap();
-    let missed = mount.answer(&crate::fixture::get("/app.css", &[("accept-encoding", ALL)]));
+    let missed = mount.answer(&crate::requests::get("/app.css", &[("accept-encoding", ALL)]));
     assert!(missed.is_none());
     let seen = hit(&mount, "/app.css.gz", &[("accept-encoding", ALL)]);
     assert_eq!((seen.text(), seen.field("content-encoding")), ("gzip", None));

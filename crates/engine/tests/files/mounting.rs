@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyperion_engine::files::{FileCache, Mount, MountConfig, MountError};
 
-use crate::fixture::Tree;
+use crate::tree::Tree;
 
 fn refused(tree: &Tree, change: impl FnOnce(&mut MountConfig)) -> MountError {
     let mut config = MountConfig { root: tree.root().into(), ..MountConfig::default() };

@@ -7,8 +7,9 @@ use hyperion_engine::files::{answer_open_file, ensure_content_type, open_path};
 use hyperion_engine::{Answer, Fields};
 use rustix::fs::{CWD, FileType, Mode};
 
-use crate::fixture::{Tree, get, request};
+use crate::requests::{get, request};
 use crate::support::Seen;
+use crate::tree::Tree;
 
 const CONTENT: &str = "0123456789";
 

@@ -6,8 +6,8 @@ use hyperion_engine::files::{Mount, MountConfig, open_internal};
 use proptest::prelude::*;
 use rustix::fs::{CWD, FileType, Mode};
 
-use crate::fixture::Tree;
 use crate::support::{fetch, hit, mount, mount_on, mount_with};
+use crate::tree::Tree;
 
 fn guarded() -> (Tree, Mount) {
     let tree = Tree::of(&[

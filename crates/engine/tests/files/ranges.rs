@@ -3,8 +3,8 @@
 use hyperion_engine::files::Mount;
 use proptest::prelude::*;
 
-use crate::fixture::Tree;
 use crate::support::{Seen, hit, mount, mount_with};
+use crate::tree::Tree;
 
 const SIZE: usize = 100_000;
 

@@ -8,7 +8,8 @@ use hyperion_engine::files::{FileCache, Mount, MountConfig};
 use hyperion_engine::{Answer, Fields, ResponseBody};
 use hyperion_proto::Prepared;
 
-use crate::fixture::{Tree, get};
+use crate::requests::get;
+use crate::tree::Tree;
 
 /// A mount of the tree below `/`.
 pub fn mount(tree: &Tree) -> Mount {

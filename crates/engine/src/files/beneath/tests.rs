@@ -1,11 +1,12 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::files::fixture::Tree;
+use crate::files::tree::Tree;
 
 /// Both ways of resolving must agree.
 fn roots(path: &Path) -> [Root; 2] {
@@ -122,16 +123,17 @@ fn f7_links_out_of_the_root_are_refused() {
 fn f7_a_link_that_is_swapped_while_paths_are_resolved_never_leads_out() {
     let (tree, path) = tree();
     let [kernel, steps] = roots(&path);
-    let is_over = std::sync::atomic::AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+            while !is_over.load(Ordering::Relaxed) {
                 for target in ["sub", "../outside"] {
                     tree.link("root/fresh", target);
                     fs::rename(tree.path("root/fresh"), tree.path("root/moving")).unwrap();
                 }
             }
         });
+        let _end = EndOnDrop(&is_over);
         for root in [kernel, steps] {
             let mut seen = [0, 0];
             while seen.iter().any(|&count| count < 200) {
@@ -142,8 +144,16 @@ fn f7_a_link_that_is_swapped_while_paths_are_resolved_never_leads_out() {
                 }
             }
         }
-        is_over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+/// Lets the other thread end when a test fails, too.
+struct EndOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::files::fixture::{get, request};
+use crate::files::requests::{get, request};
 
 const TAG: &[u8] = b"\"abc\"";
 
