@@ -2,7 +2,12 @@ use std::time::Duration;
 
 use hyperion_proto::{Request, Version};
 
-use crate::log::{Level, Log};
+use crate::log::{Extras, Level, Log};
+
+/// What is the same in all access lines.
+pub(crate) const LEVEL: Level = Level::Info;
+pub(crate) const SOURCE: &str = "access";
+pub(crate) const MESSAGE: &str = "request";
 
 /// What one response's line tells.
 #[derive(Debug)]
@@ -11,20 +16,26 @@ pub(crate) struct Access<'a> {
     pub status: u16,
     /// Bytes behind the response's head.
     pub bytes: u64,
-    /// From the request's head to the end of its response.
+    /// From the arrival of the request to the end of its response.
     pub duration: Duration,
-    /// From the request's head to an executor; none when it never reached one.
+    /// From the arrival of the request, here or at a proxy, to an executor; none when it never reached
+    /// one.
     pub queued: Option<Duration>,
     pub remote_addr: &'a str,
+    /// What the application adds.
+    pub extras: Option<&'a Extras>,
 }
 
 /// A request line in parts, as far as it could be understood.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLine<'a> {
-    method: &'a [u8],
-    path: &'a [u8],
-    query: &'a [u8],
-    version: &'a [u8],
+    pub method: &'a [u8],
+    pub target: &'a [u8],
+    pub path: &'a [u8],
+    pub query: &'a [u8],
+    pub version: &'a [u8],
+    /// The head that the line begins, where that was understood.
+    request: Option<&'a Request>,
 }
 
 impl<'a> RequestLine<'a> {
@@ -36,9 +47,11 @@ impl<'a> RequestLine<'a> {
         };
         Self {
             method: request.method().as_bytes(),
+            target: request.target().as_bytes(),
             path: request.path().as_bytes(),
             query: request.query().unwrap_or("").as_bytes(),
             version,
+            request: Some(request),
         }
     }
 
@@ -53,14 +66,27 @@ impl<'a> RequestLine<'a> {
             Some(at) => (&target[..at], &target[at + 1..]),
             None => (target, &b""[..]),
         };
-        Self { method, path, query, version: version.strip_prefix(b"HTTP/").unwrap_or(version) }
+        let version = version.strip_prefix(b"HTTP/").unwrap_or(version);
+        Self { method, target, path, query, version, request: None }
+    }
+
+    /// The first value of a field of the request.
+    pub fn header(&self, lower_name: &str) -> Option<&'a [u8]> {
+        self.request.and_then(|request| request.header(lower_name))
     }
 }
 
 impl Access<'_> {
     /// Buffers the line; the caller flushes once per turn.
     pub fn append_to(&self, log: &Log) {
-        log.append(Level::Info, "access", "request", |line| {
+        match log.pattern() {
+            Some(pattern) => log.append_raw(|bytes, stamp| pattern.render(self, bytes, stamp)),
+            None => self.append_fields(log),
+        }
+    }
+
+    fn append_fields(&self, log: &Log) {
+        log.append(LEVEL, SOURCE, MESSAGE, |line| {
             line.text("method", self.line.method);
             line.text("path", self.line.path);
             line.text("query", self.line.query);
@@ -70,6 +96,9 @@ impl Access<'_> {
             line.number("bytes", self.bytes);
             line.text("remote_addr", self.remote_addr.as_bytes());
             line.text("http_version", self.line.version);
+            if let Some(extras) = self.extras {
+                line.extras(extras);
+            }
         });
     }
 }
@@ -78,17 +107,17 @@ impl Access<'_> {
 mod tests {
     use super::*;
 
-    fn parts(line: &[u8]) -> [String; 4] {
+    fn parts(line: &[u8]) -> [String; 5] {
         let line = RequestLine::received(line);
-        [line.method, line.path, line.query, line.version]
+        [line.method, line.target, line.path, line.query, line.version]
             .map(|part| String::from_utf8_lossy(part).into_owned())
     }
 
     #[test]
     fn a_refused_line_is_taken_apart_as_far_as_it_goes() {
-        assert_eq!(parts(b"GET /a?b=c HTTP/1.1"), ["GET", "/a", "b=c", "1.1"]);
-        assert_eq!(parts(b"GET /a"), ["GET", "/a", "", ""]);
-        assert_eq!(parts(b""), ["", "", "", ""]);
-        assert_eq!(parts(b"\x16\x03"), ["\u{16}\u{3}", "", "", ""]);
+        assert_eq!(parts(b"GET /a?b=c HTTP/1.1"), ["GET", "/a?b=c", "/a", "b=c", "1.1"]);
+        assert_eq!(parts(b"GET /a"), ["GET", "/a", "/a", "", ""]);
+        assert_eq!(parts(b""), ["", "", "", "", ""]);
+        assert_eq!(parts(b"\x16\x03"), ["\u{16}\u{3}", "", "", "", ""]);
     }
 }

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::log::Level;
+use crate::admin::Admin;
+use crate::log::{Level, Pattern};
 use crate::routes::Routes;
 
 /// Everything an engine is told; resolved and checked before.
@@ -12,6 +13,8 @@ pub struct Config {
     /// What is answered without the application; see
     /// [`Engine::replace_routes`](crate::Engine::replace_routes).
     pub routes: Arc<Routes>,
+    /// Who may ask the server about itself.
+    pub admin: Arc<Admin>,
     /// Which driver to use.
     pub io: IoChoice,
     /// Connections open at once; the next ones are told 503.
@@ -47,7 +50,7 @@ pub struct LogConfig {
 }
 
 /// Shape of a log line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LogFormat {
     /// `key=value` pairs, coloured by level or not.
     Text {
@@ -56,4 +59,6 @@ pub enum LogFormat {
     },
     /// One JSON object a line.
     Json,
+    /// Access lines as their operator wants them, all others as text.
+    Pattern(Arc<Pattern>),
 }

@@ -120,8 +120,9 @@ impl Engine {
         let Some((reactor, log)) = threads else { return };
         self.inbox.stop();
         let _ = reactor.join();
-        self.log.close();
-        let _ = log.join();
+        if self.log.close() {
+            let _ = log.join();
+        }
     }
 
     /// Whether nothing is left after [`last_call`](Self::last_call) or [`drain`](Self::drain).
@@ -207,6 +208,7 @@ impl Parts {
     ) -> io::Result<(Reactor<D>, Arc<Inbox>, &'static str)> {
         let name = driver.name();
         let inbox = Arc::new(Inbox::new(driver.waker()));
+        let admin = self.config.admin.clone();
         let mut reactor = Reactor::new(
             driver,
             self.config,
@@ -222,6 +224,9 @@ impl Parts {
                 None => Listener::Unix,
             };
             reactor.listen(socket, address)?;
+        }
+        for socket in admin.take_sockets() {
+            reactor.listen(socket, Listener::Admin)?;
         }
         Ok((reactor, inbox, name))
     }

@@ -1,10 +1,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::job::Body;
+use crate::log::Extras;
 use crate::reply::Hijacked;
 
 /// What reactor and executor share about one exchange: credit for the response, input that the
@@ -14,6 +15,8 @@ pub(crate) struct Flow {
     abandoned: AtomicBool,
     /// Microseconds between arrival and dispatch; `u64::MAX` before dispatch.
     queued_us: AtomicU64,
+    /// What the application adds to the access line.
+    extras: OnceLock<Box<Extras>>,
     state: Mutex<FlowState>,
     changed: Condvar,
 }
@@ -75,6 +78,7 @@ impl Flow {
         Arc::new(Self {
             abandoned: AtomicBool::new(false),
             queued_us: AtomicU64::new(u64::MAX),
+            extras: OnceLock::new(),
             state: Mutex::new(FlowState {
                 credit: credit as i64,
                 input: std::collections::VecDeque::new(),
@@ -106,6 +110,15 @@ impl Flow {
             u64::MAX => None,
             microseconds => Some(Duration::from_micros(microseconds)),
         }
+    }
+
+    /// The first ones count.
+    pub fn record_extras(&self, extras: Extras) {
+        let _ = self.extras.set(Box::new(extras));
+    }
+
+    pub fn extras(&self) -> Option<&Extras> {
+        self.extras.get().map(|extras| &**extras)
     }
 
     pub fn lock(&self) -> MutexGuard<'_, FlowState> {

@@ -22,7 +22,7 @@ pub struct Job {
     pub connection: Arc<ConnectionInfo>,
     /// The one-way handle back; dropped unanswered it answers 500.
     pub reply: ReplyHandle,
-    /// When the request head was complete.
+    /// When the request arrived.
     pub received_at: Instant,
 }
 
@@ -77,4 +77,6 @@ pub enum Listener {
     Tcp(SocketAddr),
     /// A unix socket.
     Unix,
+    /// Any socket where only [`Admin`](crate::Admin) answers.
+    Admin,
 }

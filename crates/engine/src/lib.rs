@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod access_log;
+mod admin;
 mod body;
 mod budget;
 mod config;
@@ -20,6 +21,7 @@ mod job;
 mod job_queue;
 mod log;
 pub mod metrics;
+mod queue_time;
 mod reactor;
 mod relay;
 mod reply;
@@ -31,18 +33,19 @@ mod stats;
 mod stream;
 mod timers;
 
+pub use admin::Admin;
 pub use config::{Config, IoChoice, LogConfig, LogFormat};
 pub use engine::{Engine, StartError};
 pub use flow::{Interrupt, Wait};
 pub use inbox::Inbox;
 pub use job::{Body, ConnectionInfo, Job, Listener, Observed};
 pub use job_queue::{JobQueue, Service, Waited, Work};
-pub use log::{Level, Log};
+pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError};
 pub use reactor::Reactor;
 pub use reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
 pub use routes::{Answer, Mode, Routes, StaticResponse, Target};
 pub use sessions::Clock;
-pub use stats::{Counter, Gauge, Restart, Segment, Snapshot, Stats, Tally, Worker};
+pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 
 pub use hyperion_buf::FileRange;
 pub use hyperion_proto::{

@@ -1,19 +1,42 @@
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+//! The log of one process: lines are made where they arise, wait in a bounded buffer, and are written
+//! by a thread of their own.
+
+mod escape;
+mod extras;
+mod line;
+mod output;
+mod pattern;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::config::{LogConfig, LogFormat};
+
+pub use self::extras::{ExtraValue, Extras};
+pub(crate) use self::line::Line;
+pub use self::pattern::{Pattern, PatternError};
+
+use self::output::Output;
+use self::stamp::Stamp;
 
 /// Lines that wait for a slow disk or pipe; what comes on top is dropped and counted.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// The writer rests this long between two batches, so that a busy server wakes it rarely.
 const BATCH_PAUSE: Duration = Duration::from_millis(5);
+
+/// The end of the process waits this long for a reader of the last lines.
+const LAST_LINES_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Lost lines are told of at most this often.
+const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Importance of a line.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -32,9 +55,18 @@ pub enum Level {
 #[derive(Debug)]
 pub struct Log {
     config: LogConfig,
+    shape: Shape,
     buffer: Mutex<Buffer>,
     ready: Condvar,
+    ended: Condvar,
     dropped: AtomicU64,
+}
+
+/// How the fields of a line are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Shape {
+    Json,
+    Text { color: bool },
 }
 
 #[derive(Debug, Default)]
@@ -44,26 +76,9 @@ struct Buffer {
     closed: bool,
     /// The writer sleeps without a time limit.
     idle: bool,
+    /// There is a writer.
+    written: bool,
     stamp: Stamp,
-}
-
-/// The time as lines show it; many of them share a millisecond.
-#[derive(Debug, Default)]
-struct Stamp {
-    milliseconds: u128,
-    text: String,
-}
-
-impl Stamp {
-    fn now(&mut self) -> &str {
-        let now = SystemTime::now();
-        let passed = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        if self.milliseconds != passed {
-            self.milliseconds = passed;
-            self.text = humantime::format_rfc3339_millis(now).to_string();
-        }
-        &self.text
-    }
 }
 
 impl Level {
@@ -95,8 +110,9 @@ impl Log {
     /// # Errors
     /// When the file cannot be opened or the thread not be made.
     pub fn start(config: LogConfig) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        let mut output = Output::open(&config)?;
+        let mut output = Output::open(config.file.clone())?;
         let log = Arc::new(Self::new(config));
+        log.lock().written = true;
         let writer = log.clone();
         let thread = std::thread::Builder::new().name("hyperion-log".into()).spawn(move || {
             let _ = hyperion_io::block_signals();
@@ -107,7 +123,13 @@ impl Log {
 
     /// A log whose lines stay in memory, for simulations and tests.
     pub fn new(config: LogConfig) -> Self {
-        Self { config, buffer: Mutex::default(), ready: Condvar::new(), dropped: AtomicU64::new(0) }
+        let shape = match config.format {
+            LogFormat::Json => Shape::Json,
+            LogFormat::Text { color } => Shape::Text { color },
+            LogFormat::Pattern(_) => Shape::Text { color: false },
+        };
+        let (buffer, dropped) = (Mutex::default(), AtomicU64::new(0));
+        Self { config, shape, buffer, ready: Condvar::new(), ended: Condvar::new(), dropped }
     }
 
     /// Whether each response gets a line.
@@ -115,7 +137,15 @@ impl Log {
         self.config.requests && self.config.level <= Level::Info
     }
 
-    /// Lines lost because the buffer was full.
+    /// How access lines are written, where that is not as all others are.
+    pub(crate) fn pattern(&self) -> Option<&Pattern> {
+        match &self.config.format {
+            LogFormat::Pattern(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
+
+    /// Lines lost because the buffer was full or they could not be written.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -133,7 +163,7 @@ impl Log {
         self.flush();
     }
 
-    /// Buffers a line made by `fill`; [`flush`](Self::flush) tells the writer.
+    /// Buffers a line of named fields made by `fill`; [`flush`](Self::flush) tells the writer.
     pub(crate) fn append(
         &self,
         level: Level,
@@ -141,6 +171,17 @@ impl Log {
         message: &str,
         fill: impl FnOnce(&mut Line<'_>),
     ) {
+        self.append_raw(|bytes, stamp| {
+            let mut line = Line::begin(bytes, self.shape, level, stamp.rfc3339());
+            line.text("source", source.as_bytes());
+            line.text("message", message.as_bytes());
+            fill(&mut line);
+            line.end();
+        });
+    }
+
+    /// Buffers the line that `fill` writes, its end included; [`flush`](Self::flush) tells the writer.
+    pub(crate) fn append_raw(&self, fill: impl FnOnce(&mut Vec<u8>, &mut Stamp)) {
         let mut buffer = self.lock();
         if buffer.bytes.len() >= BUFFER_BYTES {
             drop(buffer);
@@ -148,11 +189,7 @@ impl Log {
             return;
         }
         let Buffer { bytes, stamp, .. } = &mut *buffer;
-        let mut line = Line::begin(bytes, self.config.format, level, stamp.now());
-        line.text("source", source.as_bytes());
-        line.text("message", message.as_bytes());
-        fill(&mut line);
-        line.end();
+        fill(bytes, stamp.update());
     }
 
     /// Wakes the writer if it sleeps and lines wait.
@@ -170,10 +207,17 @@ impl Log {
         self.ready.notify_one();
     }
 
-    /// The writer ends when the buffer is empty.
-    pub fn close(&self) {
-        self.lock().closed = true;
+    /// Lets the writer end behind the last line, and waits for that a moment. False when it still
+    /// waits for somebody to read them; its thread is not to be joined then.
+    pub fn close(&self) -> bool {
+        let mut buffer = self.lock();
+        buffer.closed = true;
         self.ready.notify_one();
+        let (buffer, _) = self
+            .ended
+            .wait_timeout_while(buffer, LAST_LINES_PATIENCE, |buffer| buffer.written)
+            .unwrap_or_else(PoisonError::into_inner);
+        !buffer.written
     }
 
     /// Takes the buffered bytes, for logs without a writer.
@@ -183,18 +227,35 @@ impl Log {
 
     fn run(&self, output: &mut Output) {
         let mut batch = Vec::new();
+        let mut losses = Losses::default();
         loop {
             let (reopen, closed) = self.next_batch(&mut batch);
-            output.write(&batch);
+            self.tell_losses(&mut losses);
+            let lost = output.write(&batch);
+            self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
             batch.clear();
-            if reopen {
-                output.reopen();
+            if reopen && let Err(error) = output.reopen() {
+                let message = "the log file cannot be opened again; the former one is still used";
+                self.write(Level::Error, "log", message, &[("error", &error.to_string())]);
             }
             if closed {
-                return;
+                break;
             }
             std::thread::sleep(BATCH_PAUSE);
         }
+        self.lock().written = false;
+        self.ended.notify_all();
+    }
+
+    /// A line behind the last that had room says how many are missing.
+    fn tell_losses(&self, losses: &mut Losses) {
+        let dropped = self.dropped();
+        let lines = dropped - losses.told;
+        if lines == 0 || losses.told_at.is_some_and(|at| at.elapsed() < LOSS_INTERVAL) {
+            return;
+        }
+        *losses = Losses { told: dropped, told_at: Some(Instant::now()) };
+        self.write(Level::Warn, "log", "lines were lost", &[("lines", &lines.to_string())]);
     }
 
     fn next_batch(&self, batch: &mut Vec<u8>) -> (bool, bool) {
@@ -213,201 +274,9 @@ impl Log {
     }
 }
 
-/// Where lines go. A failed write is not reported: there is nowhere left to report it.
-#[derive(Debug)]
-struct Output {
-    config: LogConfig,
-    file: Option<File>,
-}
-
-impl Output {
-    fn open(config: &LogConfig) -> io::Result<Self> {
-        let mut output = Self { config: config.clone(), file: None };
-        output.file = output.open_file()?;
-        Ok(output)
-    }
-
-    fn open_file(&self) -> io::Result<Option<File>> {
-        let Some(path) = &self.config.file else { return Ok(None) };
-        OpenOptions::new().append(true).create(true).mode(0o640).open(path).map(Some)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let _ = match &mut self.file {
-            Some(file) => file.write_all(bytes),
-            None => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(bytes).and_then(|()| stdout.flush())
-            }
-        };
-    }
-
-    fn reopen(&mut self) {
-        if let Ok(Some(file)) = self.open_file() {
-            self.file = Some(file);
-        }
-    }
-}
-
-/// One line in the making. Whatever it is given stays on one line and cannot pose as another field.
-#[derive(Debug)]
-pub(crate) struct Line<'a> {
-    bytes: &'a mut Vec<u8>,
-    format: LogFormat,
-}
-
-impl<'a> Line<'a> {
-    fn begin(bytes: &'a mut Vec<u8>, format: LogFormat, level: Level, now: &str) -> Self {
-        let line = Self { bytes, format };
-        match format {
-            LogFormat::Json => {
-                let _ = write!(line.bytes, "{{\"ts\":\"{now}\",\"level\":\"{}\"", level.name());
-            }
-            LogFormat::Text { color } => {
-                let (on, off) = if color { (colour(level), "\x1b[0m") } else { ("", "") };
-                let _ = write!(line.bytes, "ts={now} level={on}{}{off}", level.name());
-            }
-        }
-        line
-    }
-
-    /// A field of text from anywhere, escaped.
-    pub fn text(&mut self, name: &str, value: &[u8]) {
-        self.name(name);
-        match self.format {
-            LogFormat::Json => {
-                let text = String::from_utf8_lossy(value);
-                let _ = serde_json::to_writer(&mut *self.bytes, text.as_ref());
-            }
-            LogFormat::Text { .. } if is_plain(value) => self.bytes.extend_from_slice(value),
-            LogFormat::Text { .. } => {
-                let _ = write!(self.bytes, "\"{}\"", value.escape_ascii());
-            }
-        }
-    }
-
-    /// A number.
-    pub fn number(&mut self, name: &str, value: u64) {
-        self.name(name);
-        self.bytes.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-    }
-
-    /// A time in milliseconds with three decimals.
-    pub fn milliseconds(&mut self, name: &str, value: Duration) {
-        self.name(name);
-        let microseconds = value.as_micros() as u64;
-        let mut digits = itoa::Buffer::new();
-        self.bytes.extend_from_slice(digits.format(microseconds / 1000).as_bytes());
-        let fraction = digits.format(1000 + microseconds % 1000).as_bytes();
-        self.bytes.push(b'.');
-        self.bytes.extend_from_slice(&fraction[1..]);
-    }
-
-    fn name(&mut self, name: &str) {
-        let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let _ = match self.format {
-            LogFormat::Json if is_word => {
-                self.bytes.extend_from_slice(b",\"");
-                self.bytes.extend_from_slice(name.as_bytes());
-                self.bytes.write_all(b"\":")
-            }
-            LogFormat::Json => {
-                self.bytes.push(b',');
-                serde_json::to_writer(&mut *self.bytes, name)
-                    .map_err(io::Error::from)
-                    .and_then(|()| self.bytes.write_all(b":"))
-            }
-            LogFormat::Text { .. } => write!(self.bytes, " {}=", name.escape_debug()),
-        };
-    }
-
-    fn end(self) {
-        self.bytes.extend_from_slice(match self.format {
-            LogFormat::Json => b"}\n",
-            LogFormat::Text { .. } => b"\n",
-        });
-    }
-}
-
-fn is_plain(value: &[u8]) -> bool {
-    !value.is_empty()
-        && value.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='))
-}
-
-fn colour(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "\x1b[2m",
-        Level::Info => "\x1b[32m",
-        Level::Warn => "\x1b[33m",
-        Level::Error => "\x1b[31m",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(format: LogFormat, fill: impl FnOnce(&mut Line<'_>)) -> String {
-        let log = Log::new(LogConfig { level: Level::Info, format, requests: true, file: None });
-        log.append(Level::Info, "test", "hello", fill);
-        String::from_utf8(log.take()).unwrap()
-    }
-
-    #[test]
-    fn b5_nothing_from_the_wire_forges_a_json_line() {
-        let text = line(LogFormat::Json, |line| {
-            line.text("path", b"/\"}\r\n{\"level\":\"error\x1b[31m\xff");
-            line.number("status", 200);
-            line.milliseconds("duration_ms", Duration::from_micros(1234));
-        });
-        assert_eq!(text.matches('\n').count(), 1);
-        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["path"], "/\"}\r\n{\"level\":\"error\u{1b}[31m\u{fffd}");
-        assert_eq!(value["duration_ms"], 1.234);
-        assert!(!text.contains('\x1b'));
-    }
-
-    #[test]
-    fn b5_nothing_from_the_wire_forges_a_text_line() {
-        let text = line(LogFormat::Text { color: false }, |line| {
-            line.text("path", b"/ status=500 \"\r\n\x1b[31m");
-            line.text("query", b"");
-            line.text("method", b"GET");
-        });
-        assert!(
-            text.ends_with(" path=\"/ status=500 \\\"\\r\\n\\x1b[31m\" query=\"\" method=GET\n")
-        );
-        assert_eq!(text.matches('\n').count(), 1);
-    }
-
-    #[test]
-    fn lines_below_the_level_are_not_written_and_overflow_is_counted() {
-        let config =
-            LogConfig { level: Level::Warn, format: LogFormat::Json, requests: true, file: None };
-        let log = Log::new(config);
-        log.write(Level::Info, "test", "quiet", &[]);
-        assert!(log.take().is_empty());
-        let long = "x".repeat(BUFFER_BYTES);
-        log.write(Level::Warn, "test", &long, &[]);
-        log.write(Level::Warn, "test", "lost", &[]);
-        assert_eq!(log.dropped(), 1);
-    }
-
-    #[test]
-    fn a_renamed_file_is_opened_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let config = LogConfig {
-            level: Level::Info,
-            format: LogFormat::Json,
-            requests: true,
-            file: Some(path.clone()),
-        };
-        let (log, thread) = Log::start(config).unwrap();
-        std::fs::rename(&path, folder.path().join("old")).unwrap();
-        log.reopen();
-        log.close();
-        thread.join().unwrap();
-        assert!(path.exists());
-    }
+/// What the writer has said about lines that are missing.
+#[derive(Debug, Default)]
+struct Losses {
+    told: u64,
+    told_at: Option<Instant>,
 }

@@ -11,6 +11,7 @@ use crate::budget::LARGE_BODY_BYTES;
 use crate::flow::{Flow, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
+use crate::log::Extras;
 use crate::spool::Spool;
 
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
@@ -93,6 +94,12 @@ impl ReplyHandle {
     /// Records how long the request waited for an executor, for the access log.
     pub fn record_dispatch(&self, queued: Duration) {
         self.flow.record_dispatch(queued);
+    }
+
+    /// Records what the access line is to tell besides; to be called before [`send`](Self::send), and
+    /// once.
+    pub fn record_extras(&self, extras: Extras) {
+        self.flow.record_extras(extras);
     }
 
     /// Whether [`send`](Self::send) or [`write`](Self::write) may wait for a disk to take so many bytes.

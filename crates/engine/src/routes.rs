@@ -175,6 +175,14 @@ impl Target {
         }
     }
 
+    /// One word for all the paths that it answers, where they are many.
+    pub(crate) fn label(&self) -> Option<&str> {
+        match self {
+            Self::Files(mount) => Some(mount.label()),
+            Self::App | Self::Block(_) | Self::Static(_) => None,
+        }
+    }
+
     /// The answer, where it needs no Ruby code. A file may be gone since the request was looked up;
     /// then it is the application's turn.
     pub fn answer(&self, request: &Request) -> Option<Response> {

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use hyperion_buf::SendQueue;
 use hyperion_io::Key;
-use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, ResponseBody, StreamId};
+use hyperion_proto::{
+    BodyLength, Closing, Connection, Event, Request, Response, ResponseBody, StreamId,
+};
 
 use crate::access_log::{Access, RequestLine};
 use crate::config::Config;
@@ -14,8 +16,8 @@ use crate::job::{Body, ConnectionInfo, Job, Observed};
 use crate::job_queue::Service;
 use crate::log::{Level, Log};
 use crate::reply::ReplyHandle;
-use crate::routes::{Answer, Resolution, Routes, Target};
-use crate::stats::{Recorder, Stats};
+use crate::routes::{Answer, Mode, Resolution, Routes, Target};
+use crate::stats::{Recorder, Responded, Stats};
 use crate::stream::{OpenStream, Phase};
 
 /// A tunnel's unread input above this pauses its connection.
@@ -51,6 +53,8 @@ pub(crate) struct Session {
     /// The timer entry that will look at this session.
     pub timer: Option<Instant>,
     info: Arc<ConnectionInfo>,
+    /// When the first bytes of the next request came.
+    arriving_since: Option<Instant>,
     streams: Vec<OpenStream>,
     hijack: Option<(StreamId, BytesMut)>,
 }
@@ -66,6 +70,7 @@ impl Session {
             write_shut: false,
             timer: None,
             info,
+            arriving_since: None,
             streams: Vec::new(),
             hijack: None,
         }
@@ -79,7 +84,12 @@ impl Session {
     pub fn handle_received(&mut self, bytes: &[u8], context: &Context) {
         match &mut self.hijack {
             Some((_, unread)) => unread.extend_from_slice(bytes),
-            None => self.connection.handle_input(context.now, bytes),
+            None => {
+                if self.connection.is_idle() {
+                    self.arriving_since = Some(context.now);
+                }
+                self.connection.handle_input(context.now, bytes);
+            }
         }
     }
 
@@ -167,7 +177,7 @@ impl Session {
                     self.close_stream(id, bytes, complete, context);
                 }
                 Event::Rejected { violation, status, line, .. } => {
-                    context.stats.reject(violation.name());
+                    context.recorder.rejected(violation.name(), status);
                     self.log_rejection(status, &line, context);
                 }
             }
@@ -188,6 +198,10 @@ impl Session {
         if dropped > 0 {
             context.stats.underscore_headers_dropped.add(dropped.into());
         }
+        let (listener, segment) = (&self.info.listener, context.stats.segment());
+        if let Some(response) = context.config.admin.answer(&request, listener, segment) {
+            return self.answer_for_server(id, request, response, context);
+        }
         let target = match context.routes.resolve(&request) {
             Resolution::Executor(target) => target,
             Resolution::Native(answer, target) => {
@@ -195,10 +209,33 @@ impl Session {
             }
         };
         let on_demand = request.expects_continue() && !matches!(request.body(), BodyLength::None);
-        self.streams.push(OpenStream::new(id, request, target, context.now));
+        let stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        self.streams.push(stream);
         if on_demand {
             self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
         }
+    }
+
+    /// When the request began to arrive. Of one behind another only the end of its head is noticed.
+    fn take_arrival(&mut self, context: &Context) -> Instant {
+        self.arriving_since.take().unwrap_or(context.now)
+    }
+
+    /// Answers a question about the server itself, of which no hook is told.
+    fn answer_for_server(
+        &mut self,
+        id: StreamId,
+        request: Arc<Request>,
+        response: Response,
+        context: &Context,
+    ) {
+        context.recorder.dispatched(Mode::Native);
+        let arrival = self.take_arrival(context);
+        let mut stream = OpenStream::new(id, request, Target::App, arrival);
+        stream.phase = Phase::Dispatched;
+        stream.status = response.status;
+        self.streams.push(stream);
+        self.connection.respond(context.now, id, response, &context.date);
     }
 
     /// Answers without an executor. A body that still arrives is read and thrown away.
@@ -210,7 +247,8 @@ impl Session {
         target: Target,
         context: &Context,
     ) {
-        let mut stream = OpenStream::new(id, request, target, context.now);
+        context.recorder.dispatched(target.mode());
+        let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
         stream.phase = Phase::Dispatched;
         stream.status = answer.status();
         if context.service.observes() {
@@ -239,7 +277,8 @@ impl Session {
                 self.connection.pause_body(id);
             }
         } else if stream.phase != Phase::Dispatched
-            && let Err(error) = stream.body.push(bytes, context.config.spool_threshold_bytes) {
+            && let Err(error) = stream.body.push(bytes, context.config.spool_threshold_bytes)
+        {
             self.refuse_body(id, &error, context);
         }
     }
@@ -275,11 +314,14 @@ impl Session {
             reply: ReplyHandle::new(context.inbox.clone(), key, flow),
             received_at: stream.received_at,
         };
-        if let Err(job) = context.service.submit(Box::new(job)) {
-            job.reply.disarm();
-            stream.status = 503;
-            context.stats.reject("queue_full");
-            self.connection.reject(context.now, id, 503, Some(1));
+        match context.service.submit(Box::new(job)) {
+            Ok(()) => context.recorder.dispatched(stream.target.mode()),
+            Err(job) => {
+                job.reply.disarm();
+                stream.status = 503;
+                context.stats.reject("queue_full");
+                self.connection.reject(context.now, id, 503, Some(1));
+            }
         }
     }
 
@@ -347,8 +389,16 @@ impl Session {
             return;
         }
         context.stats.responses.add(1);
+        let access = self.access(&stream, bytes, context);
+        context.recorder.responded(&Responded {
+            method: stream.request.method(),
+            path: stream.target.label().unwrap_or_else(|| stream.request.path()),
+            status: access.status,
+            duration: access.duration,
+            queued: access.queued,
+        });
         if context.log.logs_requests() {
-            self.log(&stream, bytes, context);
+            access.append_to(&context.log);
         }
         if let Some(fields) = stream.observed {
             let OpenStream { request, status, target, .. } = stream;
@@ -368,20 +418,21 @@ impl Session {
             duration: Duration::ZERO,
             queued: None,
             remote_addr: &self.info.remote_addr,
+            extras: None,
         };
         access.append_to(&context.log);
     }
 
-    fn log(&self, stream: &OpenStream, bytes: u64, context: &Context) {
-        let access = Access {
+    fn access<'a>(&'a self, stream: &'a OpenStream, bytes: u64, context: &Context) -> Access<'a> {
+        Access {
             line: RequestLine::of(&stream.request),
             status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },
             bytes,
             duration: context.now.saturating_duration_since(stream.received_at),
             queued: stream.flow.as_ref().and_then(|flow| flow.queued()),
             remote_addr: &self.info.remote_addr,
-        };
-        access.append_to(&context.log);
+            extras: stream.flow.as_ref().and_then(|flow| flow.extras()),
+        }
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut OpenStream> {

@@ -18,7 +18,7 @@ use self::layout::Scalar;
 
 pub use self::number::{Counter, Gauge, Tally};
 pub use self::reasons::Restart;
-pub use self::segment::Segment;
+pub use self::segment::{Phase, Segment};
 pub use self::snapshot::{Snapshot, Worker};
 
 pub(crate) use self::recorder::{Recorder, Responded};
@@ -39,7 +39,6 @@ mod tenancy;
 pub(crate) mod read {
     //! What a reader of all blocks works with.
     pub(crate) use super::histogram::{BOUNDS_NS, Histogram};
-    pub(crate) use super::labels::Series;
     pub(crate) use super::layout::{DRIVERS, Scalar};
     pub(crate) use super::reasons::rejections;
     pub(crate) use super::tenancy::{Served, Tenant};
@@ -50,6 +49,8 @@ pub(crate) mod read {
 pub struct Stats {
     segment: Arc<Segment>,
     block: usize,
+    /// What former processes of the block have counted.
+    inherited: [u64; Scalar::ALL.len()],
     /// Connections open now.
     pub connections_active: Gauge,
     /// Connections accepted.
@@ -85,6 +86,7 @@ impl Default for Stats {
     fn default() -> Self {
         let segment = Segment::new(1).expect("there is memory for the counters");
         segment.begin(0, 0, std::process::id());
+        segment.set_phase(Phase::Serving);
         segment.stats(0)
     }
 }
@@ -107,6 +109,7 @@ impl Stats {
             queue_depth: Gauge(at(Scalar::QueueDepth)),
             executors_busy: Gauge(at(Scalar::ExecutorsBusy)),
             io_uring_active: Gauge(at(Scalar::IoUringActive)),
+            inherited: Scalar::ALL.map(|scalar| scalar_of(segment.block(block), scalar)),
             segment,
             block,
         }
@@ -121,6 +124,15 @@ impl Stats {
     /// The numbers of all processes now.
     pub fn snapshot(&self) -> Snapshot {
         self.segment.snapshot()
+    }
+
+    /// Name and value of the numbers of this process alone.
+    pub fn own(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Scalar::ALL.into_iter().map(|scalar| {
+            let value = scalar_of(self.cells(), scalar);
+            let inherited = self.inherited[scalar as usize];
+            (scalar.name(), if scalar.is_gauge() { value } else { value.wrapping_sub(inherited) })
+        })
     }
 
     /// The memory that all processes share.

@@ -29,6 +29,7 @@ fn config(io: IoChoice) -> Config {
     Config {
         protocol: ProtocolConfig::default(),
         routes: Arc::default(),
+        admin: Arc::default(),
         io,
         max_connections: 100,
         spool_threshold_bytes: 1024,
@@ -47,7 +48,9 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let queue = Arc::new(JobQueue::new(100));
         let listeners = vec![OwnedFd::from(listener)];
-        let engine = Engine::start(config(IoChoice::Epoll), listeners, queue.clone(), Arc::default()).unwrap();
+        let engine =
+            Engine::start(config(IoChoice::Epoll), listeners, queue.clone(), Arc::default())
+                .unwrap();
         let engine = Arc::new(engine);
         let executors = (0..executors)
             .map(|_| {

@@ -37,6 +37,7 @@ impl Server {
         let config = Config {
             protocol: ProtocolConfig::default(),
             routes: Arc::new(routes),
+            admin: Arc::default(),
             io,
             max_connections: 100,
             spool_threshold_bytes: 1024,

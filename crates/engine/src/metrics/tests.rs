@@ -25,7 +25,7 @@ fn busy_segment() -> Arc<Segment> {
     }
     segment.release(0);
     segment.begin(0, 0, std::process::id());
-    segment.restarted(Restart::Killed);
+    segment.restarted(Restart::Signal);
     segment
 }
 
@@ -48,7 +48,7 @@ fn one_text_shows_all_processes() {
         "hyperion_rejections_total{reason=\"queue_full\"} 0",
         "hyperion_executors_busy{worker_id=\"4000001\"} 2",
         "hyperion_io_uring_workers_active{worker_id=\"4000001\"} 1",
-        "hyperion_worker_restarts_total{reason=\"killed\"} 1",
+        "hyperion_worker_restarts_total{reason=\"signal\"} 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
     }

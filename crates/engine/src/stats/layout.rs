@@ -7,8 +7,8 @@ use super::histogram;
 pub(super) const STARTED_AT_MS: usize = 0;
 /// Number of the header: the process that made it.
 pub(super) const MASTER_PID: usize = 1;
-/// Number of the header: 1 once the server stops taking new clients.
-pub(super) const DRAINING: usize = 2;
+/// Number of the header: the [`Phase`](super::Phase) of the server.
+pub(super) const PHASE: usize = 2;
 /// Numbers of the header: restarts by reason.
 pub(super) const RESTARTS: usize = 8;
 const HEADER_CELLS: usize = 32;

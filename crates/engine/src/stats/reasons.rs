@@ -14,48 +14,34 @@ const OTHERS: [&str; 5] =
 /// Why a worker was replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Restart {
-    /// It could not boot.
-    BootFailed,
-    /// It ended by itself.
-    Exited,
-    /// A signal that the master did not send ended it.
-    Killed,
+    /// A fault ended it, or it ended with a status other than 0.
+    Crash,
+    /// It ended in peace without being told by its master.
+    Exit,
     /// It had answered as many requests as it may.
     MaxRequests,
     /// It took more memory than it may.
     MaxRss,
-    /// It gave no sign of life.
-    NoHeartbeat,
-    /// An operator asked for it.
-    Requested,
-    /// It was stopped, as by SIGSTOP, and did not go on.
-    Stopped,
+    /// A signal from outside ended it.
+    Signal,
+    /// It gave no sign of life or made no progress.
+    Timeout,
 }
 
 impl Restart {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
-        Self::BootFailed,
-        Self::Exited,
-        Self::Killed,
-        Self::MaxRequests,
-        Self::MaxRss,
-        Self::NoHeartbeat,
-        Self::Requested,
-        Self::Stopped,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Crash, Self::Exit, Self::MaxRequests, Self::MaxRss, Self::Signal, Self::Timeout];
 
     /// The name in metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Self::BootFailed => "boot_failed",
-            Self::Exited => "exited",
-            Self::Killed => "killed",
+            Self::Crash => "crash",
+            Self::Exit => "exit",
             Self::MaxRequests => "max_requests",
             Self::MaxRss => "max_rss",
-            Self::NoHeartbeat => "no_heartbeat",
-            Self::Requested => "requested",
-            Self::Stopped => "stopped",
+            Self::Signal => "signal",
+            Self::Timeout => "timeout",
         }
     }
 

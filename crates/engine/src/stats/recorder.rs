@@ -87,6 +87,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use crate::stats::Segment;
+    use crate::stats::histogram::Histogram;
     use crate::stats::labels::Series;
 
     fn recorder() -> Recorder {
@@ -100,8 +101,7 @@ mod tests {
 
     fn series(recorder: &Recorder) -> Vec<(String, u64)> {
         let durations = recorder.stats.segment().durations();
-        let shown = |(Series { path, method, status }, histogram): (Series, _)| {
-            let histogram: crate::stats::histogram::Histogram = histogram;
+        let shown = |(Series { path, method, status }, histogram): (Series, Histogram)| {
             let status = status.map_or("other".to_owned(), |status| status.to_string());
             (format!("{method} {path} {status}"), histogram.count())
         };
@@ -197,6 +197,7 @@ mod tests {
             for block in 0..4 {
                 let segment = &segment;
                 scope.spawn(move || {
+                    segment.begin(block, block, 1 + block as u32);
                     let recorder = Recorder::new(Arc::new(segment.stats(block)), "epoll");
                     for number in 0..400 {
                         respond(&recorder, "GET", &format!("/p{number}"), 200);

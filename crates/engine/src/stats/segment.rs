@@ -27,6 +27,35 @@ pub struct Segment {
     blocks: usize,
 }
 
+/// How far a server has come in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// Not all of it serves yet.
+    Booting,
+    /// It serves.
+    Serving,
+    /// It is about to take no more clients, or takes none.
+    Draining,
+}
+
+impl Phase {
+    const ALL: [Self; 3] = [Self::Booting, Self::Serving, Self::Draining];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Booting => "booting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+        }
+    }
+
+    /// The phase of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+}
+
 impl Segment {
     /// A segment of so many blocks, made by the process that will fork the others.
     ///
@@ -83,14 +112,15 @@ impl Segment {
         self.load(layout::RESTARTS + reason as usize)
     }
 
-    /// The whole server begins to stop.
-    pub fn drain(&self) {
-        self.store(layout::DRAINING, 1);
+    /// The whole server has come so far.
+    pub fn set_phase(&self, phase: Phase) {
+        self.store(layout::PHASE, phase as u64);
     }
 
-    /// Whether it does.
-    pub fn is_draining(&self) -> bool {
-        self.load(layout::DRAINING) != 0
+    /// How far the whole server has come.
+    pub fn phase(&self) -> Phase {
+        let phase = self.load(layout::PHASE);
+        Phase::ALL.into_iter().find(|known| *known as u64 == phase).unwrap_or(Phase::Draining)
     }
 
     /// The process that made the segment.
@@ -158,8 +188,9 @@ impl Segment {
         self.blocks().map(|block| (block, tenancy::read(block)))
     }
 
+    /// The blocks that were ever used.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &[AtomicU64]> {
-        (0..self.blocks).map(|index| self.block(index))
+        (0..self.blocks).map(|index| self.block(index)).filter(|block| tenancy::is_used(block))
     }
 
     pub(super) fn block(&self, index: usize) -> &[AtomicU64] {
@@ -224,8 +255,12 @@ mod tests {
         assert_eq!(segment.total(Scalar::ConnectionsActive), 0, "a dead process has none");
         assert_eq!(segment.take(), Some(0));
         segment.begin(0, 0, 11);
-        segment.stats(0).requests.add(4);
+        let stats = segment.stats(0);
+        stats.requests.add(4);
+        stats.connections_active.set(1);
         assert_eq!(segment.total(Scalar::Requests), 7);
+        let own: std::collections::BTreeMap<_, _> = stats.own().collect();
+        assert_eq!((own["requests"], own["connections_active"]), (4, 1), "not the former ones");
     }
 
     #[test]
@@ -243,6 +278,6 @@ mod tests {
         segment.restarted(Restart::MaxRss);
         segment.restarted(Restart::MaxRss);
         assert_eq!(segment.restarts(Restart::MaxRss), 2);
-        assert_eq!(segment.restarts(Restart::Exited), 0);
+        assert_eq!(segment.restarts(Restart::Exit), 0);
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn take(segment: &Segment) -> Snapshot {
         let count = dispatched.iter().map(|modes| modes[mode as usize]).sum();
         totals.push((format!("dispatched_{}", mode.name()), count));
     }
-    totals.extend(named("responses", segment.statuses().map(|(status, count)| (status, count))));
+    totals.extend(named("responses", segment.statuses()));
     totals.extend(named("rejected", rejections(segment).filter(|(_, count)| *count > 0)));
     let restarts = Restart::ALL.map(|reason| (reason.name(), segment.restarts(reason)));
     totals.extend(named("restarts", restarts.into_iter().filter(|(_, count)| *count > 0)));

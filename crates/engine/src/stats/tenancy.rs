@@ -71,6 +71,11 @@ pub(super) fn is_held(block: &[AtomicU64]) -> bool {
     block[ENDED].load(Ordering::Acquire) < block[TENANCIES].load(Ordering::Acquire)
 }
 
+/// Whether a process has ever held the block.
+pub(super) fn is_used(block: &[AtomicU64]) -> bool {
+    block[TENANCIES].load(Ordering::Acquire) > 0
+}
+
 /// Reads the holders, also while one begins.
 pub(super) fn read(block: &[AtomicU64]) -> Tenancies {
     let mut number = block[TENANCIES].load(Ordering::Acquire);

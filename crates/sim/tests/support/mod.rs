@@ -20,6 +20,7 @@ pub fn config() -> Config {
     Config {
         protocol: ProtocolConfig::default(),
         routes: Arc::new(routes),
+        admin: Arc::default(),
         io: IoChoice::Auto,
         max_connections: 1000,
         spool_threshold_bytes: 64,
