@@ -1,7 +1,11 @@
 # frozen_string_literal: true
 
+require_relative "forking"
+require_relative "last_resort"
+require_relative "recycling"
+require_relative "restarts"
 require_relative "slot"
-require_relative "worker"
+require_relative "watch"
 
 module Hyperion
   # A master and its workers. The master makes sockets and processes, and never serves.
@@ -16,20 +20,24 @@ module Hyperion
       @configuration = launcher.configuration
       @log = launcher.log
       @slots = Array.new(@configuration.workers) { |index| Slot.new(index) }
+      @forking = Forking.new(launcher, @slots)
+      @recycling = Recycling.new(@configuration, @log, @slots)
+      @watch = Watch.new(@configuration, @log, @slots)
+      @restarts = Restarts.new(@log, launcher.metrics)
       @status = 0
     end
 
-    # Serves until told to stop, or until a worker cannot boot.
+    # Serves until told to stop, until a worker cannot boot, or until none stays alive.
     # @return [Integer] the exit status
     def run
-      @master_alive, @master = IO.pipe
-      warm_up
+      @forking.warm_up
       @launcher.signals.master
       Process.setproctitle("hyperion: master [#{@launcher.listeners.urls.join(", ")}]")
       @checked = now
-      turn until @stopping && @slots.none?(&:alive?)
+      turn until @stopping && @slots.all? { |slot| slot.children.empty? }
       raise BootError, @failure if @failure
 
+      @log.error(@last_words) if @last_words
       @status
     end
 
@@ -38,33 +46,24 @@ module Hyperion
     # One pass over everything that may have happened.
     def turn
       start_due
-      events, = @launcher.mailbox.take(wait_s, @slots.filter_map(&:reader))
+      events, = @launcher.mailbox.take(wait_s, children.map(&:reader))
       forgive_own_delay
-      @slots.each { |slot| slot.read(now) if slot.alive? }
-      events.each { |event| handle(event) }
-      @slots.each { |slot| reap(slot) if slot.alive? }
-      kill_hopeless
+      children.each { |child| child.read(now) }
+      events.each { |event, detail| handle(event, detail) }
+      @slots.each { |slot| slot.children.each { |child| reap(slot, child) } }
       announce
+      @stopping ? end_overdue : look_after
     end
 
-    def handle(event)
+    def handle(event, detail)
       case event
-      when :TERM, :QUIT then stop(event)
-      when :INT then @stopping ? abandon : stop(event)
+      when :TERM, :QUIT then @launcher.give_notice(event)
+      when :INT then @stopping || @launcher.leaving? ? abandon : @launcher.give_notice(event)
+      when :leave then stop(detail)
       when :HUP then reopen_logs
       when :CHLD then nil
       else @launcher.ignore(event)
       end
-    end
-
-    # Copies of memory pages begin to differ with the first write; what can be settled before is.
-    def warm_up
-      return Process.warmup if Process.respond_to?(:warmup)
-
-      GC.start
-      GC.compact if GC.respond_to?(:compact)
-    rescue NotImplementedError
-      nil
     end
 
     def start_due
@@ -80,16 +79,9 @@ module Hyperion
     end
 
     def start(slot)
-      reader, writer = IO.pipe
-      master_pid = Process.pid
-      pid = fork do
-        [@master, reader, *@slots.filter_map(&:reader)].each(&:close)
-        Worker.new(@launcher, slot.index, Pulse.new(writer, @master_alive, master_pid)).run
-      end
-      writer.close
-      slot.started(pid, reader, now)
+      slot.filled(@forking.child(slot.index, now))
+      @restarts.tell(slot)
     rescue SystemCallError => e
-      [reader, writer].compact.each(&:close)
       give_up_for_now([slot], "#{slot} cannot be forked: #{e.message}")
     end
 
@@ -101,34 +93,37 @@ module Hyperion
       slots.each { |slot| slot.postpone(now) }
     end
 
-    def reap(slot)
-      _, status = Process.waitpid2(slot.pid, Process::WNOHANG | Process::WUNTRACED)
+    def reap(slot, child)
+      _, status = Process.waitpid2(child.pid, Process::WNOHANG | Process::WUNTRACED)
       return unless status
-      return bury(slot, describe(status)) unless status.stopped?
+      return bury(slot, child, status) unless status.stopped?
 
-      @log.warn("#{slot} (#{slot.pid}) was stopped by SIG#{Signal.signame(status.stopsig)}")
-      slot.stopped(now)
+      @log.warn("#{slot} (#{child.pid}) was stopped by SIG#{Signal.signame(status.stopsig)}")
+      child.stopped(now)
     rescue Errno::ECHILD
-      bury(slot, "status unknown")
+      bury(slot, child, nil)
     end
 
-    def bury(slot, how)
-      pid = slot.pid
-      pause = slot.ended(now)
+    def bury(slot, child, status)
+      @forking.buried(child)
+      role = slot.lost(child, child.reason || Restarts.reason(status), now)
       return if @stopping
-      return fail_boot("#{slot} (#{pid}) could not boot: #{slot.failure || how}") unless @announced || slot.booted?
 
-      @log.error("#{slot} (#{pid}) ended: #{[how, slot.failure].compact.join("; ")}; the next one starts in #{pause.round(1)} s")
-    end
+      how = [Restarts.describe(status), child.failure].compact.join("; ")
+      return @log.info("#{slot} (#{child.pid}) has left", how: how) if role == :leaving
+      return fail_boot("#{slot} (#{child.pid}) could not boot: #{child.failure || how}") unless @announced || child.booted?
 
-    def describe(status)
-      status.signaled? ? "killed by SIG#{Signal.signame(status.termsig)}" : "exit status #{status.exitstatus}"
+      pause = slot.due ? "; the next one starts in #{[slot.due - now, 0].max.round(1)} s" : ""
+      @log.error("#{slot} (#{child.pid}) ended: #{how}#{pause}")
+      @restarts.tell(slot)
+      give_up("the last one was #{slot} (#{child.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
     end
 
     def announce
-      return if @announced || @stopping || !@slots.all?(&:booted?)
+      return if @announced || @stopping || !@slots.all?(&:serving?)
 
-      @launcher.announce(@slots.first.io_driver)
+      first = @slots.first.current
+      @launcher.announce(first.io_driver, first.routes)
       @announced = true
     rescue BootError => e
       fail_boot(e.message)
@@ -141,43 +136,62 @@ module Hyperion
       stop(:boot)
     end
 
+    # What starts the server again may have better luck, or tell somebody.
+    def give_up(last)
+      @status = 1
+      @last_words = "hyperion ends: one worker after the other died before it served; #{last}"
+      stop(:crash_loop)
+    end
+
     def stop(reason)
       return if @stopping
 
-      @stopping = now + @configuration.graceful_timeout + MARGIN_S
-      @log.info("stopping", reason: reason, workers: @slots.count(&:alive?))
-      @launcher.listeners.close
-      @launcher.listeners.remove_files
-      @slots.each { |slot| slot.signal(:TERM, :CONT) }
+      @stopping = now + patience_s
+      @log.info("stopping", reason: reason, workers: children.size)
+      @launcher.last_resort = LastResort.new(patience_s, @log)
+      @launcher.stop_listening
+      children.each { |child| child.signal(:TERM, :CONT) }
     end
 
     def abandon
       @status = 130
-      @slots.each(&:kill)
+      stop(:INT)
+      children.each(&:kill)
     end
 
-    def kill_hopeless
-      @slots.each do |slot|
-        reason = @stopping ? overdue(slot) : slot.hopeless(now, @configuration.worker_timeout)
-        next unless reason
+    def end_overdue
+      @status = 1 if now >= @stopping && @watch.kill_all
+    end
 
-        @log.error("#{slot} (#{slot.pid}) #{reason} and is killed")
-        slot.kill
+    # Workers of no use are ended; those that have served enough are followed by others.
+    def look_after
+      @watch.round(now) do |slot|
+        slot.vacate(:timeout, now).dismiss(now + patience_s)
+        @restarts.tell(slot)
       end
+      @recycling.round(now) if @announced
+      @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
     end
 
-    def overdue(slot) = ("did not stop in time" if !slot.finished? && now >= @stopping)
+    def take_over(slot)
+      slot.take_over(now).retire(now + Serving::LAST_CALL_S + patience_s)
+      @restarts.tell(slot)
+    end
+
+    def patience_s = @configuration.graceful_timeout + MARGIN_S
 
     def reopen_logs
       @launcher.reopen_log
-      @slots.each { |slot| slot.signal(:HUP) }
+      children.each { |child| child.signal(:HUP) }
     end
 
     def forgive_own_delay
       delay = now - @checked
       @checked = now
-      @slots.each { |slot| slot.forgive(now) } if delay > 2 * TICK_S + 1
+      children.each { |child| child.forgive(now) } if delay > 2 * TICK_S + 1
     end
+
+    def children = @slots.flat_map(&:children)
 
     def wait_s = [TICK_S, *@slots.filter_map(&:due).map { |due| @stopping ? TICK_S : [due - now, 0].max }].min
 

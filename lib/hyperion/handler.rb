@@ -27,6 +27,8 @@ module Hyperion
       yield launcher if block_given?
       launcher.run
       nil
+    ensure
+      launcher&.last_resort&.cancel
     end
 
     # Ends what `run` has begun, as TERM does.

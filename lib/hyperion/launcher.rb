@@ -5,6 +5,7 @@ require_relative "banner"
 require_relative "listeners"
 require_relative "log"
 require_relative "mailbox"
+require_relative "metrics"
 require_relative "pid_file"
 require_relative "service"
 require_relative "signals"
@@ -27,6 +28,18 @@ module Hyperion
     # @return [Listeners]
     attr_reader :listeners
 
+    # @return [Metrics] what all processes count
+    attr_reader :metrics
+
+    # @return [Listeners] for the server's own pages; of no address, usually
+    attr_reader :admin
+
+    # @return [Metrics::Seat] where this process counts
+    attr_accessor :seat
+
+    # @return [LastResort, nil] once the end has begun
+    attr_accessor :last_resort
+
     # @param app [#call, nil] loaded already; nil loads the configured one
     # @param out [IO] takes the banner
     def initialize(configuration, app: nil, out: $stdout)
@@ -44,8 +57,10 @@ module Hyperion
     def run
       prepare
       app if configuration.preload || !configuration.cluster?
+      Hyperion.master_pid = Process.pid # The app may have made a daemon of this process.
       @listeners = Listeners.new(configuration.bind, slots: [configuration.workers, 1].max,
                                                      reuseport: configuration.worker_model == :reuseport)
+      @admin = Listeners.new([*configuration.admin_bind])
       serve
     ensure
       clean_up
@@ -72,17 +87,45 @@ module Hyperion
     end
 
     # Tells the world that requests are served.
-    # @raise [BootError] where the pid file cannot be written
-    def announce(io_driver)
+    # @param routes [String, nil] what is answered without the app
+    # @raise [BootError] where the pid file or the banner cannot be written
+    def announce(io_driver, routes = nil)
       @pid_file.write
-      @out.print(Banner.new(configuration, listeners.urls, io_driver: io_driver).to_s)
+      @out.print(Banner.new(configuration, listeners.urls, io_driver: io_driver, routes: routes, admin: admin.urls.first).to_s)
       @out.flush
+      metrics.phase = :serving
+    rescue IOError, SystemCallError => e
+      raise BootError, "standard output cannot be written to: #{e.message}; where nobody reads it, redirect it to /dev/null"
     end
 
     def reopen_log
       log.reopen
     rescue Error => e
       log.error(e.message)
+    end
+
+    # Whoever asks is told that the server is not ready any more. It serves as before for the delay, until
+    # the mailbox hears :leave.
+    def give_notice(reason)
+      return if leaving?
+
+      @leaving = true
+      metrics.phase = :draining
+      delay = configuration.drain_delay
+      return mailbox.post([:leave, reason]) if delay.zero?
+
+      log.info("not ready any more", reason: reason, drain_delay: delay)
+      Thread.new { sleep(delay) && mailbox.post([:leave, reason]) }
+    end
+
+    def leaving? = @leaving || false
+
+    # Nobody can connect any more, once the workers have let go as well.
+    def stop_listening
+      [*listeners, *admin].each do |listeners|
+        listeners.close
+        listeners.remove_files
+      end
     end
 
     # An event without a meaning yet.
@@ -100,7 +143,7 @@ module Hyperion
       @log = Hyperion.logger = Log.for(configuration)
       configuration.warnings.each { |warning| log.warn(warning) }
       @pid_file.check
-      Service.engine_class
+      @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
       raise_descriptor_limit
       enable_yjit
     end
@@ -111,15 +154,15 @@ module Hyperion
         return Cluster.new(self).run
       end
       require_relative "serving"
-      Serving.new(self).run { |io_driver| announce(io_driver) }
+      @seat = metrics.seat(0)
+      Serving.new(self).run { |io_driver, routes| announce(io_driver, routes) }
       0
     end
 
     def clean_up
       return unless Hyperion.master_pid == Process.pid
 
-      listeners&.close
-      listeners&.remove_files
+      stop_listening
       @pid_file.remove
       signals.restore
     end

@@ -1,38 +1,45 @@
 # frozen_string_literal: true
 
+require_relative "backtraces"
+require_relative "service"
+
 module Hyperion
-  # A worker's side of the pipes between it and its master: signs of life one way, the master's death
-  # the other. The master's end of `master` closes with the master, however it dies.
+  # A worker's side of the pipes between it and its master: signs of life and of progress one way,
+  # orders the other. The master's end of `orders` closes with the master, however it dies.
   class Pulse
     INTERVAL_S = 1
     MARGIN_S = 5
+    # Workers that were born together do not all ask for successors together.
+    JITTER = 0.1
 
     # @param writer [IO] to the master
-    # @param master [IO] readable once the master is dead
+    # @param orders [IO] from the master
     # @param master_pid [Integer]
-    def initialize(writer, master, master_pid)
+    def initialize(writer, orders, master_pid)
       @writer = writer
-      @master = master
+      @orders = orders
       @master_pid = master_pid
     end
 
     # Beats on a thread of its own, from before the app is loaded.
+    # @param mailbox [Mailbox] hears :retire and :orphaned
     # @param grace_s [Numeric] what an orphan may take to drain
-    def start(mailbox, grace_s:)
+    # @param max_requests [Integer, nil] behind about so many a successor is asked for
+    def start(mailbox, grace_s:, max_requests: nil)
+      @mailbox = mailbox
+      @enough = max_requests && (max_requests + Random.new.rand(0..(max_requests * JITTER).to_i))
       Thread.new do
         Thread.current.name = "hyperion pulse"
-        write(".") until orphan?
-        exit!(1) unless @booted
-        mailbox.post(:orphaned)
-        sleep(grace_s + MARGIN_S)
-        exit!(1)
+        obey while beat
+        orphaned(grace_s)
       end
     end
 
     # Requests are served.
-    def booted(io_driver)
+    # @param routes [String, nil] what is answered without the app
+    def booted(io_driver, routes = nil)
       @booted = true
-      write("booted #{io_driver}\n")
+      write("booted #{[io_driver, *routes].join(" ")}\n")
     end
 
     # They will never be.
@@ -40,7 +47,51 @@ module Hyperion
 
     private
 
-    def orphan? = !IO.select([@master], nil, nil, INTERVAL_S).nil? || Process.ppid != @master_pid
+    # @return [Boolean] whether the master lives
+    def beat
+      stats = Service.current&.stats || {}
+      write("beat #{stats.fetch(:queue_depth, 0)} #{stats.fetch(:work_taken, 0)}\n")
+      ask_for_successor if @enough && stats.fetch(:requests, 0) >= @enough
+      Process.ppid == @master_pid && !@deserted
+    end
+
+    def ask_for_successor
+      write("spent #{@enough}\n")
+      @enough = nil
+    end
+
+    # Waits for the time of the next beat, or for orders.
+    def obey
+      return unless IO.select([@orders], nil, nil, INTERVAL_S)
+
+      text = @orders.read_nonblock(4096, exception: false)
+      return @deserted = true unless text
+
+      text.each_line(chomp: true) { |word| follow(word) } if text.is_a?(String)
+    end
+
+    def follow(word)
+      case word
+      when "retire" then @mailbox.post(:retire)
+      when "backtraces" then tell_backtraces
+      end
+    end
+
+    # The master has asked, so it reads; this may wait for it.
+    def tell_backtraces
+      beat
+      Backtraces.all.each { |lines| @writer.write("thread #{lines.join("\v")}\n") }
+      @writer.write("told\n")
+    rescue SystemCallError
+      nil # It has died meanwhile.
+    end
+
+    def orphaned(grace_s)
+      exit!(1) unless @booted
+      @mailbox.post(:orphaned)
+      sleep(grace_s + MARGIN_S)
+      exit!(1)
+    end
 
     # A master that does not read has no use for more.
     def write(text)

@@ -1,10 +1,15 @@
 # frozen_string_literal: true
 
+require_relative "last_resort"
 require_relative "service"
 
 module Hyperion
   # The life of a process that serves, alone or as a worker: hooks, events, drain, end.
   class Serving
+    # So long a worker that has a successor waits for the next request of each connection. Its response
+    # announces the end, so that no client writes to a connection that is being closed.
+    LAST_CALL_S = 5
+
     # @param launcher [Launcher]
     # @param slot [Integer] this process's number among its siblings, from 0
     def initialize(launcher, slot: 0)
@@ -15,14 +20,15 @@ module Hyperion
     end
 
     # Loads what is not loaded, starts the engine, and serves until told to stop.
-    # @yield [String] once, with the name of the I/O driver, when requests are served
+    # @yield [String, String] once, when requests are served: the name of the I/O driver, and what is
+    #   answered without the app, or nil
     # @raise [Error] where it cannot start
     # @return [nil]
     def run
       app = @launcher.app
       @launcher.hook(:on_worker_boot, @slot)
       start(app)
-      yield @service.io_driver
+      yield @service.io_driver, @service.routes
       serve
     ensure
       finish
@@ -32,7 +38,8 @@ module Hyperion
 
     def start(app)
       @service = Service.new(app, @configuration, @launcher.listeners.for_slot(@slot),
-                             died: ->(index) { @mailbox.post([:died, index]) }, multiprocess: @configuration.cluster?)
+                             died: ->(index) { @mailbox.post([:died, index]) }, multiprocess: @configuration.cluster?,
+                             seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
       @service.carry(@launcher.log)
     end
@@ -43,11 +50,24 @@ module Hyperion
 
     def handle(event, detail)
       case event
-      when :TERM, :INT, :QUIT, :orphaned then drain(event)
+      when :TERM, :INT, :QUIT then @configuration.cluster? ? drain(event) : @launcher.give_notice(event)
+      when :leave then drain(detail)
+      when :orphaned, :retired then drain(event)
+      when :retire then retire
       when :HUP then reopen_logs
       when :died then @service.replace(detail)
       when :drained then @drained = true
       else @launcher.ignore(event)
+      end
+    end
+
+    def retire
+      @service.last_call
+      @launcher.log.info("last call", seconds: LAST_CALL_S)
+      Thread.new do
+        @service.wait_drained(LAST_CALL_S)
+      ensure
+        @mailbox.post(:retired)
       end
     end
 
@@ -57,6 +77,7 @@ module Hyperion
 
       @draining = true
       @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
+      @launcher.last_resort = LastResort.new(@configuration.graceful_timeout, @launcher.log)
       @service.drain
       @launcher.listeners.remove_files
       Thread.new do

@@ -1,105 +1,111 @@
 # frozen_string_literal: true
 
 module Hyperion
-  # A place for a worker in the master's eyes: its process, its signs of life, and when a dead one is
-  # due for replacement.
+  # A place for a worker: the process that fills it, the one that is to follow, those that still leave,
+  # and when a missing one is due.
   class Slot
+    # A process that served for less did not really start.
     YOUNG_S = 1
     FIRST_PAUSE_S = 0.1
     LONGEST_PAUSE_S = 5
-    STOPPED_S = 5
+    # So many in a row that did not start are a loop.
+    CRASHES = 6
+
+    # A process that is to be replaced, or was.
+    Former = Struct.new(:pid, :reason, :uptime_s)
 
     # @return [Integer]
     attr_reader :index
-    # @return [Integer, nil] while a process lives
-    attr_reader :pid
-    # @return [IO, nil] signs of life
-    attr_reader :reader
-    # @return [String, nil] the I/O driver, once the process serves
-    attr_reader :io_driver
-    # @return [String, nil] why the process cannot serve, in its words
-    attr_reader :failure
+    # @return [Child, nil] who fills the place
+    attr_reader :current
+    # @return [Child, nil] who boots beside it
+    attr_reader :successor
+    # @return [Array<Child>] who has been replaced and finishes its requests
+    attr_reader :leaving
+    # @return [Symbol, nil] why the current one is to be replaced
+    attr_reader :wanted
 
     def initialize(index)
       @index = index
+      @leaving = []
       @failures = 0
       @due = 0
     end
 
-    def alive? = !pid.nil?
-    def booted? = !io_driver.nil?
     def to_s = "worker #{index}"
 
+    # @return [Array<Child>]
+    def children = [*current, *successor, *leaving]
+
+    # @return [Boolean] whether the place is filled by a process that serves
+    def serving? = current&.booted? || false
+
     # @return [Boolean] whether a process is to be made now
-    def due?(now) = !alive? && now >= @due
+    def due?(now) = lacks? && now >= @due
 
     # @return [Numeric, nil] when it is
-    def due = alive? ? nil : @due
+    def due = lacks? ? @due : nil
 
-    def started(pid, reader, now)
-      @pid = pid
-      @reader = reader
-      @started = @beat = now
-      @io_driver = @failure = @stopped = @killed = nil
-      @text = +""
+    # A process was made.
+    def filled(child) = current ? @successor = child : @current = child
+
+    # The place is filled again.
+    # @return [Former, nil] by whom it was filled before, told once
+    def settle
+      return unless current
+
+      @former.tap { @former = nil }
     end
 
-    # Reads what the process has written.
-    def read(now)
-      while (text = reader.read_nonblock(4096, exception: false)).is_a?(String)
-        @beat = now
-        @stopped = nil
-        @text << text
-      end
-      @io_driver ||= @text[/^\.*booted (.*)\n/, 1]
-      @failure ||= @text[/^\.*failed (.*)\n/, 1]&.tr("\v", "\n")
-      @text.clear if booted?
+    # The current process is to be replaced by one that boots beside it.
+    def replace(reason) = @wanted = reason
+
+    # The successor serves: the current process leaves.
+    # @return [Child] who leaves
+    def take_over(now) = vacate(@wanted, now)
+
+    # The current process leaves, whether there is another or not.
+    # @return [Child]
+    def vacate(reason, now)
+      @leaving << @current
+      miss(@current, reason, now)
+      @leaving.last
     end
-
-    # The process was stopped, as by SIGSTOP.
-    def stopped(now) = @stopped ||= now
-
-    # The master itself was held up; no silence in that time counts.
-    def forgive(now) = @beat = now
 
     # A process cannot be made now.
     def postpone(now) = @due = now + LONGEST_PAUSE_S
 
-    # @return [String, nil] why the process must be killed, unless it was already
-    def hopeless(now, timeout_s)
-      return if !alive? || @killed
-      return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped && now - @stopped >= STOPPED_S
-
-      "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
-    end
-
     # The process is dead.
-    # @return [Numeric] seconds until the next one
-    def ended(now)
-      read(now)
-      reader.close
-      @failures = now - @started < YOUNG_S ? @failures + 1 : 0
-      pause = @failures.zero? ? 0 : [FIRST_PAUSE_S * (2**(@failures - 1)), LONGEST_PAUSE_S].min
-      @due = now + pause
-      @pid = @reader = @stopped = nil
-      pause
+    # @return [Symbol] what it was here: :leaving, :successor or :current
+    def lost(child, reason, now)
+      child.ended(now)
+      return :leaving if @leaving.delete(child)
+
+      pause(child, now)
+      if child.equal?(@successor)
+        @successor = nil
+        return :successor
+      end
+      miss(child, reason, now)
+      :current
     end
 
-    # Ends the process without its help.
-    def kill
-      @killed = true
-      signal(:KILL)
+    # @return [Boolean] whether one process after the other dies before it serves
+    def crash_loop?(now) = @failures >= CRASHES && !current&.lived?(YOUNG_S, now)
+
+    private
+
+    def lacks? = current.nil? || (!wanted.nil? && successor.nil?)
+
+    def miss(child, reason, now)
+      @former = Former.new(child.pid, reason, child.uptime(now).round(1))
+      @current = @successor
+      @successor = @wanted = nil
     end
 
-    # @return [Boolean] whether the process is killed already, or there is none
-    def finished? = !alive? || @killed
-
-    # @return [Boolean] whether there was someone to hear it
-    def signal(*names)
-      names.each { |name| Process.kill(name, pid) } if alive?
-      alive?
-    rescue Errno::ESRCH
-      false
+    def pause(child, now)
+      @failures = child.lived?(YOUNG_S, now) ? 0 : @failures + 1
+      @due = now + (@failures.zero? ? 0 : [FIRST_PAUSE_S * (2**(@failures - 1)), LONGEST_PAUSE_S].min)
     end
   end
 end

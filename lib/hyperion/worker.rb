@@ -20,7 +20,8 @@ module Hyperion
       @launcher.mailbox.after_fork
       @launcher.signals.worker_boot
       Process.setproctitle("hyperion: worker #{@slot}")
-      @pulse.start(@launcher.mailbox, grace_s: @launcher.configuration.graceful_timeout)
+      configuration = @launcher.configuration
+      @pulse.start(@launcher.mailbox, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
       @launcher.listeners.close(except: @slot)
       serve
     end
@@ -28,7 +29,7 @@ module Hyperion
     private
 
     def serve
-      Serving.new(@launcher, slot: @slot).run { |io_driver| @pulse.booted(io_driver) }
+      Serving.new(@launcher, slot: @slot).run { |io_driver, routes| @pulse.booted(io_driver, routes) }
       exit(0)
     rescue SystemExit
       raise

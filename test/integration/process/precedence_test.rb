@@ -18,12 +18,18 @@ class PrecedenceTest < HyperionTest::ProcessCase
     "write_timeout" => ["--write-timeout", 21, "HYPERION_WRITE_TIMEOUT", 22, 23, 30],
     "idle_keepalive" => ["--idle-keepalive", 21, "HYPERION_IDLE_KEEPALIVE", 22, 23, 75],
     "max_request_read_seconds" => ["--max-request-read-seconds", 21, "HYPERION_MAX_REQUEST_READ_SECONDS", 22, 23, 60],
+    "drain_delay" => ["--drain-delay", 21, "HYPERION_DRAIN_DELAY", 22, 23, 0],
+    "static_cache_bytes" => ["--static-cache-bytes", 5001, "HYPERION_STATIC_CACHE_BYTES", 5002, 5003, 64 * 1024 * 1024],
+    "sendfile_header" => ["--sendfile-header", :"x-sendfile", "HYPERION_SENDFILE_HEADER", :"x-accel-redirect", :off, :off],
+    "admin_bind" => ["--admin-bind", "127.0.0.11:7011", "HYPERION_ADMIN_BIND", "127.0.0.12:7011", "127.0.0.13:7011", nil],
     "graceful_timeout" => ["--graceful-timeout", 21, "HYPERION_GRACEFUL_TIMEOUT", 22, 23, 30],
     "log_level" => ["--log-level", :debug, "HYPERION_LOG_LEVEL", :warn, :error, :info],
     "log_format" => ["--log-format", :text, "HYPERION_LOG_FORMAT", :json, :text, :auto],
     "io" => ["--io", :epoll, "HYPERION_IO", :auto, :epoll, :auto],
     "worker_model" => ["--worker-model", :share, "HYPERION_WORKER_MODEL", :reuseport, :share, :reuseport],
     "worker_timeout" => ["--worker-timeout", 21, "HYPERION_WORKER_TIMEOUT", 22, 23, 60],
+    "worker_max_rss_mb" => ["--worker-max-rss-mb", 301, "HYPERION_WORKER_MAX_RSS_MB", 302, 303, nil],
+    "worker_max_requests" => ["--worker-max-requests", 301, "HYPERION_WORKER_MAX_REQUESTS", 302, 303, nil],
     "max_in_flight_per_conn" => ["--max-in-flight-per-conn", 2, "HYPERION_MAX_IN_FLIGHT_PER_CONN", 3, 4, :auto],
     "underscore_headers" => ["--underscore-headers", :drop, "HYPERION_UNDERSCORE_HEADERS", :allow, :drop, :drop],
     "yjit" => ["--yjit", nil, "HYPERION_YJIT", "false", true, :auto],
@@ -45,12 +51,13 @@ class PrecedenceTest < HyperionTest::ProcessCase
 
   def test_no_option_is_forgotten_here
     shown = check(env: cleared)[/.*?^app /m].lines.filter_map { |line| line[/\A\w+(?= )/] } - ["app"]
-    assert_equal [], shown - OPTIONS.keys - %w[config preload log_requests]
+    assert_equal [], shown - OPTIONS.keys - %w[config preload log_requests native_routes preload_static admin_token admin_token_file]
   end
 
   def test_a_switch_has_a_flag_for_both_sides
-    config = file("conf.rb", "log_requests false\npreload false\n")
-    shown = check("-C", config, "--log-requests", "--preload", env: cleared)
+    config = file("conf.rb", "log_requests false\npreload false\nnative_routes false\n")
+    shown = check("-C", config, "--log-requests", "--preload", "--native-routes", env: cleared)
+    assert_match(/native_routes\b.*true/, shown)
     assert_match(/log_requests\b.*true/, shown)
     assert_match(/\bpreload\b.*true/, shown)
     shown = check("--no-log-requests", "--no-preload", env: cleared.merge("HYPERION_LOG_REQUESTS" => "true"))

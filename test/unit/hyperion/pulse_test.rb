@@ -5,42 +5,88 @@ require "hyperion/mailbox"
 require "hyperion/pulse"
 
 class PulseTest < UnitCase
+  # What a pulse asks of a service.
+  Served = Struct.new(:stats)
+
   def setup
     @reader, @writer = IO.pipe
-    @alive, @master = IO.pipe
+    @orders, @master = IO.pipe
     @mailbox = Hyperion::Mailbox.new
+    @pulse = Hyperion::Pulse.new(@writer, @orders, Process.ppid)
+  end
+
+  def teardown
+    Hyperion::Service.current = nil
+    @thread&.kill&.join
+    super
   end
 
   def test_it_tells_that_requests_are_served_or_why_not
-    pulse = Hyperion::Pulse.new(@writer, @alive, Process.ppid)
-    pulse.booted("epoll")
-    pulse.failed("a\nb")
+    @pulse.booted("epoll")
+    @pulse.failed("a\nb")
     assert_equal "booted epoll\nfailed a\vb\n", @reader.readpartial(100)
   end
 
-  def test_it_beats
-    thread = Hyperion::Pulse.new(@writer, @alive, Process.ppid).start(@mailbox, grace_s: 1)
-    assert IO.select([@reader], nil, nil, 3)
-    assert_equal ".", @reader.readpartial(1)
+  def test_it_beats_before_anything_is_served_and_then_tells_the_progress
+    start
+    assert_equal "beat 0 0\n", line
+    Hyperion::Service.current = Served.new({ queue_depth: 3, work_taken: 17 })
+    assert_equal "beat 3 17\n", line
+  end
+
+  def test_it_asks_once_for_a_successor_behind_its_number_of_requests_and_up_to_a_tenth_more
+    Hyperion::Service.current = served = Served.new({ requests: 99 })
+    start(max_requests: 100)
+    assert_match(/beat/, line)
+    served.stats = { requests: 110 }
+    assert_equal "spent", [line, line].join[/spent/]
+    assert_equal ["beat 0 0\n"] * 2, [line, line].last(2)
+  end
+
+  def test_jitter_makes_them_differ
+    enough = Array.new(30) do
+      reader, writer = IO.pipe
+      Hyperion::Service.current = Served.new({ requests: 1_000_000 })
+      thread = Hyperion::Pulse.new(writer, @orders, Process.ppid).start(@mailbox, grace_s: 1, max_requests: 1000)
+      [reader.gets, reader.gets].last[/\d+/].to_i.tap { thread.kill }
+    end
+    assert_operator enough.uniq.size, :>, 5
+    assert(enough.all? { |count| count.between?(1000, 1100) }, enough.inspect)
+  end
+
+  def test_it_passes_the_order_to_retire_on
+    start
+    @master.write("retire\n")
+    assert_equal [:retire], @mailbox.take(5).first
+  end
+
+  def test_it_tells_what_the_threads_do_though_the_main_thread_waits
+    sleeper = Thread.new { sleep }
+    sleeper.name = "sleeper"
+    eventually { sleeper.stop? }
+    start
+    @master.write("backtraces\n")
+    lines = []
+    lines << line until lines.last == "told\n"
+    assert_match(/\Athread sleeper sleeps\v.*pulse_test\.rb:\d+/, lines.grep(/sleeper/).first)
+    assert_match(/\Athread main .*\v/, lines.grep(/main/).first)
+    assert_empty lines.grep(/hyperion pulse/)
   ensure
-    thread.kill
+    sleeper.kill
   end
 
   def test_W25_the_death_of_the_master_is_an_event_for_a_worker_that_serves
-    pulse = Hyperion::Pulse.new(@writer, @alive, Process.ppid)
-    pulse.booted("epoll")
-    thread = pulse.start(@mailbox, grace_s: 60)
+    @pulse.booted("epoll")
+    start
     @master.close
     assert_equal [:orphaned], @mailbox.take(5).first
-  ensure
-    thread.kill
   end
 
   def test_W25_it_is_the_end_of_a_worker_that_boots
     # The end of the pipe that stands for the master is open here until the child runs.
     pid = fork do
       @master.close
-      Hyperion::Pulse.new(@writer, @alive, Process.ppid).start(@mailbox, grace_s: 60)
+      Hyperion::Pulse.new(@writer, @orders, Process.ppid).start(@mailbox, grace_s: 60)
       sleep
     end
     @master.close
@@ -48,16 +94,22 @@ class PulseTest < UnitCase
   end
 
   def test_W25_another_parent_means_a_dead_master
-    pulse = Hyperion::Pulse.new(@writer, @alive, 999_999_999)
-    pulse.booted("epoll")
-    thread = pulse.start(@mailbox, grace_s: 60)
+    @pulse = Hyperion::Pulse.new(@writer, @orders, 999_999_999)
+    @pulse.booted("epoll")
+    start
     assert_equal [:orphaned], @mailbox.take(5).first
-  ensure
-    thread.kill
   end
 
   def test_a_master_that_does_not_read_holds_nothing_up
-    pulse = Hyperion::Pulse.new(@writer, @alive, Process.ppid)
-    assert(20_000.times { pulse.booted("epoll") })
+    assert(20_000.times { @pulse.booted("epoll") })
+  end
+
+  private
+
+  def start(**rest) = @thread = @pulse.start(@mailbox, grace_s: 60, **rest)
+
+  def line
+    assert IO.select([@reader], nil, nil, 5), "it says nothing"
+    @reader.gets
   end
 end

@@ -1,81 +1,97 @@
 # frozen_string_literal: true
 
 require_relative "../support/unit"
+require "hyperion/child"
 require "hyperion/slot"
 
 class SlotTest < UnitCase
   def setup
     @slot = Hyperion::Slot.new(3)
+    @writers = {}
   end
 
   def test_it_is_due_at_once_and_then_filled
-    assert_equal [true, false, "worker 3"], [@slot.due?(0), @slot.alive?, @slot.to_s]
-    start(0)
-    assert_equal [false, true, false, nil], [@slot.due?(0), @slot.alive?, @slot.booted?, @slot.due]
-  end
-
-  def test_it_reads_that_the_worker_serves
-    start(0)
-    say("..boot")
-    refute_predicate @slot, :booted?
-    say("ed io_uring\n.")
-    assert_equal [true, "io_uring", nil], [@slot.booted?, @slot.io_driver, @slot.failure]
-  end
-
-  def test_it_reads_why_the_worker_cannot
-    start(0)
-    say(".failed no luck\vat all\n")
-    assert_equal [false, "no luck\nat all"], [@slot.booted?, @slot.failure]
+    assert_equal [true, [], "worker 3", false], [@slot.due?(0), @slot.children, @slot.to_s, @slot.serving?]
+    first = fill(0)
+    assert_equal [false, [first], first, false, nil], [@slot.due?(0), @slot.children, @slot.current, @slot.serving?, @slot.due]
+    boot(first, 1)
+    assert_predicate @slot, :serving?
   end
 
   def test_W25_deaths_of_the_young_are_followed_by_growing_pauses
     pauses = Array.new(9) do |i|
-      start(i)
-      @slot.ended(i + 0.2)
+      boot(fill(i), i + 0.1)
+      @slot.lost(@slot.current, :crash, i + 1)
+      (@slot.due - i - 1).round(3)
     end
     assert_equal [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5], pauses
-    refute @slot.due?(8.2 + 4.9)
-    assert @slot.due?(8.2 + 5)
+    refute @slot.due?(9 + 4.9)
+    assert @slot.due?(9 + 5)
+  end
+
+  def test_W25_a_worker_that_never_served_is_young_at_any_age
+    fill(0)
+    @slot.lost(@slot.current, :crash, 100)
+    assert_equal 100.1, @slot.due
   end
 
   def test_W25_a_worker_that_lived_is_replaced_at_once
-    start(0)
-    @slot.ended(0.5)
-    start(1)
-    assert_equal 0, @slot.ended(3)
+    @slot.lost(fill(0), :crash, 0.5)
+    boot(fill(1), 1)
+    assert_equal :current, @slot.lost(@slot.current, :crash, 3)
     assert @slot.due?(3)
-    start(3)
-    assert_equal 0.1, @slot.ended(3.1)
+    @slot.lost(fill(3), :crash, 3.1)
+    assert_equal 0.1, (@slot.due - 3.1).round(3)
   end
 
-  def test_silence_is_hopeless_and_a_beat_is_hope
-    start(0)
-    assert_nil @slot.hopeless(59.9, 60)
-    assert_match(/no sign of life for 60 s/, @slot.hopeless(60, 60))
-    say(".", at: 61)
-    assert_nil @slot.hopeless(120, 60)
-    @slot.forgive(500)
-    assert_nil @slot.hopeless(559, 60)
+  def test_W25_a_loop_is_a_row_of_deaths_without_a_life
+    6.times do |i|
+      refute @slot.crash_loop?(i)
+      @slot.lost(fill(i), :crash, i)
+    end
+    assert @slot.crash_loop?(6)
+    child = fill(7)
+    assert @slot.crash_loop?(8)
+    boot(child, 9)
+    assert_equal [true, false], [@slot.crash_loop?(9.9), @slot.crash_loop?(10)]
   end
 
-  def test_G3_a_stopped_worker_is_hopeless_unless_it_goes_on
-    start(0)
-    @slot.stopped(10)
-    @slot.stopped(12)
-    assert_nil @slot.hopeless(14.9, 60)
-    assert_match(/stopped/, @slot.hopeless(15, 60))
-    say(".", at: 15)
-    assert_nil @slot.hopeless(16, 60)
+  def test_a_successor_boots_beside_and_takes_over
+    first = boot(fill(0), 0)
+    @slot.replace(:max_rss)
+    assert_equal [true, :max_rss], [@slot.due?(10), @slot.wanted]
+    second = fill(10)
+    assert_equal [false, first, second, nil], [@slot.due?(10), @slot.current, @slot.successor, @slot.settle]
+    assert_same first, @slot.take_over(12)
+    assert_equal [second, nil, [first], nil], [@slot.current, @slot.successor, @slot.leaving, @slot.wanted]
+    assert_equal [first.pid, :max_rss, 12], @slot.settle.to_a
+    assert_nil @slot.settle, "it is told once"
+    assert_equal :leaving, @slot.lost(first, :exit, 15)
+    assert_equal [second], @slot.children
   end
 
-  def test_what_is_killed_is_not_killed_again
-    pid = fork { sleep }
-    start(0, pid: pid)
-    refute_predicate @slot, :finished?
-    assert @slot.kill
-    assert_predicate @slot, :finished?
-    assert_nil @slot.hopeless(1000, 60)
-    assert_equal Signal.list["KILL"], Process.wait2(pid).last.termsig
+  def test_a_successor_that_dies_is_tried_again_later_and_changes_nothing
+    first = boot(fill(0), 0)
+    @slot.replace(:max_rss)
+    assert_equal :successor, @slot.lost(fill(10), :crash, 11)
+    assert_equal [first, nil, false, true], [@slot.current, @slot.settle, @slot.due?(11), @slot.due?(11.2)]
+  end
+
+  def test_where_the_current_one_dies_its_successor_stands_in
+    first = boot(fill(0), 0)
+    @slot.replace(:max_rss)
+    second = fill(10)
+    assert_equal :current, @slot.lost(first, :crash, 11)
+    assert_equal [second, nil, nil, false], [@slot.current, @slot.successor, @slot.wanted, @slot.due?(20)]
+    assert_equal :crash, @slot.settle.reason
+  end
+
+  def test_a_place_can_be_vacated_before_there_is_another
+    first = boot(fill(0), 0)
+    @slot.vacate(:timeout, 60)
+    assert_equal [nil, [first], true, nil], [@slot.current, @slot.leaving, @slot.due?(60), @slot.settle]
+    fill(60)
+    assert_equal :timeout, @slot.settle.reason
   end
 
   def test_a_postponed_slot_is_due_later
@@ -83,29 +99,19 @@ class SlotTest < UnitCase
     assert_equal [false, true], [@slot.due?(14.9), @slot.due?(15)]
   end
 
-  def test_what_was_written_before_the_end_is_read
-    start(0)
-    @writer.write("failed at the last moment\n")
-    @writer.close
-    @slot.ended(0.1)
-    assert_equal "at the last moment", @slot.failure
-  end
-
-  def test_a_signal_for_nobody
-    refute @slot.signal(:TERM)
-    start(0, pid: 999_999_999)
-    refute @slot.signal(:TERM)
-  end
-
   private
 
-  def start(now, pid: 1)
-    reader, @writer = IO.pipe
-    @slot.started(pid, reader, now)
+  def fill(now)
+    reader, writer = IO.pipe
+    child = Hyperion::Child.new(@writers.size + 1, reader, IO.pipe.last, now)
+    @writers[child] = writer
+    @slot.filled(child)
+    child
   end
 
-  def say(text, at: 1)
-    @writer.write(text)
-    @slot.read(at)
+  def boot(child, now)
+    @writers[child].write("booted epoll\n")
+    child.read(now)
+    child
   end
 end

@@ -1,0 +1,79 @@
+# frozen_string_literal: true
+
+require_relative "process_case"
+
+# Workers that live and are of no use: found, named with their backtraces, and replaced.
+class HeartbeatTest < HyperionTest::ProcessCase
+  # `/frozen` sleeps without giving up the interpreter's lock, as a bad extension does.
+  FROZEN = <<~RUBY
+    require "fiddle"
+    SLEEP = Fiddle::Function.new(Fiddle.dlopen(nil)["sleep"], [Fiddle::TYPE_INT], Fiddle::TYPE_INT, need_gvl: true)
+    run ->(env) { env["PATH_INFO"] == "/frozen" && SLEEP.call(Integer(env["QUERY_STRING"])); [200, {}, [Process.pid.to_s]] }
+  RUBY
+  WATCHFUL = ["-w", "2", "-t", "1", "--worker-timeout", "2", "--graceful-timeout", "1"].freeze
+
+  def test_a_worker_whose_executors_all_hang_while_requests_wait_is_replaced
+    cluster = boot(BASIC, *WATCHFUL)
+    before = cluster.worker_pids.sort
+    20.times { connect(cluster).request("GET", "/wait?forever") }
+    before.each do |pid|
+      cluster.wait_for_log(/worker \d \(#{pid}\): thread hyperion executor 0 sleeps.*basic\.ru:\d+/, timeout: 10)
+      cluster.wait_for_log(/worker \d \(#{pid}\): thread main sleeps.*serving\.rb:\d+/)
+      cluster.wait_for_log(/worker \d \(#{pid}\) has \d+ requests waiting and has begun none of them for 2 s and is told to end/)
+      cluster.wait_for_log(/worker restarted.*"old_pid":#{pid},.*"reason":"timeout"/)
+    end
+    eventually("an old worker is still there", timeout: 8) { before.all? { |pid| gone?(pid) } }
+    10.times { assert_equal 200, get("/pid", to: cluster).status }
+    assert_equal 0, cluster.stop.exitstatus
+  end
+
+  def test_a_worker_that_is_busy_while_nobody_waits_is_left_alone
+    cluster = boot(BASIC, *WATCHFUL, "-t", "2")
+    before = cluster.worker_pids.sort
+    busy = Array.new(2) { connect(cluster).request("GET", "/sleep?5") }
+    assert_equal %w[slept slept], busy.map { |client| client.response.body }
+    assert_equal before, cluster.worker_pids.sort
+    refute_match(/waiting|no sign of life/, cluster.log)
+  end
+
+  def test_a_queue_that_moves_is_progress_however_long_it_is
+    cluster = boot(BASIC, *WATCHFUL)
+    before = cluster.worker_pids.sort
+    waiting = Array.new(20) { connect(cluster).request("GET", "/sleep?0.5") }
+    assert_equal ["slept"], waiting.map { |client| client.response(timeout: 20).body }.uniq
+    assert_equal before, cluster.worker_pids.sort
+    refute_match(/begun none/, cluster.log)
+  end
+
+  def test_G3_a_worker_that_runs_no_ruby_is_told_by_what_the_kernel_knows_and_replaced
+    cluster = boot(file("config.ru", FROZEN), *WATCHFUL)
+    victim = Integer(get("/", to: cluster).body)
+    frozen = Array.new(12) { connect(cluster).request("GET", "/frozen?60") }
+    cluster.wait_for_log(/worker \d \(#{victim}\) runs no Ruby: thread \d+ [^"]*, state \w/, timeout: 10)
+    cluster.wait_for_log(/worker \d \(#{victim}\) has given no sign of life for 2 s and is killed/)
+    cluster.wait_for_log(/worker restarted.*"old_pid":#{victim},.*"reason":"timeout"/)
+    assert_raises(HyperionTest::RawClient::Ended) { frozen.each(&:response) }
+    eventually { serving_pids(cluster).size == 2 }
+  end
+
+  def test_a_worker_that_was_silent_for_less_goes_on
+    cluster = boot(file("config.ru", FROZEN), *WATCHFUL, "--worker-timeout", "4")
+    client = connect(cluster)
+    silent = client.get("/frozen?3").body
+    assert_equal silent, client.get("/").body
+    refute_match(/no sign of life/, cluster.log)
+  end
+
+  def test_a_worker_stopped_for_good_is_killed_while_it_leaves_too
+    cluster = boot(BASIC, "-w", "2", "--worker-max-requests", "20")
+    resting = connect(cluster)
+    old = Integer(resting.get("/pid").body)
+    others = Array.new(12) { connect(cluster) }.select { |client| Integer(client.get("/pid").body) == old }
+    25.times { others.first.get("/pid") }
+    cluster.wait_for_log(/last call/, timeout: 10)
+    Process.kill(:STOP, old)
+    cluster.wait_for_log(/\(#{old}\) was stopped 5 s ago and does not go on and is killed/, timeout: 10)
+    eventually { gone?(old) }
+    assert_equal 0, cluster.stop.exitstatus
+  end
+end

@@ -1,0 +1,67 @@
+# frozen_string_literal: true
+
+require_relative "process_case"
+require_relative "load"
+
+# Workers are killed at random while clients ask. STORM_SECONDS prolongs it.
+class StormTest < HyperionTest::ProcessCase
+  SECONDS = Float(ENV.fetch("STORM_SECONDS", "8"))
+  PAUSES_S = (0.2..0.6)
+  # A client finds out a little later than the killer.
+  MARGIN_S = 0.5
+
+  Kill = Struct.new(:pid, :began, :ended)
+
+  %w[reuseport share].each do |model|
+    define_method("test_G3_a_storm_costs_only_what_was_inside_the_killed_workers_of_#{model}") do
+      cluster = boot(BASIC, "-w", "4", "-t", "2", "--worker-model", model)
+      load = HyperionTest::Load.new(cluster, "/pid")
+      ending { load.stop }
+      kills = storm(cluster)
+      eventually("the killed are not replaced", timeout: 15) { cluster.worker_pids.size == 4 }
+      before = load.answers.values.sum
+      eventually("nobody is answered behind the storm", timeout: 15) { load.answers.values.sum > before + 100 }
+      load.stop
+      assert_lost_inside(load, kills)
+      assert_restarts_told(cluster, kills)
+      assert_equal 0, cluster.stop.exitstatus
+    end
+  end
+
+  private
+
+  def storm(cluster)
+    random = Random.new(Minitest.seed)
+    over = monotonic + SECONDS
+    kills = []
+    while monotonic < over
+      sleep(random.rand(PAUSES_S))
+      pid = cluster.worker_pids.sample(random: random) or next
+      began = monotonic
+      Process.kill(:KILL, pid)
+      kills << Kill.new(pid, began, monotonic)
+    end
+    kills
+  end
+
+  # Each connection that failed belonged to a killed worker: by the PID of its earlier answers, or, on
+  # a new one, because a worker was killed while its request was under way.
+  def assert_lost_inside(load, kills)
+    killed = kills.map(&:pid)
+    strangers = load.failures.reject do |failure|
+      next killed.include?(failure.pid) if failure.pid
+
+      failure.error.is_a?(HyperionTest::RawClient::Ended) &&
+        kills.any? { |kill| kill.began <= failure.ended && kill.ended >= failure.began - MARGIN_S }
+    end
+    assert_empty strangers, "these were not inside a killed worker (#{kills.size} kills)"
+    assert_operator load.failures.size, :<=, kills.size * 8, "a kill costs each client one request at most"
+    assert_operator load.answers.values.sum, :>, load.failures.size * 10
+  end
+
+  def assert_restarts_told(cluster, kills)
+    told = -> { cluster.log.scan(/worker restarted.*"old_pid":(\d+),.*"reason":"signal"/).map { |found,| found.to_i } }
+    missing = nil
+    eventually("not told: #{missing}") { (missing = kills.map(&:pid).uniq - told.call).empty? }
+  end
+end
