@@ -10,6 +10,9 @@ module Hyperion
   autoload :CLI, "hyperion/cli"
   autoload :Launcher, "hyperion/launcher"
   autoload :Log, "hyperion/log"
+  autoload :Metrics, "hyperion/metrics"
+  autoload :Routes, "hyperion/routes"
+  autoload :Runtime, "hyperion/runtime"
   autoload :Server, "hyperion/server"
   autoload :Service, "hyperion/service"
 
@@ -25,8 +28,15 @@ module Hyperion
     # @return [Integer, nil] nil while nothing was launched
     attr_accessor :master_pid
 
-    # Counters of this process by name; empty while nothing serves.
-    # @return [Hash{Symbol=>Integer}]
-    def stats = Service.current&.stats || {}
+    # What all processes of the server count.
+    # @return [Metrics, nil] nil while nothing serves
+    attr_reader :metrics
+
+    # @api private
+    attr_writer :metrics
+
+    # The numbers of all workers by name, and under `workers` those of each; empty while nothing serves.
+    # @return [Hash{Symbol=>Integer, Array<Hash>}]
+    def stats = metrics&.snapshot || {}
   end
 end

@@ -80,6 +80,19 @@ module Hyperion
       unix? ? "unix://#{path}#{format("?mode=%04o", mode) if mode}" : url.sub("http://", "tcp://")
     end
 
+    # One address, complete.
+    class One < Kinds::Kind
+      def initialize = super(metavar: "ADDR", rbs: "Bind")
+      def range_phrase = "an address such as 127.0.0.1:9293, [::1]:9293 or unix:///run/admin.sock?mode=0600"
+
+      private
+
+      def convert(raw)
+        bind = raw.to_s.strip.empty? ? nil : Bind.parse(raw.to_s.strip)
+        bind if bind&.unix? || bind&.port
+      end
+    end
+
     # Several addresses: one per flag or line, or comma-separated in a variable.
     class List < Kinds::Kind
       def initialize = super(metavar: "ADDR", rbs: "Array[Bind]")

@@ -2,6 +2,7 @@
 
 require_relative "application"
 require_relative "configuration"
+require_relative "routes"
 
 module Hyperion
   # `hyperion check`: each setting with its source, and whether the app loads.
@@ -18,6 +19,7 @@ module Hyperion
       @configuration.warnings.each { |warning| @out.puts("warning: #{warning}") }
       Application.load(@configuration)
       @out.puts("app #{@configuration.rackup}: loads")
+      routes = Routes.default.describe and @out.puts("routes: #{routes}")
     end
 
     private

@@ -4,6 +4,7 @@ require_relative "command_line"
 require_relative "dsl"
 require_relative "error"
 require_relative "processors"
+require_relative "token_file"
 require_relative "variables"
 require_relative "version"
 
@@ -88,7 +89,7 @@ module Hyperion
       @hooks = (hooks || {}).transform_values(&:freeze).freeze
       @rackup = File.expand_path(rackup || DEFAULT_RACKUP)
       @resolved = resolve.freeze
-      @warnings = [*warnings, *port_warning].freeze
+      @warnings = [*warnings, *port_warning, *recycling_warnings, *admin_warnings].freeze
       freeze
     end
 
@@ -98,6 +99,9 @@ module Hyperion
 
     # @return [String] the place that decided
     def source(name) = @settings.fetch(name).source
+
+    # Without values: some of them are secrets.
+    def inspect = "#<#{self.class}>"
 
     # @return [Boolean] whether there is a master with workers
     def cluster? = workers > 1
@@ -111,8 +115,8 @@ module Hyperion
     # @return [Hash{Symbol=>Object}] what the engine wants to know
     def engine_settings(multiprocess: false)
       names = %i[threads max_body_bytes max_header_bytes max_pending max_connections read_timeout max_request_read_seconds
-                 idle_keepalive write_timeout graceful_timeout log_requests log_file]
-      words = %i[io log_level log_format underscore_headers]
+                 idle_keepalive write_timeout graceful_timeout log_requests log_file admin_token native_routes static_cache_bytes]
+      words = %i[io log_level log_format underscore_headers sendfile_header]
       @resolved.slice(*names).merge(words.to_h { |name| [name, @resolved[name].to_s] }).merge(
         max_in_flight_per_conn: max_in_flight_per_conn == :auto ? "auto" : max_in_flight_per_conn,
         log_color: log_color?, multiprocess: multiprocess, spool_threshold_bytes: SPOOL_THRESHOLD_BYTES,
@@ -127,7 +131,8 @@ module Hyperion
       values[:bind] = values[:bind].map { |bind| bind.with_default_port(values[:port]) }.freeze
       values[:workers] = Processors.count if values[:workers] == :auto
       values[:log_format] = automatic_format(values) if values[:log_format] == :auto
-      %i[log_file pid_file config].each { |name| values[name] &&= File.expand_path(values[name]) }
+      values[:admin_token] ||= token_of_file(values)
+      %i[log_file pid_file config admin_token_file].each { |name| values[name] &&= File.expand_path(values[name]) }
       values
     end
 
@@ -135,6 +140,23 @@ module Hyperion
       return :json if JSON_ENVIRONMENTS.include?(values[:environment]) || values[:log_file]
 
       $stdout.tty? ? :text : :json
+    end
+
+    def token_of_file(values)
+      path = values[:admin_token_file] and TokenFile.read(path)
+    rescue Kinds::Invalid => e
+      raise ConfigurationError, ["#{source(:admin_token_file)}: admin_token_file: #{e.message}"]
+    end
+
+    def admin_warnings
+      return [] unless @settings[:admin_token].value && admin_token_file
+
+      ["#{source(:admin_token_file)}: has no effect, since #{source(:admin_token)} names the token itself"]
+    end
+
+    def recycling_warnings
+      names = cluster? ? [] : %i[worker_max_rss_mb worker_max_requests].select { |name| @resolved[name] }
+      names.map { |name| "#{source(name)}: has no effect, since a single process has no master that would replace it" }
     end
 
     def port_warning

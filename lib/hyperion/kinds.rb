@@ -109,7 +109,7 @@ module Hyperion
     # One of a few names.
     class Choice < Kind
       def initialize(*names)
-        super(metavar: names.join("|"), rbs: names.map { |name| ":#{name}" }.join(" | "))
+        super(metavar: names.join("|"), rbs: names.map(&:inspect).join(" | "))
         @names = names.map(&:to_s)
       end
 
@@ -118,6 +118,24 @@ module Hyperion
       private
 
       def convert(raw) = (raw.to_s.to_sym if @names.include?(raw.to_s))
+    end
+
+    # Directories that are there.
+    class Directories < Kind
+      def initialize = super(metavar: "DIR", rbs: "Array[String]")
+      def repeatable? = true
+      def range_phrase = "a directory that is there"
+      def show(value) = value.join(", ")
+
+      private
+
+      def convert(raw)
+        return unless Array(raw).all? { |path| path.is_a?(String) || path.respond_to?(:to_path) }
+
+        paths = Array(raw).flat_map { |path| path.to_s.split(",") }.map(&:strip).reject(&:empty?)
+        paths.each { |path| raise Invalid, "#{path.inspect} is not #{expected}" if path.include?("\0") || !File.directory?(path) }
+        paths.map { |path| File.expand_path(path) } unless paths.empty?
+      end
     end
 
     # On or off.
@@ -132,6 +150,23 @@ module Hyperion
       private
 
       def convert(raw) = WORDS[raw.to_s]
+    end
+
+    # A text that nobody is shown, and that can be sent in a header.
+    class Secret < Kind
+      BYTES = 1024
+      FORM = /\A[!-~](?:[ -~]*[!-~])?\z/
+
+      def initialize = super(metavar: "TOKEN", rbs: "String")
+      def range_phrase = "1 to #{BYTES} characters of visible ASCII"
+      def show(_value) = "(not shown)"
+
+      def parse(raw)
+        text = raw.to_s
+        raise Invalid, "the value is not #{expected}" unless text.size <= BYTES && text.match?(FORM)
+
+        text
+      end
     end
 
     # A text that is not empty.

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "io/wait"
 require "json"
 require "time"
 
@@ -11,6 +12,9 @@ module Hyperion
     COLOURS = { debug: "\e[2m", info: "\e[32m", warn: "\e[33m", error: "\e[31m" }.freeze
     PLAIN = /\A[!#-<>-\[\]-~]+\z/
     ESCAPES = { "\t" => "\\t", "\r" => "\\r", "\n" => "\\n", "\"" => "\\\"", "\\" => "\\\\" }.freeze
+
+    # A reader that takes nothing for so long gets no more lines until it does.
+    PATIENCE_S = 0.2
 
     # @return [#log, nil] the engine that writes
     attr_accessor :engine
@@ -46,7 +50,7 @@ module Hyperion
       writer = @engine
       return writer.log(level, message.to_s, fields.to_h { |name, value| [name.to_s, value.to_s] }) if writer
 
-      @io.write(line(level, message.to_s, fields))
+      @io.write(line(level, message.to_s, fields)) if writable?
       nil
     rescue SystemCallError, IOError
       nil # There is nowhere left to tell it.
@@ -63,6 +67,8 @@ module Hyperion
     end
 
     private
+
+    def writable? = !@io.is_a?(IO) || @io.wait_writable(PATIENCE_S)
 
     def line(level, message, fields)
       all = { ts: Time.now.utc.iso8601(3), level: level, source: "server", message: message, **fields }

@@ -2,6 +2,7 @@
 
 require_relative "bind"
 require_relative "kinds"
+require_relative "log_format"
 require_relative "option"
 
 module Hyperion
@@ -12,8 +13,8 @@ module Hyperion
     GIB = 1024 * MIB
     MANY = 1_000_000
 
-    TOPICS = { network: "Addresses", processes: "Processes and threads", app: "The app",
-               limits: "Limits", deadlines: "Deadlines", log: "Log" }.freeze
+    TOPICS = { network: "Addresses", processes: "Processes and threads", app: "The app", routes: "Routes and files",
+               limits: "Limits", deadlines: "Deadlines", admin: "Administration", log: "Log" }.freeze
 
     count = ->(range, **rest) { Kinds::Count.new(range, **rest) }
     seconds = ->(least, **rest) { Kinds::Seconds.new(least, **rest) }
@@ -26,14 +27,22 @@ module Hyperion
       Option.new(:workers, count[0..1024, words: %i[auto]], 1, "Worker processes. 0 and 1 are one process without a master; auto is one for each CPU that the machine and its cgroup allow.", topic: :processes, letter: "w", known: %w[WEB_CONCURRENCY], cluster: true),
       Option.new(:threads, count[1..1024], 5, "Ruby threads in each worker that run the app.", topic: :processes, letter: "t", aliases: %i[thread_count], known: %w[RAILS_MAX_THREADS]),
       Option.new(:worker_model, Kinds::Choice.new(:share, :reuseport), RUBY_PLATFORM.include?("linux") ? :reuseport : :share, "Whether all workers accept from one socket, or each from one of its own with SO_REUSEPORT.", topic: :processes, cluster: true),
-      Option.new(:worker_timeout, seconds[2], 60, "A worker that gives no sign of life for so long is killed and replaced.", topic: :processes, cluster: true),
+      Option.new(:worker_timeout, seconds[2], 60, "A worker that gives no sign of life for so long, or has requests waiting and begins none of them, is replaced, and its backtraces are logged.", topic: :processes, cluster: true),
+      Option.new(:worker_max_rss_mb, count[1..MANY, words: %i[auto]], nil, "A worker that uses more memory than so many MiB is replaced while it serves. Shared memory counts by its share. auto is a share of what its cgroup may use.", topic: :processes, cluster: true),
+      Option.new(:worker_max_requests, count[1..MANY * 1000], nil, "A worker is replaced while it serves once it has received so many requests, or up to a tenth more.", topic: :processes, cluster: true),
       Option.new(:graceful_timeout, seconds[0], 30, "How long a stop waits for requests in flight.", topic: :processes),
+      Option.new(:drain_delay, seconds[0], 0, "So long a server that is to stop goes on serving while /-/ready already says no, for load balancers to notice.", topic: :processes, cluster: true),
       Option.new(:pid_file, Kinds::Text.new("PATH"), nil, "Holds the process ID of the master, or of the only process, while it serves.", topic: :processes, aliases: %i[pidfile], cluster: true),
 
       Option.new(:config, Kinds::Text.new("PATH"), nil, "The configuration file; config/hyperion.rb where it exists.", topic: :app, letter: "C", cluster: true),
       Option.new(:environment, Kinds::Text.new("NAME"), "development", "The environment of the app, put into RACK_ENV.", topic: :app, letter: "e", known: %w[RACK_ENV RAILS_ENV APP_ENV]),
       Option.new(:preload, Kinds::Switch.new, true, "Load the app in the master, before workers are forked.", topic: :app, cluster: true),
       Option.new(:yjit, Kinds::Switch.new(words: %i[auto]), :auto, "Compile with YJIT; auto does so where Ruby can turn it on at run time.", topic: :app, cluster: true),
+
+      Option.new(:native_routes, Kinds::Switch.new, true, "Static routes and files are answered by the engine; off, by the threads that run the app.", topic: :routes, synonyms: { "HYPERION_C_ACCEPT_LOOP" => { "0" => "false" } }),
+      Option.new(:preload_static, Kinds::Directories.new, nil, "Serve the files of this directory, which never change, at /; may be repeated. What is not there goes to the app.", topic: :routes),
+      Option.new(:sendfile_header, Kinds::Choice.new(:off, :"x-sendfile", :"x-accel-redirect"), :off, "The response header by which the app has a file sent: x-sendfile takes a path, x-accel-redirect one below a mount. off sends such headers on to the client.", topic: :routes),
+      Option.new(:static_cache_bytes, Kinds::Bytes.new(0..1024 * GIB), 64 * MIB, "Memory of a worker for files that it serves; those above 64 KiB are not kept.", topic: :routes),
 
       Option.new(:max_body_bytes, Kinds::Bytes.new(0..1024 * GIB), 16 * MIB, "The largest request body; 413 above.", topic: :limits),
       Option.new(:max_header_bytes, Kinds::Bytes.new(KIB..16 * MIB), 64 * KIB, "The largest request head; 431 above.", topic: :limits),
@@ -47,14 +56,18 @@ module Hyperion
       Option.new(:idle_keepalive, seconds[0.1], 75, "How long a connection may rest between requests.", topic: :deadlines),
       Option.new(:write_timeout, seconds[0.1], 30, "In so long a client must take 500 bytes a second of the response, or all that is ready.", topic: :deadlines),
 
+      Option.new(:admin_token, Kinds::Secret.new, nil, "Whoever sends this in X-Hyperion-Admin-Token may ask for /-/metrics and /-/stats and stop the server by POST /-/quit. Others see a flag in the list of processes; a file is better.", topic: :admin),
+      Option.new(:admin_token_file, Kinds::Text.new("PATH"), nil, "The file that holds the token; refused where it is open to everybody.", topic: :admin),
+      Option.new(:admin_bind, Bind::One.new, nil, "Answer /-/health, /-/ready, /-/metrics, /-/stats and /-/quit here, and nothing else. Without a token everybody who can connect may ask.", topic: :admin),
+
       Option.new(:log_level, Kinds::Choice.new(:debug, :info, :warn, :error), :info, "The least important lines that are written.", topic: :log),
-      Option.new(:log_format, Kinds::Choice.new(:auto, :text, :json), :auto, "auto is JSON in production and staging, text on a terminal, else JSON.", topic: :log),
+      Option.new(:log_format, LogFormat.new, :auto, "auto is JSON in production and staging, text on a terminal, else JSON. A pattern is about the line of a response; docs/logging.md has its fields.", topic: :log),
       Option.new(:log_requests, Kinds::Switch.new, true, "A line for each response.", topic: :log),
       Option.new(:log_file, Kinds::Text.new("PATH"), nil, "Append to this file instead of standard output; HUP opens it again.", topic: :log)
     ].freeze
 
     # Blocks of the configuration file: inside, the options whose names begin so lose that beginning.
-    GROUPS = { logging: "log_" }.freeze
+    GROUPS = { admin: "admin_", logging: "log_" }.freeze
 
     # Blocks of Ruby that the configuration file may register.
     HOOKS = {

@@ -2,6 +2,9 @@
 
 require_relative "configuration"
 require_relative "listeners"
+require_relative "metrics"
+require_relative "routes"
+require_relative "runtime"
 require_relative "service"
 
 module Hyperion
@@ -12,16 +15,65 @@ module Hyperion
   #   server.port # => 40213
   #   server.stop
   class Server
+    class << self
+      # @return [Routes] what is registered in this process
+      def routes = Routes.default
+
+      # Answers a method of a path with a response that never differs, without running any Ruby. It is
+      # rendered once; `date` is always fresh, and a 200 gets an `etag`, so that conditional requests
+      # are answered 304. A route for GET answers HEAD too. The query of a request is ignored.
+      # @param method [Symbol, String] one of Route::METHODS, in any case
+      # @param path [String] as it stands in the request line, escaped
+      # @param body [String] its bytes are copied
+      # @param status [Integer] 200 to 999
+      # @param headers [Hash{String, Symbol=>String, Array<String>}]
+      # @param content_type [String, nil] unless `headers` have one
+      # @return [nil]
+      # @raise [ArgumentError] naming what is wrong, as does a second registration of the same route
+      def handle_static(method, path, body, status: 200, headers: {}, content_type: "text/plain")
+        routes.static(method, path, body, status: status, headers: headers, content_type: content_type)
+      end
+
+      # Answers a method of a path with a block instead of the Rack app and its middleware.
+      # @param method [Symbol, String] one of Route::METHODS, in any case
+      # @param path [String] as it stands in the request line, escaped
+      # @yield [Hash] a complete Rack env
+      # @yieldreturn [Array] status, headers and any Rack body
+      # @return [nil]
+      # @raise [ArgumentError] naming what is wrong, as does a second registration of the same route
+      def handle(method, path, &block) = routes.block(method, path, block)
+
+      # Serves the files of a directory without running any Ruby: GET and HEAD, ranges, conditional
+      # requests. Routes come first, then the mount with the longest prefix.
+      # @param prefix [String] "/" or whole segments such as "/assets"
+      # @param dir [String, #to_path]
+      # @param index [false, String, Array<String>] files that answer for their directory
+      # @param fallthrough [Boolean] whether the app answers for files that are not there, instead of a 404
+      # @param immutable [Boolean] files never change: they are read at once and kept, and clients may keep them
+      # @param headers [Hash{String, Symbol=>String, Array<String>}] of each file
+      # @param precompressed [Boolean] whether `.br`, `.zst` and `.gz` files beside a file are it, encoded
+      # @param internal [Boolean] only the app can have files sent, by X-Accel-Redirect
+      # @return [nil]
+      # @raise [ArgumentError] naming what is wrong, such as a directory that is not there
+      def mount_static(prefix, dir, index: false, fallthrough: true, immutable: false, headers: {}, precompressed: true, internal: false)
+        routes.mount(prefix, dir, index: index, fallthrough: fallthrough, immutable: immutable,
+                                  headers: headers, precompressed: precompressed, internal: internal)
+      end
+    end
+
     # @return [Configuration]
     attr_reader :configuration
 
     # @param app [#call] a Rack app
+    # @param runtime [Runtime] whose hooks hear of each request
     # @param options [Hash{Symbol=>Object}] options by name, as in the configuration file
     # @raise [ConfigurationError]
-    def initialize(app:, **options)
+    def initialize(app:, runtime: Runtime.default, **options)
       raise ConfigurationError, ["app: #{app.inspect} has no method call"] unless app.respond_to?(:call)
+      raise ConfigurationError, ["runtime: #{runtime.inspect} is not a Hyperion::Runtime"] unless runtime.is_a?(Runtime)
 
       @app = app
+      @runtime = runtime
       @configuration = Configuration.for_program(options)
       @lock = Mutex.new
     end
@@ -40,8 +92,8 @@ module Hyperion
     # @return [Array<String>] URLs of all addresses, while it serves
     def urls = @listeners&.urls || []
 
-    # @return [Hash{Symbol=>Integer}] counters by name
-    def stats = @service&.stats || {}
+    # @return [Hash{Symbol=>Integer, Array<Hash>}] counters by name
+    def stats = @metrics&.snapshot || {}
 
     # Accepts no more, lets requests in flight finish within the graceful timeout, and ends.
     # May be called again, and `start` behind it.
@@ -56,8 +108,13 @@ module Hyperion
     def launch
       deaths = Thread::Queue.new
       Service.engine_class
+      @metrics = Metrics.new
       @listeners = Listeners.new(@configuration.bind)
-      service = Service.new(@app, @configuration, @listeners.for_slot(0), died: ->(index) { deaths << index })
+      @admin = Listeners.new([*@configuration.admin_bind])
+      service = Service.new(@app, @configuration, @listeners.for_slot(0), died: ->(index) { deaths << index }, runtime: @runtime,
+                                                                          seat: @metrics.seat(0), admin: @admin.for_slot(0))
+      @metrics.phase = :serving
+      Hyperion.metrics ||= @metrics
       @service = service
       @replacing = Thread.new { loop { service.replace(deaths.pop) } }
     ensure
@@ -65,6 +122,7 @@ module Hyperion
     end
 
     def land
+      @metrics.phase = :draining
       @service.drain
       @listeners.remove_files
       @service.wait_drained
@@ -76,9 +134,12 @@ module Hyperion
     end
 
     def take_down
-      @listeners&.close
-      @listeners&.remove_files
-      @listeners = nil
+      [*@listeners, *@admin].each do |listeners|
+        listeners.close
+        listeners.remove_files
+      end
+      Hyperion.metrics = nil if Hyperion.metrics.equal?(@metrics)
+      @listeners = @admin = @metrics = nil
     end
   end
 end

@@ -2,6 +2,8 @@
 
 require_relative "executors"
 require_relative "error"
+require_relative "routes"
+require_relative "runtime"
 
 module Hyperion
   # An engine with its executors: what serves requests in one process. Made behind the last fork.
@@ -30,21 +32,37 @@ module Hyperion
     # @param configuration [Configuration]
     # @param sockets [Array<Socket>] listening; closed here once the engine has its copies
     # @param died [#call] told the index of an executor that died
+    # @param seat [Metrics::Seat] where this process counts
+    # @param admin [Array<Socket>] listening, for the server's own pages only; closed here, too
+    # @param launched [Boolean] whether the process that made the seat ends by SIGTERM
+    # @param runtime [Runtime] whose hooks hear of each request
     # @raise [Error] where the engine cannot start
-    def initialize(app, configuration, sockets, died:, multiprocess: false)
+    def initialize(app, configuration, sockets, died:, seat:, admin: [], launched: false, multiprocess: false, runtime: Runtime.default)
       @configuration = configuration
-      @engine = Service.engine_class.new(app, configuration.engine_settings(multiprocess: multiprocess))
+      @runtime = runtime
+      settings = configuration.engine_settings(multiprocess: multiprocess)
+      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, may_quit: launched))
+      attach
       sockets.each { |socket| @engine.listen(socket.fileno) }
+      admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
-      sockets.each(&:close)
+      [*sockets, *admin].each(&:close)
       @executors = Executors.new(@engine, configuration.threads, died: died)
       Service.current = self
+    ensure
+      detach unless @executors
     end
 
     # @return [String] "epoll" or "io_uring"
     def io_driver = @engine.io_driver
 
-    # @return [Hash{Symbol=>Integer}]
+    # @return [String, nil] what is answered without the app, for the boot line
+    def routes
+      counts = Routes.default.describe(@mounts, native: @configuration.native_routes)
+      counts && "#{counts} (#{@configuration.native_routes ? io_driver : "through Ruby"})"
+    end
+
+    # @return [Hash{Symbol=>Integer}] what this process counts by name
     def stats = @engine.stats
 
     # Lines of this log go through the engine until it stops.
@@ -60,6 +78,9 @@ module Hyperion
       @log&.warn("an executor thread died and is replaced", executor: index) if @executors.replace(index)
     end
 
+    # Accepts no more; each connection may bring one more request. Returns at once.
+    def last_call = @engine.last_call
+
     # Accepts no more; requests in flight may finish. Returns at once.
     def drain = @engine.drain
 
@@ -72,8 +93,22 @@ module Hyperion
       @executors.release
       @log.engine = nil if @log
       @engine.stop
+      detach
       Service.current = nil if Service.current.equal?(self)
       @executors.stop
+    end
+
+    private
+
+    def attach
+      @mounts = @configuration.preload_static.to_a.map { |dir| Mount.preloaded(dir) }
+      Routes.default.attach(@engine, @mounts)
+      @runtime.attach(@engine)
+    end
+
+    def detach
+      Routes.default.detach(@engine)
+      @runtime.detach(@engine)
     end
   end
 end

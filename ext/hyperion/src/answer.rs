@@ -6,6 +6,7 @@ use magnus::r_hash::ForEach;
 use magnus::value::LazyId;
 use magnus::{Error, Fixnum, RArray, RHash, RString, Ruby, Symbol, Value};
 
+use crate::file::SendfileHeader;
 use crate::{error, raw};
 
 static INTEGER: LazyId = LazyId::new("Integer");
@@ -79,6 +80,10 @@ pub struct Headers {
     pub fields: Fields,
     /// The `rack.hijack` header: who writes the body.
     pub hijack: Option<Value>,
+    /// The header that names a file to be sent.
+    pub sendfile: Option<RString>,
+    /// Which header that is.
+    sendfile_header: SendfileHeader,
 }
 
 impl Headers {
@@ -87,7 +92,20 @@ impl Headers {
     /// # Errors
     /// A `Hyperion::Error` that names the header which cannot be sent.
     pub fn read(ruby: &Ruby, headers: Value) -> Result<Self, Error> {
-        let mut read = Self { fields: Fields::with_capacity(FIELDS_BYTES), hijack: None };
+        Self::read_but(ruby, headers, SendfileHeader::Off)
+    }
+
+    /// [`read`](Self::read), but the header by which a file is named does not go out.
+    ///
+    /// # Errors
+    /// As those of [`read`](Self::read).
+    pub fn read_but(
+        ruby: &Ruby,
+        headers: Value,
+        sendfile_header: SendfileHeader,
+    ) -> Result<Self, Error> {
+        let fields = Fields::with_capacity(FIELDS_BYTES);
+        let mut read = Self { fields, sendfile_header, ..Self::default() };
         if let Some(hash) = RHash::from_value(headers) {
             hash.foreach(|name: Value, value: Value| {
                 read.add(ruby, name, value)?;
@@ -118,6 +136,10 @@ impl Headers {
             if raw::with_bytes(name, |name| name == b"rack.hijack") && !value.is_nil() {
                 self.hijack = Some(value);
             }
+            return Ok(());
+        }
+        if raw::with_bytes(name, |name| self.sendfile_header.is_named(name)) {
+            self.sendfile = RString::from_value(value);
             return Ok(());
         }
         if let Some(value) = RString::from_value(value) {

@@ -1,15 +1,16 @@
 //! The kinds of response bodies, decided in one function, and their end.
 
+use std::ffi::OsStr;
 use std::fs::File;
-use std::sync::Arc;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
-use hyperion_engine::FileRange;
 use magnus::prelude::*;
 use magnus::value::LazyId;
 use magnus::{Error, RArray, RString, Ruby, Value};
 
-use crate::{error, raw, trailers};
+use crate::{error, file, raw, trailers};
 
 /// The name of `call`.
 pub static CALL: LazyId = LazyId::new("call");
@@ -25,7 +26,7 @@ pub enum Content {
     /// All of it is here.
     Full(Bytes),
     /// A regular file, sent without passing through Ruby.
-    File(FileRange),
+    File(File),
     /// To be produced by `each`.
     Each,
     /// To be produced by `call`.
@@ -42,9 +43,9 @@ impl Content {
             return joined(ruby, pieces).map(Self::Full);
         }
         if body.respond_to(*TO_PATH, false)?
-            && let Some(range) = open(body.funcall(*TO_PATH, ())?)
+            && let Some(file) = open(body.funcall(*TO_PATH, ())?)
         {
-            return Ok(Self::File(range));
+            return Ok(Self::File(file));
         }
         // Trailers need a framing that leaves room for them.
         if body.respond_to(*TO_ARY, false)?
@@ -88,14 +89,10 @@ pub fn piece(ruby: &Ruby, value: Value) -> Result<RString, Error> {
     })
 }
 
-/// The whole of a regular file; `None` for anything else, whose body may still know how to `each`.
-fn open(path: Option<RString>) -> Option<FileRange> {
-    let path = std::path::PathBuf::from(path?.to_string().ok()?);
-    // A look before opening, because opening a pipe would wait for its writer.
-    std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
-    let file = File::open(path).ok()?;
-    let length = file.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
-    Some(FileRange { file: Arc::new(file), offset: 0, length })
+/// A regular file; `None` for anything else, whose body may still know how to `each`.
+fn open(path: Option<RString>) -> Option<File> {
+    let path = raw::with_bytes(path?, <[u8]>::to_vec);
+    file::open(Path::new(OsStr::from_bytes(&path)))
 }
 
 /// Calls `close` of a body that has one.

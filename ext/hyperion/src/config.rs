@@ -2,17 +2,21 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyperion_engine::{
-    Config, IoChoice, Level, Limits, LogConfig, LogFormat, ProtocolConfig, Timeouts,
-    UnderscorePolicy,
+    Admin, Config, IoChoice, Level, Limits, LogConfig, LogFormat, Pattern, ProtocolConfig, Stats,
+    Timeouts, UnderscorePolicy,
 };
 use magnus::prelude::*;
+use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Symbol, TryConvert, Value};
 
 use crate::env::Shared;
 use crate::error;
+use crate::file::SendfileHeader;
+use crate::segment::Segment;
 
 /// Body bytes kept in memory unless told otherwise.
 const SPOOL_THRESHOLD_BYTES: usize = 112 * 1024;
@@ -24,6 +28,14 @@ pub struct Settings {
     pub engine: Config,
     /// For env.
     pub shared: Shared,
+    /// How the application may have files sent.
+    pub sendfile_header: SendfileHeader,
+    /// Whether the engine answers static routes and files by itself.
+    pub native_routes: bool,
+    /// Memory for files that are served.
+    pub static_cache_bytes: u64,
+    /// What this process counts.
+    pub stats: Arc<Stats>,
     /// Requests that may wait for an executor.
     pub max_pending: usize,
 }
@@ -35,9 +47,11 @@ impl Settings {
     /// A KeyError for a missing setting, a `Hyperion::Error` for a value that is none of the allowed.
     pub fn read(ruby: &Ruby, settings: RHash) -> Result<Self, Error> {
         let reader = Reader { ruby, settings };
+        let stats = reader.stats()?;
         Ok(Self {
             engine: Config {
                 protocol: reader.protocol()?,
+                routes: Arc::default(),
                 io: reader.choice(
                     "io",
                     &[
@@ -46,6 +60,7 @@ impl Settings {
                         ("io_uring", IoChoice::IoUring),
                     ],
                 )?,
+                admin: Arc::new(reader.admin()?),
                 max_connections: reader.fetch("max_connections")?,
                 spool_threshold_bytes: reader
                     .optional("spool_threshold_bytes")?
@@ -58,6 +73,17 @@ impl Settings {
                 server_software: reader.fetch("server_software")?,
                 is_rack_2: is_rack_2(ruby),
             },
+            sendfile_header: reader.choice(
+                "sendfile_header",
+                &[
+                    ("off", SendfileHeader::Off),
+                    ("x-sendfile", SendfileHeader::Path),
+                    ("x-accel-redirect", SendfileHeader::Mounted),
+                ],
+            )?,
+            native_routes: reader.fetch("native_routes")?,
+            static_cache_bytes: reader.fetch("static_cache_bytes")?,
+            stats,
             max_pending: reader.fetch("max_pending")?,
         })
     }
@@ -107,13 +133,37 @@ impl Reader<'_> {
 
     fn log(&self) -> Result<LogConfig, Error> {
         let levels = [Level::Debug, Level::Info, Level::Warn, Level::Error];
-        let color = self.fetch("log_color")?;
-        let formats = [("text", LogFormat::Text { color }), ("json", LogFormat::Json)];
         Ok(LogConfig {
             level: self.choice("log_level", &levels.map(|level| (level.name(), level)))?,
-            format: self.choice("log_format", &formats)?,
+            format: self.log_format()?,
             requests: self.fetch("log_requests")?,
             file: self.optional::<String>("log_file")?.map(PathBuf::from),
+        })
+    }
+
+    /// In the block of a segment that is shared with other processes, or alone.
+    fn stats(&self) -> Result<Arc<Stats>, Error> {
+        let Some(segment) = self.optional::<Obj<Segment>>("segment")? else {
+            return Ok(Arc::default());
+        };
+        let stats = segment.begin(self.ruby, self.fetch("block")?, self.fetch("slot")?)?;
+        Ok(Arc::new(stats))
+    }
+
+    fn admin(&self) -> Result<Admin, Error> {
+        let token = self.optional::<String>("admin_token")?;
+        let may_quit = self.optional("may_quit")?.unwrap_or(false);
+        Ok(Admin::new(token.as_deref().map(str::as_bytes), may_quit))
+    }
+
+    fn log_format(&self) -> Result<LogFormat, Error> {
+        let format = self.fetch::<Value>("log_format")?.to_r_string()?.to_string()?;
+        Ok(match &*format {
+            "text" => LogFormat::Text { color: self.fetch("log_color")? },
+            "json" => LogFormat::Json,
+            pattern => LogFormat::Pattern(Arc::new(Pattern::parse(pattern).map_err(|cause| {
+                error::error(self.ruby, format!("log_format is {pattern:?}, but {cause}"))
+            })?)),
         })
     }
 

@@ -4,20 +4,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperion_engine::{Completion, Fields, Log, Reply, ReplyHandle, Response, ResponseBody};
+use hyperion_engine::files::answer_open_file;
+use hyperion_engine::{
+    Completion, Fields, Log, Reply, ReplyHandle, Request, Response, ResponseBody,
+};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
-use magnus::{Error, RHash, Ruby, Value};
+use magnus::{Error, RHash, RString, Ruby, Value};
 
 use crate::answer::{Answer, Headers};
 use crate::body::{self, Content};
 use crate::env::Callbacks;
 use crate::exchange::{Exchange, Peer};
+use crate::file::SendfileHeader;
 use crate::finish::{self, Finishing};
 use crate::gvl::without_gvl;
 use crate::input::Input;
+use crate::routes::Table;
 use crate::stream::Stream;
-use crate::{error, raw, trailers};
+use crate::{error, file, log_extras, raw, trailers};
 
 /// One request that is being answered.
 pub struct Delivery<'a> {
@@ -33,10 +38,14 @@ pub struct Delivery<'a> {
     pub exchange: Obj<Exchange>,
     /// The way back.
     pub peer: &'a Arc<Peer>,
+    /// The request.
+    pub request: &'a Request,
     /// The request's body.
     pub input: Obj<Input>,
-    /// Whether the method is HEAD.
-    pub is_head: bool,
+    /// How the application may have files sent.
+    pub sendfile_header: SendfileHeader,
+    /// Where the directories are that it may name.
+    pub table: &'a Table,
 }
 
 /// How far a response has come, for its end.
@@ -51,18 +60,23 @@ struct Progress {
 }
 
 impl Delivery<'_> {
-    /// Answers with what the application returned or raised. True when a stream was left open.
+    /// Answers with what the application returned or raised, unless those who observed it end this
+    /// thread. True when a stream was left open.
     ///
     /// # Errors
     /// A jump that ends this thread; the request has been dealt with.
-    pub fn conclude(&self, called: Result<Value, Error>) -> Result<bool, Error> {
+    pub fn conclude(
+        &self,
+        called: Result<Value, Error>,
+        observed: Result<(), Error>,
+    ) -> Result<bool, Error> {
         // Only a hijack can have ended the exchange this early; what was returned is ignored.
         let is_hijacked = self.peer.is_here() && self.peer.is_answered();
         let mut progress = Progress { is_hijacked, ..Progress::default() };
         let failure = match called {
-            Ok(value) if is_hijacked => {
+            Ok(value) if is_hijacked || observed.is_err() => {
                 progress.answer = Answer::read(self.ruby, value).ok();
-                None
+                observed.err()
             }
             Ok(value) => error::contain(self.ruby, || self.send(value, &mut progress)).err(),
             Err(failure) => Some(failure),
@@ -83,14 +97,22 @@ impl Delivery<'_> {
         }
         let answer = *progress.answer.insert(Answer::read(self.ruby, value)?);
         let status = answer.status_code(self.ruby)?;
-        let Headers { fields, hijack } = Headers::read(self.ruby, answer.headers)?;
+        let headers = Headers::read_but(self.ruby, answer.headers, self.sendfile_header)?;
+        let Headers { fields, hijack, sendfile, .. } = headers;
         let head = Head { status, fields };
         if let Some(writer) = hijack {
             return self.send_stream(head, ResponseBody::Tunnel, writer, progress);
         }
+        if let Some(name) = sendfile {
+            return self.send_named(head, name, progress);
+        }
         match Content::of(self.ruby, answer.body)? {
             Content::Full(bytes) => self.reply(head, ResponseBody::Full(bytes), progress),
-            Content::File(range) => self.reply(head, ResponseBody::File(range), progress),
+            Content::File(file) => {
+                let response = answer_open_file(self.request, file, status, head.fields)
+                    .map_err(|cause| error::error(self.ruby, cause.to_string()))?;
+                self.respond(response, progress)
+            }
             Content::Each | Content::Call if self.has_no_body(status) => {
                 self.reply(head, ResponseBody::Stream { length: None }, progress)?;
                 self.peer.finish(None);
@@ -108,7 +130,15 @@ impl Delivery<'_> {
     }
 
     fn has_no_body(&self, status: u16) -> bool {
-        self.is_head || matches!(status, 204 | 304)
+        self.request.method() == "HEAD" || matches!(status, 204 | 304)
+    }
+
+    fn send_named(&self, head: Head, name: RString, progress: &mut Progress) -> Result<(), Error> {
+        let (routes, header) = (self.table.routes(), self.sendfile_header);
+        let name = raw::with_bytes(name, <[u8]>::to_vec);
+        let head = (head.status, head.fields);
+        let response = file::answer_named(self.log, header, &routes, self.request, head, &name);
+        self.respond(response, progress)
     }
 
     fn send_each(&self, head: Head, body: Value, progress: &mut Progress) -> Result<(), Error> {
@@ -136,6 +166,10 @@ impl Delivery<'_> {
     }
 
     fn reply(&self, head: Head, body: ResponseBody, progress: &mut Progress) -> Result<(), Error> {
+        self.respond(Response { status: head.status, fields: head.fields, body }, progress)
+    }
+
+    fn respond(&self, response: Response, progress: &mut Progress) -> Result<(), Error> {
         if let Some(answer) = &progress.answer
             && Callbacks::of(self.env).are_wanted()
         {
@@ -143,7 +177,7 @@ impl Delivery<'_> {
             let completion = self.finishing.register(self.ruby, self.env, status, headers)?;
             progress.completion = Some(completion);
         }
-        let response = Response { status: head.status, fields: head.fields, body };
+        self.record_extras()?;
         let reply = Reply { response, completion: progress.completion };
         match &reply.response.body {
             ResponseBody::Full(bytes) if ReplyHandle::may_spool(bytes.len()) => {
@@ -155,6 +189,16 @@ impl Delivery<'_> {
                 }
             }
             _ => self.peer.send(reply),
+        }
+        Ok(())
+    }
+
+    /// Tells the access line what the application adds to it.
+    fn record_extras(&self) -> Result<(), Error> {
+        if self.log.logs_requests()
+            && let Some(extras) = log_extras::of(self.env)?
+        {
+            self.peer.record_extras(extras);
         }
         Ok(())
     }
@@ -173,7 +217,8 @@ impl Delivery<'_> {
         }
         let closed = match &progress.answer {
             Some(answer) => {
-                self.tolerate("closing a response body failed", body::close(answer.body))
+                let closed = body::close(answer.body);
+                error::tolerate(self.ruby, self.log, "closing a response body failed", closed)
             }
             None => Ok(()),
         };
@@ -204,6 +249,7 @@ impl Delivery<'_> {
             let nil = self.ruby.qnil().as_value();
             completion = Some(self.finishing.register(self.ruby, self.env, nil, nil)?);
         }
+        self.record_extras()?;
         self.peer.send(Reply { response: internal_server_error(), completion });
         Ok(completion)
     }
@@ -226,17 +272,6 @@ impl Delivery<'_> {
             progress.answer.map_or((nil, nil), |answer| (answer.status, answer.headers));
         let exception = failure.map_or(nil, |failure| error::exception(self.ruby, failure));
         finish::run(self.ruby, self.log, self.env, status, headers, exception)
-    }
-
-    /// Logs what is not a jump.
-    fn tolerate(&self, doing: &str, outcome: Result<(), Error>) -> Result<(), Error> {
-        match outcome {
-            Err(failure) if !error::is_jump(&failure) => {
-                error::log(self.ruby, self.log, doing, &failure);
-                Ok(())
-            }
-            outcome => outcome,
-        }
     }
 }
 

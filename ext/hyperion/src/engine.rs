@@ -5,21 +5,25 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use hyperion_engine::{Config, Engine as Reactor, JobQueue, Level};
+use hyperion_engine::{Config, Engine as Reactor, JobQueue, Level, Stats};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
 use magnus::scan_args::scan_args;
 use magnus::value::{Lazy, Opaque};
 use magnus::{
-    DataTypeFunctions, Error, RClass, RHash, Ruby, Symbol, TypedData, Value, function, method,
+    DataTypeFunctions, Error, RArray, RClass, RHash, Ruby, Symbol, TypedData, Value, function,
+    method,
 };
 
 use crate::config::Settings;
 use crate::error::{self, HYPERION, contain};
 use crate::executor::Executor;
+use crate::file::SendfileHeader;
 use crate::finish::Finishing;
 use crate::gvl::{Birthplace, without_gvl};
+use crate::hooks::Hooks;
+use crate::routes::Table;
 use crate::{env, raw};
 
 /// Between two looks at whether everything has ended.
@@ -30,9 +34,13 @@ const DRAIN_PAUSE: Duration = Duration::from_millis(5);
 #[magnus(class = "Hyperion::Engine", mark, size, free_immediately)]
 pub struct Engine {
     app: Opaque<Value>,
+    table: Table,
+    hooks: Hooks,
+    sendfile_header: SendfileHeader,
     template: Opaque<RHash>,
     finishing: Finishing,
     queue: Arc<JobQueue>,
+    stats: Arc<Stats>,
     config: Config,
     listeners: RefCell<Vec<OwnedFd>>,
     reactor: OnceLock<Arc<Reactor>>,
@@ -42,6 +50,8 @@ pub struct Engine {
 impl DataTypeFunctions for Engine {
     fn mark(&self, marker: &Marker) {
         marker.mark(self.app);
+        self.table.mark(marker);
+        self.hooks.mark(marker);
         marker.mark(self.template);
         self.finishing.mark(marker);
     }
@@ -67,9 +77,13 @@ impl Engine {
         let settings = Settings::read(ruby, settings)?;
         Ok(Self {
             app: app.into(),
+            table: Table::new(ruby, settings.native_routes, settings.static_cache_bytes),
+            hooks: Hooks::default(),
+            sendfile_header: settings.sendfile_header,
             template: env::template(ruby, &settings.shared)?.into(),
             finishing: Finishing::new(ruby),
-            queue: Arc::new(JobQueue::new(settings.max_pending)),
+            queue: Arc::new(JobQueue::counting(settings.max_pending, settings.stats.clone())),
+            stats: settings.stats,
             config: settings.engine,
             listeners: RefCell::default(),
             reactor: OnceLock::new(),
@@ -85,6 +99,33 @@ impl Engine {
         Ok(())
     }
 
+    /// `listen_admin(fd)`: answers on a duplicate of this listening socket what concerns the server
+    /// itself, and nothing else.
+    fn listen_admin(ruby: &Ruby, this: &Self, descriptor: RawFd) -> Result<(), Error> {
+        let listener = raw::duplicate(descriptor)
+            .map_err(|cause| error::error(ruby, format!("descriptor {descriptor}: {cause}")))?;
+        this.config.admin.listen(listener);
+        Ok(())
+    }
+
+    /// `routes=(list)`: answers with these from now on; an Array of Hashes, each about one.
+    fn replace_routes(ruby: &Ruby, this: &Self, entries: RArray) -> Result<(), Error> {
+        contain(ruby, || {
+            this.table.replace(ruby, entries)?;
+            if let Some(reactor) = this.reactor.get().filter(|_| this.birthplace.is_here()) {
+                reactor.replace_routes(this.table.routes());
+            }
+            Ok(())
+        })
+    }
+
+    /// `hooks=(lists)`: calls these from now on; an Array of the blocks for the start of a request
+    /// and an Array of those for its end, or nil.
+    fn replace_hooks(&self, blocks: Option<RArray>) {
+        self.hooks.replace(blocks);
+        self.queue.set_observes(blocks.is_some());
+    }
+
     /// `start`: spawns the engine's threads.
     fn start(ruby: &Ruby, this: &Self) -> Result<(), Error> {
         contain(ruby, || {
@@ -92,7 +133,9 @@ impl Engine {
                 return Err(error::error(ruby, "the engine was started before"));
             }
             let listeners = this.listeners.take();
-            let reactor = Reactor::start(this.config.clone(), listeners, this.queue.clone())
+            let config = Config { routes: this.table.routes(), ..this.config.clone() };
+            let queue = this.queue.clone();
+            let reactor = Reactor::start(config, listeners, queue, this.stats.clone())
                 .map_err(|cause| error::error(ruby, cause.to_string()))?;
             let _ = this.reactor.set(Arc::new(reactor));
             Ok(())
@@ -105,14 +148,24 @@ impl Engine {
         let executor = Executor {
             ruby,
             app: ruby.get_inner(this.app),
+            table: &this.table,
+            hooks: &this.hooks,
+            sendfile_header: this.sendfile_header,
             template: ruby.get_inner(this.template),
             finishing: &this.finishing,
             queue: this.queue.clone(),
             reactor: reactor.clone(),
             log: reactor.log(),
-            stats: reactor.stats_handle(),
+            stats: this.stats.clone(),
         };
         executor.run()
+    }
+
+    /// `last_call`: stops accepting; each connection may bring one more request.
+    fn last_call(&self) {
+        if let Some(reactor) = self.reactor.get() {
+            reactor.last_call();
+        }
     }
 
     /// `drain`: stops accepting; what is in flight is answered.
@@ -122,7 +175,7 @@ impl Engine {
         }
     }
 
-    /// `wait_drained(seconds)`: true when, behind `drain`, neither a connection nor a job is left.
+    /// `wait_drained(seconds)`: true when, behind `last_call` or `drain`, neither a connection nor a job is left.
     fn wait_drained(ruby: &Ruby, this: &Self, seconds: f64) -> Result<bool, Error> {
         let Some(reactor) = this.reactor.get() else { return Ok(true) };
         let patience = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
@@ -153,17 +206,14 @@ impl Engine {
         })
     }
 
-    /// `stats`: a Hash of counters by name.
+    /// `stats`: a Hash of what this process counts by name.
     fn stats(ruby: &Ruby, this: &Self) -> Result<RHash, Error> {
+        this.stats.engine_panics.add(error::take_panics());
         let stats = ruby.hash_new();
-        if let Some(reactor) = this.reactor.get() {
-            for (name, value) in reactor.stats().iter() {
-                let contained = if name == "engine_panics" { error::panics() } else { 0 };
-                stats.aset(ruby.to_symbol(name), value + contained)?;
-            }
+        for (name, value) in this.stats.own() {
+            stats.aset(ruby.to_symbol(name), value)?;
         }
-        stats.aset(ruby.to_symbol("queue_depth"), this.queue.len())?;
-        stats.aset(ruby.to_symbol("executors_busy"), this.queue.busy())?;
+        stats.aset(ruby.to_symbol("work_taken"), this.queue.taken())?;
         Ok(stats)
     }
 
@@ -207,7 +257,8 @@ impl Engine {
     }
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
+/// Ruby's `Hyperion::Engine`.
+pub static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
     let class = ruby
         .get_inner(&HYPERION)
         .define_class("Engine", ruby.class_object())
@@ -224,8 +275,12 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     let class = ruby.get_inner(&CLASS);
     class.define_singleton_method("new", function!(Engine::new, 2))?;
     class.define_method("listen", method!(Engine::listen, 1))?;
+    class.define_method("listen_admin", method!(Engine::listen_admin, 1))?;
+    class.define_method("routes=", method!(Engine::replace_routes, 1))?;
+    class.define_method("hooks=", method!(Engine::replace_hooks, 1))?;
     class.define_method("start", method!(Engine::start, 0))?;
     class.define_method("run_executor", method!(Engine::run_executor, 0))?;
+    class.define_method("last_call", method!(Engine::last_call, 0))?;
     class.define_method("drain", method!(Engine::drain, 0))?;
     class.define_method("wait_drained", method!(Engine::wait_drained, 1))?;
     class.define_method("stop", method!(Engine::stop, 0))?;

@@ -5,6 +5,7 @@
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use hyperion_engine::{ConnectionInfo, Listener, Request, Version};
 use magnus::prelude::*;
@@ -96,6 +97,8 @@ pub struct Facts<'a> {
     pub input: Obj<Input>,
     /// The way back.
     pub exchange: Obj<Exchange>,
+    /// How long it has waited for an executor.
+    pub queued: Duration,
 }
 
 /// Completes `env` and calls the application with it.
@@ -103,13 +106,25 @@ pub struct Facts<'a> {
 /// # Errors
 /// What the application raises.
 pub fn call(app: Value, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
+    enter(Some(app), env, facts)
+}
+
+/// Completes `env`, for those who look at it before the application is called.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn complete(env: RHash, facts: &Facts<'_>) -> Result<(), Error> {
+    enter(None, env, facts).map(drop)
+}
+
+fn enter(app: Option<Value>, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
     // Made out here because a jump out of the application would skip its destructor.
     let fallback = facts.request.host().is_none().then(|| address(&facts.connection.listener));
     let authority = match &fallback {
         Some((name, port)) => Authority { name, port: Some(port) },
         None => Authority::split(facts.request.host().unwrap_or_default()),
     };
-    let (app, raw_env) = (app.as_raw(), env.as_raw());
+    let (app, raw_env) = (app.map(|app| app.as_raw()), env.as_raw());
     let keys = keys();
     let answer = protect(|| {
         // SAFETY: this thread holds the interpreter's lock. All values are on this thread's stack, in
@@ -117,11 +132,24 @@ pub fn call(app: Value, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
         // the frames of this closure has a destructor that a jump could skip.
         unsafe {
             fill(raw_env, facts, &authority, keys);
-            rb_sys::rb_funcallv(app, keys.call, 1, &raw_env)
+            match app {
+                Some(app) => rb_sys::rb_funcallv(app, keys.call, 1, &raw_env),
+                None => Qnil as VALUE,
+            }
         }
     })?;
-    // SAFETY: what a method returned is a value.
+    // SAFETY: what a method returned is a value, as is nil.
     Ok(unsafe { Value::from_raw(answer) })
+}
+
+/// What the application adds to the access line; `None` for nothing.
+pub fn log_extras(env: RHash) -> Option<Value> {
+    let (env, key) = (env.as_raw(), keys().hyperion_log_extras);
+    // SAFETY: env is a Hash on the stack of the caller, and the key is kept for ever.
+    let found = protect(|| unsafe { rb_sys::rb_hash_lookup2(env, key, Qnil as VALUE) }).ok()?;
+    // SAFETY: what was found in a Hash is a value, as is nil.
+    let value = unsafe { Value::from_raw(found) };
+    (!value.is_nil()).then_some(value)
 }
 
 /// The callbacks that stand in an env; `None` where there are none.
@@ -191,6 +219,8 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         pairs.push(keys.server_port, authority.port.map_or(keys.port_80, |port| string(port)));
         pairs.push(keys.remote_addr, string(&facts.connection.remote_addr));
         pairs.push(keys.remote_port, string(decimal(facts.connection.remote_port, &mut port)));
+        let queued = rb_sys::rb_float_new(facts.queued.as_secs_f64());
+        pairs.push(keys.hyperion_queue_seconds, queued);
         pairs.push(keys.rack_input, facts.input.as_raw());
         pairs.push(keys.rack_hijack, exchange);
         pairs.push(keys.rack_early_hints, exchange);
@@ -347,7 +377,7 @@ fn address(listener: &Listener) -> (String, String) {
             (format!("[{}]", address.ip()), address.port().to_string())
         }
         Listener::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
-        Listener::Unix => ("localhost".to_owned(), "80".to_owned()),
+        Listener::Admin | Listener::Unix => ("localhost".to_owned(), "80".to_owned()),
     }
 }
 

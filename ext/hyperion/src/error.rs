@@ -50,9 +50,9 @@ pub fn client_disconnected(ruby: &Ruby) -> Error {
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// Panics contained so far.
-pub fn panics() -> u64 {
-    PANICS.load(Ordering::Relaxed)
+/// Panics contained since this was called the last time.
+pub fn take_panics() -> u64 {
+    PANICS.swap(0, Ordering::Relaxed)
 }
 
 /// Runs `work`; a panic in it becomes an exception, and is counted.
@@ -107,6 +107,25 @@ pub fn log(ruby: &Ruby, log: &Log, doing: &str, error: &Error) {
                 &[("class", &class), ("error", &message), ("backtrace", &backtrace)],
             );
         }
+    }
+}
+
+/// Logs what went wrong while `doing`.
+///
+/// # Errors
+/// A jump, which goes on.
+pub fn tolerate(
+    ruby: &Ruby,
+    log: &Log,
+    doing: &str,
+    outcome: Result<(), Error>,
+) -> Result<(), Error> {
+    match outcome {
+        Err(failure) if !is_jump(&failure) => {
+            self::log(ruby, log, doing, &failure);
+            Ok(())
+        }
+        outcome => outcome,
     }
 }
 

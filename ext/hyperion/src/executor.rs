@@ -3,21 +3,27 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use hyperion_engine::{
-    Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Request, Stats, Waited, Work,
+    Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Observed, Reply, Request,
+    Response, Service, Stats, Target, Waited, Work,
 };
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value, kwargs};
 
+use crate::body::CALL;
 use crate::delivery::Delivery;
 use crate::env::{self, Facts};
 use crate::error::{self, contain};
 use crate::exchange::{Exchange, Peer};
+use crate::file::SendfileHeader;
 use crate::finish::Finishing;
 use crate::gvl::without_gvl;
+use crate::hooks::{Hooks, Observer};
 use crate::input::Input;
+use crate::routes::Table;
 
 /// What an executor works with; on the stack of its thread.
 pub struct Executor<'a> {
@@ -25,6 +31,12 @@ pub struct Executor<'a> {
     pub ruby: &'a Ruby,
     /// The application.
     pub app: Value,
+    /// What is answered without it.
+    pub table: &'a Table,
+    /// Who is told of each request.
+    pub hooks: &'a Hooks,
+    /// How the application may have files sent.
+    pub sendfile_header: SendfileHeader,
     /// What every env starts as.
     pub template: RHash,
     /// Who wants to hear of the end of responses.
@@ -83,7 +95,19 @@ impl Executor<'_> {
             })
             .map(|()| false)
             .or_else(|failure| self.absorb(failure)),
+            Work::Observed(batch) => contain(self.ruby, || self.tell(batch))
+                .map(|()| false)
+                .or_else(|failure| self.absorb(failure)),
         }
+    }
+
+    /// Tells of requests that the engine has answered. What is left when a hook ends this thread goes
+    /// to another.
+    fn tell(&self, batch: Vec<Observed>) -> Result<(), Error> {
+        let mut batch = batch.into_iter();
+        let told = batch.try_for_each(|observed| self.hooks.tell(self.ruby, &self.log, &observed));
+        batch.for_each(|observed| self.queue.observe(observed));
+        told
     }
 
     fn serve(&self, job: Job) -> Result<bool, Error> {
@@ -91,10 +115,13 @@ impl Executor<'_> {
             self.stats.cancelled_before_dispatch.add(1);
             return Ok(false);
         }
-        job.reply.record_dispatch(job.received_at.elapsed());
-        let Job { request, body, connection, reply, .. } = job;
+        let queued = job.queue_time();
+        job.reply.record_dispatch(queued);
+        let Job { request, target, body, connection, reply, .. } = job;
         let peer = Arc::new(Peer::new(reply));
-        contain(self.ruby, || self.answer(&request, body, &connection, &peer)).or_else(|failure| {
+        let call = Call { request: &request, connection: &connection, peer: &peer, queued };
+        let answered = contain(self.ruby, || self.answer(&call, &target, body));
+        answered.or_else(|failure| {
             // The request itself may not have got as far as an answer.
             if peer.is_here() && !peer.is_answered() {
                 peer.abort();
@@ -103,19 +130,27 @@ impl Executor<'_> {
         })
     }
 
-    fn answer(
-        &self,
-        request: &Request,
-        body: Body,
-        connection: &Arc<ConnectionInfo>,
-        peer: &Arc<Peer>,
-    ) -> Result<bool, Error> {
+    fn answer(&self, call: &Call<'_>, target: &Target, body: Body) -> Result<bool, Error> {
+        let Call { request, connection, peer, queued } = *call;
+        let observer = self.hooks.observer(self.ruby, &self.log, request, connection);
+        let own_answer = target.answer(request);
+        if observer.is_none() && own_answer.is_some() {
+            return Ok(send(peer, own_answer));
+        }
         let env = env::begin(self.template)?;
         let input = self.ruby.obj_wrap(Input::new(body, peer));
         let exchange = self.ruby.obj_wrap(Exchange::new(env, peer.clone(), connection.clone()));
         let _released = ReleaseOnDrop(exchange);
-        let facts = Facts { request, connection, input, exchange };
-        let called = env::call(self.app, env, &facts);
+        let facts = Facts { request, connection, input, exchange, queued };
+        if let (Some(observer), Some(response)) = (&observer, &own_answer) {
+            let observed = observe(observer, env, &facts, response);
+            send(peer, own_answer);
+            return observed.map(|()| false);
+        }
+        let (called, observed) = match observer {
+            None => (env::call(self.callee(target), env, &facts), Ok(())),
+            Some(observer) => call_observed(self.callee(target), &observer, env, &facts),
+        };
         let delivery = Delivery {
             ruby: self.ruby,
             log: &self.log,
@@ -123,14 +158,26 @@ impl Executor<'_> {
             env,
             exchange,
             peer,
+            request,
             input,
-            is_head: request.method() == "HEAD",
+            sendfile_header: self.sendfile_header,
+            table: self.table,
         };
-        delivery.conclude(called)
+        delivery.conclude(called, observed)
+    }
+
+    /// A block that is no longer registered leaves its requests to the application.
+    fn callee(&self, target: &Target) -> Value {
+        let block = match target {
+            Target::Block(number) => self.table.block(self.ruby, *number),
+            _ => None,
+        };
+        block.unwrap_or(self.app)
     }
 
     /// Logs a failure that concerns no client; a jump goes on.
     fn absorb(&self, failure: Error) -> Result<bool, Error> {
+        self.stats.engine_panics.add(error::take_panics());
         if error::is_jump(&failure) {
             return Err(failure);
         }
@@ -144,6 +191,51 @@ impl Executor<'_> {
         gc.funcall::<_, _, Value>("start", (kwargs!("full_mark" => false),))?;
         Ok(())
     }
+}
+
+/// One request on its way through an executor.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    request: &'a Arc<Request>,
+    connection: &'a Arc<ConnectionInfo>,
+    peer: &'a Arc<Peer>,
+    queued: Duration,
+}
+
+/// Sends what the engine has made. False, as no stream is left open by it.
+fn send(peer: &Peer, response: Option<Response>) -> bool {
+    if let Some(response) = response.filter(|_| peer.is_here()) {
+        peer.send(Reply { response, completion: None });
+    }
+    false
+}
+
+/// Tells of a response that needs no application.
+fn observe(
+    observer: &Observer<'_>,
+    env: RHash,
+    facts: &Facts<'_>,
+    response: &Response,
+) -> Result<(), Error> {
+    env::complete(env, facts)?;
+    observer.started(env.as_value())?;
+    observer.answered(env.as_value(), response.status, &response.fields)
+}
+
+/// Calls the application between those who observe it: what it gave, and whether they end this thread.
+fn call_observed(
+    app: Value,
+    observer: &Observer<'_>,
+    env: RHash,
+    facts: &Facts<'_>,
+) -> (Result<Value, Error>, Result<(), Error>) {
+    let begun = env::complete(env, facts).and_then(|()| observer.started(env.as_value()));
+    if let Err(failure) = begun {
+        return (Err(failure), Ok(()));
+    }
+    let called = app.funcall(*CALL, (env,));
+    let observed = observer.concluded(env.as_value(), &called);
+    (called, observed)
 }
 
 /// Ends a request for Ruby in every ending.

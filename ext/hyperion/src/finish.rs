@@ -147,26 +147,17 @@ pub fn run(
     if let Some(callbacks) = finished {
         for index in (0..callbacks.len()).rev() {
             let callback = raw::element(ruby, callbacks, index);
-            let called = callback.funcall(*CALL, (env, status, headers, exception));
-            complain(ruby, log, "a rack.response_finished callback failed", called)?;
+            let arguments = (env, status, headers, exception);
+            let called = callback.funcall::<_, _, Value>(*CALL, arguments).map(drop);
+            error::tolerate(ruby, log, "a rack.response_finished callback failed", called)?;
         }
     }
     if let Some(callbacks) = after_reply {
         for index in 0..callbacks.len() {
-            let called = raw::element(ruby, callbacks, index).funcall(*CALL, ());
-            complain(ruby, log, "a rack.after_reply callback failed", called)?;
+            let callback = raw::element(ruby, callbacks, index);
+            let called = callback.funcall::<_, _, Value>(*CALL, ()).map(drop);
+            error::tolerate(ruby, log, "a rack.after_reply callback failed", called)?;
         }
     }
     Ok(())
-}
-
-fn complain(ruby: &Ruby, log: &Log, what: &str, called: Result<Value, Error>) -> Result<(), Error> {
-    match called {
-        Err(failure) if error::is_jump(&failure) => Err(failure),
-        Err(failure) => {
-            error::log(ruby, log, what, &failure);
-            Ok(())
-        }
-        Ok(_) => Ok(()),
-    }
 }

@@ -44,7 +44,7 @@ fn socket(ruby: &Ruby, hijacked: Hijacked, listener: &Listener) -> Result<Value,
     ruby.require("socket")?;
     let class = match listener {
         Listener::Tcp(_) => "TCPSocket",
-        Listener::Unix => "UNIXSocket",
+        Listener::Admin | Listener::Unix => "UNIXSocket",
     };
     let class: RClass = ruby.class_object().const_get(class)?;
     // From here on the descriptor is Ruby's, which closes it with the object.

@@ -3,11 +3,14 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `engine`, `config` | `Hyperion::Engine` and its settings |
+//! | `segment` | `Hyperion::Engine::Segment`, the memory in which all processes count |
 //! | `executor` | the loop of an executor thread |
 //! | `env`, `keys` | request → Rack env, and the call of the application |
 //! | `exchange`, `input`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
 //! | `answer`, `body`, `delivery` | what the application returned → response |
-//! | `hijack`, `hints`, `finish` | full hijack, early hints, callbacks behind a response |
+//! | `hijack`, `hints`, `finish`, `log_extras` | full hijack, early hints, callbacks behind a response, additions to its log line |
+//! | `routes`, `file` | what is answered without the application; files that it names |
+//! | `hooks`, `request` | `Hyperion::Runtime`'s blocks, and `Hyperion::Request`, which they are given |
 //! | `error` | exceptions and panics, as log lines and as classes |
 //! | `gvl`, `raw` | the interpreter's lock, forks, and the few raw calls |
 //!
@@ -26,15 +29,21 @@ mod env;
 mod error;
 mod exchange;
 mod executor;
+mod file;
 mod finish;
 #[allow(unsafe_code)]
 mod gvl;
 mod hijack;
 mod hints;
+mod hooks;
 mod input;
 mod keys;
+mod log_extras;
 #[allow(unsafe_code)]
 mod raw;
+mod request;
+mod routes;
+mod segment;
 mod stream;
 mod trailers;
 
@@ -50,6 +59,8 @@ mod load {
         crate::exchange::init(ruby)?;
         crate::input::init(ruby)?;
         crate::stream::init(ruby)?;
-        crate::engine::init(ruby)
+        crate::request::init(ruby)?;
+        crate::engine::init(ruby)?;
+        crate::segment::init(ruby)
     }
 }

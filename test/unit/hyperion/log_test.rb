@@ -2,6 +2,7 @@
 
 require_relative "../support/unit"
 require "json"
+require "timeout"
 
 class LogTest < UnitCase
   def test_a_text_line
@@ -66,6 +67,20 @@ class LogTest < UnitCase
   def test_a_log_that_cannot_be_written_harms_nobody
     skip "no /dev/full" unless File.exist?("/dev/full")
     assert_nil Hyperion::Log.new(file: "/dev/full").info("lost")
+  end
+
+  def test_a_reader_that_takes_nothing_blocks_nobody
+    File.mkfifo(path)
+    reader = File.open(path, File::RDONLY | File::NONBLOCK)
+    log = Hyperion::Log.new(file: path)
+    filler = File.open(path, File::WRONLY | File::NONBLOCK)
+    nil while filler.write_nonblock("x" * 4096, exception: false) != :wait_writable
+    assert_nil Timeout.timeout(5) { log.info("unread") }
+    reader.readpartial(1 << 20)
+    log.info("read")
+    assert_match(/\Ax*ts=[^\n]* message=read\n\z/, reader.readpartial(1 << 20))
+  ensure
+    [filler, reader].compact.each(&:close)
   end
 
   private

@@ -8,7 +8,24 @@ require "stringio"
 class FakeEngine
   READ_S = 0.05
 
+  # Blocks that forget.
+  class Segment
+    attr_accessor :phase
+
+    def initialize(blocks)
+      @free = [*0...blocks]
+      @phase = :booting
+    end
+
+    def take = @free.shift
+    def release(block) = (@free << block).sort!
+    def restarted(reason) = (@restarts ||= []) << reason
+    def stats = { restarts: @restarts.to_a, workers: [] }
+    def text(format) = "# as #{format}\n"
+  end
+
   attr_reader :settings, :calls
+  attr_accessor :routes, :hooks
 
   def initialize(app, settings)
     @app = app
@@ -26,6 +43,8 @@ class FakeEngine
     @listeners << borrowed.dup
     nil
   end
+
+  def listen_admin(descriptor) = listen(descriptor)
 
   def start
     @acceptor = Thread.new { accept_until_drained }

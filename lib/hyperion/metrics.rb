@@ -1,0 +1,51 @@
+# frozen_string_literal: true
+
+require_relative "service"
+
+module Hyperion
+  # What all processes of a server count, in memory that they share. Made before any fork.
+  class Metrics
+    # A worker, its successor, and those that still leave.
+    PROCESSES_PER_WORKER = 4
+
+    # Where a process counts.
+    Seat = Struct.new(:segment, :block, :slot)
+
+    # @param workers [Integer]
+    def initialize(workers = 1)
+      @segment = Service.engine_class::Segment.new([workers, 1].max * PROCESSES_PER_WORKER)
+    end
+
+    # A place for a process that is to be made; only the first process of a server gives them away.
+    # @param slot [Integer] of the worker
+    # @raise [Errno::EAGAIN] where too many former ones still leave
+    # @return [Seat]
+    def seat(slot)
+      block = @segment.take or raise Errno::EAGAIN, "too many former workers are still leaving"
+      Seat.new(@segment, block, slot)
+    end
+
+    # The process of that seat is dead, or was never made.
+    def vacate(seat) = @segment.release(seat.block)
+
+    # A worker was replaced.
+    # @param reason [Symbol] one of Restarts::REASONS
+    def restarted(reason) = @segment.restarted(reason)
+
+    # @param phase [Symbol] :booting, :serving or :draining; `/-/ready` tells it
+    def phase=(phase)
+      @segment.phase = phase
+    end
+
+    # @return [Symbol]
+    def phase = @segment.phase
+
+    # @return [Hash{Symbol=>Integer, Array<Hash>}] all numbers by name; under `workers`, the processes that live
+    def snapshot = @segment.stats
+
+    # What `/-/metrics` shows.
+    # @param format [Symbol] :prometheus or :openmetrics
+    # @return [String]
+    def text(format = :prometheus) = @segment.text(format)
+  end
+end

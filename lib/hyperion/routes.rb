@@ -1,0 +1,122 @@
+# frozen_string_literal: true
+
+require_relative "mount"
+require_relative "route"
+
+module Hyperion
+  # What is answered without the Rack app: static responses, blocks and directories of files. The
+  # engines of this process that are attached hear of each change at once. Safe on any thread.
+  class Routes
+    LIBRARY = "#{__dir__}/"
+    NAMES = { native: %w[native native], block: %w[block blocks], mount: %w[mount mounts] }.freeze
+    THROUGH_RUBY = { native: %w[static static] }.freeze
+
+    class << self
+      # @return [Routes] those of this process, which every server in it answers
+      attr_reader :default
+
+      # @return [Integer] one that nothing else in this process has, ever
+      def number = @counting.synchronize { @number += 1 }
+
+      # The line outside of this library that is being run.
+      def place
+        location = caller_locations(2, 8).find { |candidate| !candidate.path.start_with?(LIBRARY) }
+        location ? "#{location.path}:#{location.lineno}" : "unknown"
+      end
+    end
+
+    @counting = Mutex.new
+    @number = 0
+
+    def initialize
+      @lock = Mutex.new
+      @entries = {}
+      @engines = {}.compare_by_identity
+    end
+
+    @default = new
+
+    # As {Server.handle_static}.
+    def static(method, path, body, **rest)
+      add { |number, place| Route::Static.new(number, method, path, place, body: body, **rest) }
+    end
+
+    # As {Server.handle}.
+    def block(method, path, block)
+      add { |number, place| Route::Block.new(number, method, path, place, block) }
+    end
+
+    # As {Server.mount_static}.
+    def mount(prefix, dir, **rest)
+      add { |number, place| Mount.new(number, prefix, dir, place, **rest) }
+    end
+
+    # Forgets everything; for tests.
+    # @return [nil]
+    def clear
+      @lock.synchronize do
+        @entries = {}
+        publish
+      end
+      nil
+    end
+
+    # @return [Boolean] whether nothing is registered
+    def empty? = @lock.synchronize { @entries.empty? }
+
+    # Tells an engine what is registered, now and with each change.
+    # @param engine [Engine]
+    # @param mounts [Array<Mount>] of this engine alone, asked behind the others
+    # @return [nil]
+    def attach(engine, mounts = [])
+      @lock.synchronize do
+        engine.routes = table(mounts)
+        @engines[engine] = mounts
+      end
+      nil
+    end
+
+    # The engine hears of no more changes.
+    # @return [nil]
+    def detach(engine)
+      @lock.synchronize { @engines.delete(engine) }
+      nil
+    end
+
+    # @param mounts [Array<Mount>] of one engine alone
+    # @param native [Boolean] whether the engine answers by itself
+    # @return [String, nil] how many there are of each kind
+    def describe(mounts = [], native: true)
+      modes = @lock.synchronize { @entries.values + mounts }.map(&:mode).tally
+      names = native ? NAMES : NAMES.merge(THROUGH_RUBY)
+      parts = names.filter_map { |mode, (one, many)| "#{modes[mode]} #{modes[mode] == 1 ? one : many}" if modes[mode] }
+      parts.join(", ") unless parts.empty?
+    end
+
+    private
+
+    def add
+      entry = yield Routes.number, Routes.place
+      @lock.synchronize do
+        former = @entries[entry.key]
+        raise ArgumentError, "#{entry} is registered already, at #{former.place}; register it once" if former
+
+        insert(entry)
+      end
+      nil
+    end
+
+    # What one engine refuses, none has.
+    def insert(entry)
+      @entries[entry.key] = entry
+      publish
+    rescue StandardError
+      @entries.delete(entry.key)
+      publish
+      raise
+    end
+
+    def publish = @engines.each { |engine, mounts| engine.routes = table(mounts) }
+    def table(mounts) = [*@entries.values, *mounts].map(&:native)
+  end
+end
