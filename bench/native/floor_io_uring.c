@@ -69,11 +69,16 @@ static void set_up(void)
     struct io_uring_buf_reg registration = {.ring_entries = BUFFERS, .bgid = GROUP};
     char *rings;
     unsigned *array;
+    size_t bytes;
 
     ring = syscall(SYS_io_uring_setup, ENTRIES, &parameters);
     if (ring < 0)
         die("io_uring_setup");
-    rings = map(parameters.cq_off.cqes + parameters.cq_entries * sizeof *completions, IORING_OFF_SQ_RING);
+    /* One mapping has both rings; the array of submissions is its last part. */
+    bytes = parameters.sq_off.array + parameters.sq_entries * sizeof *array;
+    if (bytes < parameters.cq_off.cqes + parameters.cq_entries * sizeof *completions)
+        bytes = parameters.cq_off.cqes + parameters.cq_entries * sizeof *completions;
+    rings = map(bytes, IORING_OFF_SQ_RING);
     submissions = map(parameters.sq_entries * sizeof *submissions, IORING_OFF_SQES);
     submission_head = (unsigned *)(rings + parameters.sq_off.head);
     submission_tail = (unsigned *)(rings + parameters.sq_off.tail);
