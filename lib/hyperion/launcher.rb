@@ -34,6 +34,9 @@ module Hyperion
     # @return [Listeners] for the server's own pages; of no address, usually
     attr_reader :admin
 
+    # @return [Siblings, nil] the ways between the workers of a cluster
+    attr_reader :siblings
+
     # @return [Metrics::Seat] where this process counts
     attr_accessor :seat
 
@@ -151,6 +154,8 @@ module Hyperion
     def serve
       if configuration.cluster?
         require_relative "cluster"
+        require_relative "siblings"
+        @siblings = Siblings.new(configuration.workers)
         return Cluster.new(self).run
       end
       require_relative "serving"

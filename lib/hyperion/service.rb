@@ -35,18 +35,19 @@ module Hyperion
     # @param seat [Metrics::Seat] where this process counts
     # @param admin [Array<Socket>] listening, for the server's own pages only; closed here, too
     # @param launched [Boolean] whether the process that made the seat ends by SIGTERM
+    # @param siblings [Siblings, nil] the ways to the other workers of a cluster; closed here, too
     # @param runtime [Runtime] whose hooks hear of each request
     # @raise [Error] where the engine cannot start
-    def initialize(app, configuration, sockets, died:, seat:, admin: [], launched: false, multiprocess: false, runtime: Runtime.default)
+    def initialize(app, configuration, sockets, died:, seat:, admin: [], siblings: nil, launched: false, runtime: Runtime.default)
       @configuration = configuration
       @runtime = runtime
-      settings = configuration.engine_settings(multiprocess: multiprocess)
-      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, may_quit: launched))
+      settings = configuration.engine_settings(multiprocess: !siblings.nil?)
+      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings(seat.slot).to_h, may_quit: launched))
       attach
       sockets.each { |socket| @engine.listen(socket.fileno) }
       admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
-      [*sockets, *admin].each(&:close)
+      [*sockets, *admin, *siblings].each(&:close)
       @executors = Executors.new(@engine, configuration.threads, died: died)
       Service.current = self
     ensure

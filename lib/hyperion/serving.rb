@@ -38,7 +38,7 @@ module Hyperion
 
     def start(app)
       @service = Service.new(app, @configuration, @launcher.listeners.for_slot(@slot),
-                             died: ->(index) { @mailbox.post([:died, index]) }, multiprocess: @configuration.cluster?,
+                             died: ->(index) { @mailbox.post([:died, index]) }, siblings: @launcher.siblings,
                              seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
       @service.carry(@launcher.log)

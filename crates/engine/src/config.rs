@@ -4,6 +4,7 @@ use std::sync::Arc;
 use crate::admin::Admin;
 use crate::log::{Level, Pattern};
 use crate::routes::Routes;
+use crate::siblings::Channels;
 
 /// Everything an engine is told; resolved and checked before.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Config {
     /// What is answered without the application; see
     /// [`Engine::replace_routes`](crate::Engine::replace_routes).
     pub routes: Arc<Routes>,
+    /// The other workers of a cluster.
+    pub siblings: Option<Arc<Channels>>,
     /// Who may ask the server about itself.
     pub admin: Arc<Admin>,
     /// Which driver to use.

@@ -16,6 +16,7 @@ use crate::reactor::Reactor;
 use crate::relay::{Lead, Relay};
 use crate::routes::Routes;
 use crate::sessions::SystemClock;
+use crate::siblings::Siblings;
 use crate::stats::{Snapshot, Stats};
 
 /// A reactor on a thread of its own, with its log: the engine of one process. Made after the last
@@ -209,6 +210,8 @@ impl Parts {
         let name = driver.name();
         let inbox = Arc::new(Inbox::new(driver.waker()));
         let admin = self.config.admin.clone();
+        let channels = self.config.siblings.clone();
+        let (stats, log) = (self.stats.clone(), self.log.clone());
         let mut reactor = Reactor::new(
             driver,
             self.config,
@@ -227,6 +230,9 @@ impl Parts {
         }
         for socket in admin.take_sockets() {
             reactor.listen(socket, Listener::Admin)?;
+        }
+        if let Some(channels) = channels {
+            reactor.join(Siblings::start(channels, stats, inbox.clone(), log)?);
         }
         Ok((reactor, inbox, name))
     }

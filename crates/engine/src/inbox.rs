@@ -1,5 +1,7 @@
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyperion_buf::FileRange;
@@ -9,6 +11,7 @@ use hyperion_proto::{Fields, Response, StreamId};
 use crate::budget::Budget;
 use crate::reply::Completion;
 use crate::routes::Routes;
+use crate::siblings::Parcel;
 
 /// Names one exchange of one connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -38,6 +41,8 @@ pub(crate) enum Message {
     WantInput(ReplyKey),
     /// The executor takes the socket.
     Hijack(ReplyKey),
+    /// A connection from a sibling, with what came with it and when.
+    Adopt(OwnedFd, Box<Parcel>, Instant),
     /// From now on these routes.
     Routes(Arc<Routes>),
     /// Stop accepting and take one more request from each connection at most.
@@ -61,7 +66,11 @@ impl Message {
             | Message::WantBody(key)
             | Message::WantInput(key)
             | Message::Hijack(key) => Some(key.session),
-            Message::Routes(_) | Message::LastCall | Message::Drain | Message::Stop => None,
+            Message::Adopt(..)
+            | Message::Routes(_)
+            | Message::LastCall
+            | Message::Drain
+            | Message::Stop => None,
         }
     }
 }

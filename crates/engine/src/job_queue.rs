@@ -22,6 +22,11 @@ pub trait Service: Send + Sync {
     /// The response that carried `completion` has left (`complete`) or was cut.
     fn finished(&self, completion: Completion, complete: bool);
 
+    /// Gives back the first request that waits for an executor and that `choose` takes.
+    fn reclaim(&self, _choose: &mut dyn FnMut(&Job) -> bool) -> Option<Box<Job>> {
+        None
+    }
+
     /// Whether at most one request waits or is worked on.
     fn is_lone(&self) -> bool;
 
@@ -289,6 +294,18 @@ impl Service for JobQueue {
     fn finished(&self, completion: Completion, complete: bool) {
         let mut inner = self.lock();
         self.push(&mut inner, Work::Finished { completion, complete });
+    }
+
+    fn reclaim(&self, choose: &mut dyn FnMut(&Job) -> bool) -> Option<Box<Job>> {
+        let mut inner = self.lock();
+        let index = inner.work.iter().position(|work| match work {
+            Work::Request(job) => choose(job),
+            _ => false,
+        })?;
+        let Some(Work::Request(job)) = inner.work.remove(index) else { return None };
+        inner.requests -= 1;
+        self.count(&inner);
+        Some(job)
     }
 
     fn is_lone(&self) -> bool {

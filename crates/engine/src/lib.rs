@@ -28,6 +28,7 @@ mod reply;
 mod routes;
 mod session;
 mod sessions;
+mod siblings;
 mod spool;
 mod stats;
 mod stream;
@@ -45,6 +46,7 @@ pub use reactor::Reactor;
 pub use reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
 pub use routes::{Answer, Mode, Routes, StaticResponse, Target};
 pub use sessions::Clock;
+pub use siblings::Channels;
 pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 
 pub use hyperion_buf::FileRange;

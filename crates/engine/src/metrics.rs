@@ -58,6 +58,7 @@ fn requests(segment: &Segment, to: &mut Exposition) {
     }
     to.begin(&family::QUEUE);
     to.histogram(&[], &segment.queued());
+    total(segment, &family::REQUESTS_PASSED, Scalar::RequestsPassed, to);
     total(segment, &family::REQUESTS_CANCELLED, Scalar::CancelledBeforeDispatch, to);
     let dropped = Scalar::UnderscoreHeadersDropped;
     total(segment, &family::UNDERSCORE_HEADERS_DROPPED, dropped, to);
@@ -66,6 +67,7 @@ fn requests(segment: &Segment, to: &mut Exposition) {
 fn connections(segment: &Segment, to: &mut Exposition) {
     total(segment, &family::CONNECTIONS_ACTIVE, Scalar::ConnectionsActive, to);
     total(segment, &family::CONNECTIONS_ACCEPTED, Scalar::ConnectionsAccepted, to);
+    total(segment, &family::CONNECTIONS_PASSED, Scalar::ConnectionsPassed, to);
     total(segment, &family::BYTES_READ, Scalar::BytesRead, to);
     total(segment, &family::BYTES_WRITTEN, Scalar::BytesWritten, to);
 }

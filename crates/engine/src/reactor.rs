@@ -14,7 +14,10 @@ use crate::job_queue::Service;
 use crate::log::Log;
 use crate::session::Context;
 use crate::sessions::{Clock, Phase, Sessions, find};
+use crate::siblings::Siblings;
 use crate::stats::{Recorder, Stats};
+
+mod sharing;
 
 /// Accepting rests this long after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,12 +29,15 @@ pub struct Reactor<D: Driver> {
     sessions: Sessions<D::Socket>,
     batch: Vec<Message>,
     accept_resumes_at: Option<Instant>,
+    siblings: Option<Siblings>,
+    /// When requests that wait may go to siblings.
+    shares_at: Option<Instant>,
     stopped: bool,
 }
 
 impl<D: Driver> Reactor<D>
 where
-    D::Socket: Into<OwnedFd>,
+    D::Socket: Into<OwnedFd> + TryFrom<OwnedFd>,
 {
     /// A reactor without connections.
     pub fn new(
@@ -52,7 +58,15 @@ where
         let context =
             Context { config, protocol, inbox, service, routes, stats, recorder, log, now, date };
         let sessions = Sessions::new(context, clock);
-        Self { driver, sessions, batch: Vec::new(), accept_resumes_at: None, stopped: false }
+        Self {
+            driver,
+            sessions,
+            batch: Vec::new(),
+            accept_resumes_at: None,
+            siblings: None,
+            shares_at: None,
+            stopped: false,
+        }
     }
 
     /// Accepts connections from a listening socket.
@@ -83,7 +97,10 @@ where
 
     /// When the next deadline is due; a simulation jumps there.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.sessions.timers.next(), self.accept_resumes_at].into_iter().flatten().min()
+        [self.sessions.timers.next(), self.accept_resumes_at, self.shares_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The driver, for a simulation to reach its peers.
@@ -106,10 +123,12 @@ where
         self.apply_messages();
         self.fire_timers();
         self.flush();
-        self.sessions.context.stats.connections_active.set(self.sessions.slab.len() as u64);
+        self.share_requests();
+        self.show_connections();
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
         if self.sessions.phase != Phase::Open {
-            self.sessions.context.inbox.report_drained(self.sessions.slab.is_empty());
+            let alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
+            self.sessions.context.inbox.report_drained(alone && self.sessions.slab.is_empty());
         }
         if self.sessions.context.log.logs_requests() {
             self.sessions.context.log.flush();
@@ -129,6 +148,10 @@ where
         Some(next.saturating_duration_since(self.sessions.clock.now()))
     }
 
+    fn show_connections(&self) {
+        self.sessions.context.stats.connections_active.set(self.sessions.slab.len() as u64);
+    }
+
     fn accept(&mut self) {
         if let Some(error) = self.sessions.failed_accept.take() {
             self.driver.pause_accept();
@@ -136,20 +159,14 @@ where
             self.sessions.complain_about_accept(&error);
         }
         for (listener, socket, peer) in std::mem::take(&mut self.sessions.accepted) {
+            self.sessions.context.stats.connections_accepted.add(1);
+            let Some(socket) = self.give_away(listener, socket) else { continue };
             let Some(key) = self.sessions.open(listener, peer) else { continue };
             if let Err(error) = self.driver.attach(key, socket) {
                 self.sessions.complain_about_accept(&error);
                 self.sessions.slab.remove(key.index as usize);
             }
-        }
-    }
-
-    fn hand_over_detached(&mut self) {
-        for (key, socket) in std::mem::take(&mut self.sessions.detached) {
-            if self.sessions.find(key).is_some() {
-                let mut session = self.sessions.slab.remove(key.index as usize);
-                session.handle_detached(socket.into());
-            }
+            self.sessions.greet(key);
         }
     }
 
@@ -158,6 +175,11 @@ where
         self.sessions.context.inbox.take(&mut batch);
         for message in batch.drain(..) {
             match message {
+                Message::Adopt(socket, parcel, at) => {
+                    self.adopt(socket, &parcel, at);
+                    self.show_connections();
+                    self.siblings.iter().for_each(Siblings::arrived);
+                }
                 Message::Routes(routes) => self.sessions.context.routes = routes,
                 Message::LastCall => self.leave(Phase::LastCall),
                 Message::Drain => self.leave(Phase::Drain),
@@ -174,11 +196,13 @@ where
 
     fn leave(&mut self, phase: Phase) {
         self.driver.close_listeners();
+        self.siblings.iter().for_each(Siblings::leave);
         self.sessions.leave(phase);
     }
 
     fn stop(&mut self) {
         self.driver.close_listeners();
+        self.siblings = None;
         for (index, session) in &mut self.sessions.slab {
             debug_assert_eq!(index, session.key.index as usize);
             self.driver.close(session.key);
@@ -224,7 +248,10 @@ where
     fn flush_session(&mut self, key: Key) {
         let Some(session) = find(&mut self.sessions.slab, key) else { return };
         session.dirty = false;
-        if session.is_hijacked() {
+        if session.is_departing() {
+            if session.is_lost_for_sibling() {
+                self.close(key);
+            }
             return;
         }
         session.advance(&self.sessions.context);
@@ -253,6 +280,9 @@ where
     fn close(&mut self, key: Key) {
         if self.sessions.find(key).is_some() {
             let mut session = self.sessions.slab.remove(key.index as usize);
+            if let (Some(siblings), Some(place)) = (&self.siblings, session.vacated()) {
+                siblings.cancel(place);
+            }
             match session.connection.is_cut() {
                 true => self.driver.reset(key),
                 false => self.driver.close(key),

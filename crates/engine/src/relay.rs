@@ -70,7 +70,7 @@ pub(crate) trait Lead: Send + Sync {
 
 impl<D: Driver> Relay<D>
 where
-    D::Socket: Into<std::os::fd::OwnedFd>,
+    D::Socket: Into<std::os::fd::OwnedFd> + TryFrom<std::os::fd::OwnedFd>,
 {
     pub fn new(reactor: Reactor<D>) -> Self {
         Self { reactor: Mutex::new(reactor), state: Mutex::default(), changed: Condvar::new() }
@@ -172,7 +172,7 @@ where
 
 impl<D: Driver + Send> Lead for Relay<D>
 where
-    D::Socket: Into<std::os::fd::OwnedFd> + Send,
+    D::Socket: Into<std::os::fd::OwnedFd> + TryFrom<std::os::fd::OwnedFd> + Send,
 {
     fn lead(&self, queue: &JobQueue, is_interrupted: &dyn Fn() -> bool) -> bool {
         if !self.begin_lead() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyperion_buf::FileRange;
-use hyperion_proto::{Fields, Response, ResponseBody};
+use hyperion_io::Key;
+use hyperion_proto::{Fields, Response, ResponseBody, StreamId};
 
 use crate::budget::LARGE_BODY_BYTES;
 use crate::flow::{Flow, Interrupt, Wait};
@@ -79,6 +80,14 @@ impl ReplyHandle {
             spool: Mutex::new(None),
             spool_failed: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn stream(&self) -> StreamId {
+        self.key.stream
+    }
+
+    pub(crate) fn session(&self) -> Key {
+        self.key.session
     }
 
     /// Whether the client has left, so that an answer would go nowhere.

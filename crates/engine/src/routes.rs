@@ -209,11 +209,13 @@ impl Mode {
     }
 }
 
-/// The same response, to be rendered on its way.
+/// The same response, to be rendered on its way. That its body is empty must be said here: of a
+/// response to HEAD nobody else can tell whether a body was left out.
 fn fresh(prepared: &Prepared) -> Response {
-    Response {
-        status: prepared.status(),
-        fields: prepared.fields().clone(),
-        body: ResponseBody::Full(prepared.body().clone()),
+    let (status, mut fields, body) =
+        (prepared.status(), prepared.fields().clone(), prepared.body().clone());
+    if body.is_empty() && !matches!(status, 204 | 205 | 304) {
+        fields.push(b"content-length", b"0").expect("a short field is valid");
     }
+    Response { status, fields, body: ResponseBody::Full(body) }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyperion_buf::SendQueue;
 use hyperion_io::Key;
 use hyperion_proto::{
@@ -12,13 +12,19 @@ use crate::access_log::{Access, RequestLine};
 use crate::config::Config;
 use crate::flow::Flow;
 use crate::inbox::{Inbox, Message, ReplyKey};
-use crate::job::{Body, ConnectionInfo, Job, Observed};
+use crate::job::{Body, ConnectionInfo, Job, Listener, Observed};
 use crate::job_queue::Service;
 use crate::log::{Level, Log};
 use crate::reply::ReplyHandle;
 use crate::routes::{Answer, Mode, Resolution, Routes, Target};
 use crate::stats::{Recorder, Responded, Stats};
 use crate::stream::{OpenStream, Phase};
+
+use self::departure::Departure;
+
+pub(crate) use self::departure::PATIENCE;
+
+mod departure;
 
 /// A tunnel's unread input above this pauses its connection.
 const TUNNEL_INPUT_BYTES: usize = 256 * 1024;
@@ -56,7 +62,9 @@ pub(crate) struct Session {
     /// When the first bytes of the next request came.
     arriving_since: Option<Instant>,
     streams: Vec<OpenStream>,
-    hijack: Option<(StreamId, BytesMut)>,
+    departure: Option<Departure>,
+    /// How often the request that is read now was handed over.
+    hops: u32,
 }
 
 impl Session {
@@ -72,18 +80,19 @@ impl Session {
             info,
             arriving_since: None,
             streams: Vec::new(),
-            hijack: None,
+            departure: None,
+            hops: 0,
         }
     }
 
-    /// Whether the socket is on its way to the application.
-    pub fn is_hijacked(&self) -> bool {
-        self.hijack.is_some()
+    /// The listener the connection came in on.
+    pub fn listener(&self) -> &Arc<Listener> {
+        &self.info.listener
     }
 
     pub fn handle_received(&mut self, bytes: &[u8], context: &Context) {
-        match &mut self.hijack {
-            Some((_, unread)) => unread.extend_from_slice(bytes),
+        match &mut self.departure {
+            Some(departure) => departure.add(bytes),
             None => {
                 if self.connection.is_idle() {
                     self.arriving_since = Some(context.now);
@@ -114,15 +123,6 @@ impl Session {
         !self.output.is_empty()
             || self.connection.wants_input() == self.paused
             || !matches!(self.connection.closing(), Closing::Open)
-    }
-
-    /// Gives the hijacked socket to the executor that waits for it.
-    pub fn handle_detached(&mut self, socket: std::os::fd::OwnedFd) {
-        let Some((id, unread)) = self.hijack.take() else { return };
-        if let Some(stream) = self.stream(id) {
-            let hijacked = crate::reply::Hijacked { socket, unread: unread.freeze() };
-            stream.share(|state| state.hijacked = Some(hijacked));
-        }
     }
 
     /// Carries out what an executor said; true when the socket is to be detached.
@@ -161,7 +161,11 @@ impl Session {
             Message::WantBody(key) => self.connection.send_continue(key.stream),
             Message::WantInput(key) => self.resume_tunnel(key.stream),
             Message::Hijack(key) => return self.begin_hijack(key.stream),
-            Message::Routes(_) | Message::LastCall | Message::Drain | Message::Stop => {}
+            Message::Adopt(..)
+            | Message::Routes(_)
+            | Message::LastCall
+            | Message::Drain
+            | Message::Stop => {}
         }
         false
     }
@@ -193,9 +197,12 @@ impl Session {
     }
 
     fn open(&mut self, id: StreamId, request: Arc<Request>, context: &Context) {
-        context.stats.requests.add(1);
+        let hops = std::mem::take(&mut self.hops);
         let dropped = request.dropped_underscore_headers();
-        if dropped > 0 {
+        if hops == 0 {
+            context.stats.requests.add(1);
+        }
+        if hops == 0 && dropped > 0 {
             context.stats.underscore_headers_dropped.add(dropped.into());
         }
         let (listener, segment) = (&self.info.listener, context.stats.segment());
@@ -209,7 +216,8 @@ impl Session {
             }
         };
         let on_demand = request.expects_continue() && !matches!(request.body(), BodyLength::None);
-        let stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        stream.hops = hops;
         self.streams.push(stream);
         if on_demand {
             self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
@@ -315,7 +323,8 @@ impl Session {
             received_at: stream.received_at,
         };
         match context.service.submit(Box::new(job)) {
-            Ok(()) => context.recorder.dispatched(stream.target.mode()),
+            Ok(()) if stream.hops == 0 => context.recorder.dispatched(stream.target.mode()),
+            Ok(()) => {}
             Err(job) => {
                 job.reply.disarm();
                 stream.status = 503;
@@ -351,19 +360,6 @@ impl Session {
         if std::mem::take(&mut stream.input_paused) {
             self.connection.resume_body(id);
         }
-    }
-
-    fn begin_hijack(&mut self, id: StreamId) -> bool {
-        let in_turn = self.streams.first().is_some_and(|first| first.id == id);
-        if !in_turn {
-            if let Some(stream) = self.stream(id) {
-                stream.abandon();
-            }
-            return false;
-        }
-        let unread = self.connection.take_unread();
-        self.hijack = Some((id, BytesMut::from(&unread[..])));
-        true
     }
 
     fn add_outstanding(&mut self, key: ReplyKey, bytes: u64) {

@@ -11,7 +11,8 @@ use slab::Slab;
 use crate::inbox::Message;
 use crate::job::{ConnectionInfo, Listener};
 use crate::log::Level;
-use crate::session::{Context, Session};
+use crate::session::{Context, PATIENCE, Session};
+use crate::siblings::Place;
 use crate::timers::Timers;
 
 /// Connections above the maximum that are still told 503; what comes on top is closed unheard.
@@ -102,8 +103,8 @@ impl<S> Sessions<S> {
         }
     }
 
+    /// A session for a connection; [`greet`](Self::greet) is to follow.
     pub fn open(&mut self, listener: usize, peer: Peer) -> Option<Key> {
-        self.context.stats.connections_accepted.add(1);
         let maximum = self.context.config.max_connections;
         let open = self.slab.len();
         if open >= maximum + REFUSED_CONNECTIONS {
@@ -111,17 +112,44 @@ impl<S> Sessions<S> {
             return None;
         }
         let (config, now) = (self.context.protocol.clone(), self.context.now);
-        let mut connection = match open < maximum {
+        let connection = match open < maximum {
             true => Connection::new(config, now),
             false => Connection::refused(config, now),
         };
-        self.phase.tell(&mut connection, now);
         let info = connection_info(self.listeners.get(listener)?.clone(), &peer);
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slab.vacant_entry();
         let key = Key { index: entry.key() as u32, generation: self.generation };
         entry.insert(Session::new(key, connection, Arc::new(info)));
+        Some(key)
+    }
+
+    /// Tells a connection how far the end is.
+    pub fn greet(&mut self, key: Key) {
+        let (phase, now) = (self.phase, self.context.now);
+        if let Some(session) = find(&mut self.slab, key) {
+            phase.tell(&mut session.connection, now);
+        }
         self.mark_dirty(key);
+    }
+
+    /// The number that siblings know this listener by.
+    pub fn number_of(&self, listener: &Arc<Listener>) -> u32 {
+        let position = self.listeners.iter().position(|one| Arc::ptr_eq(one, listener));
+        position.unwrap_or_default() as u32
+    }
+
+    /// Takes the request that has waited longest for an executor, of those that can be given to a
+    /// sibling, back from the queue; its socket is to be detached.
+    pub fn release_waiting(&mut self, place: Place) -> Option<Key> {
+        let (slab, now) = (&mut self.slab, self.context.now);
+        let job = self.context.service.reclaim(&mut |job| {
+            now.saturating_duration_since(job.received_at) >= PATIENCE
+                && find(slab, job.reply.session()).is_some_and(|one| one.can_leave_with(job))
+        })?;
+        let key = job.reply.session();
+        job.reply.disarm();
+        find(&mut self.slab, key)?.leave_for(place, &job);
         Some(key)
     }
 

@@ -21,12 +21,14 @@ pub use self::reasons::Restart;
 pub use self::segment::{Phase, Segment};
 pub use self::snapshot::{Snapshot, Worker};
 
+pub(crate) use self::neighbours::Neighbour;
 pub(crate) use self::recorder::{Recorder, Responded};
 pub(crate) use self::segment::scalar_of;
 
 mod histogram;
 mod labels;
 mod layout;
+mod neighbours;
 mod number;
 mod reasons;
 mod recorder;
@@ -51,12 +53,18 @@ pub struct Stats {
     block: usize,
     /// What former processes of the block have counted.
     inherited: [u64; Scalar::ALL.len()],
+    /// 1 while connections are taken from siblings.
+    pub adopting: Gauge,
     /// Connections open now.
     pub connections_active: Gauge,
     /// Connections accepted.
     pub connections_accepted: Tally,
+    /// Connections accepted here and given to a sibling that had fewer.
+    pub connections_passed: Tally,
     /// Request heads received.
     pub requests: Tally,
+    /// Requests that waited here, given to a sibling with an idle executor.
+    pub requests_passed: Tally,
     /// Responses that ended, complete or cut.
     pub responses: Tally,
     /// Bytes read from sockets.
@@ -95,9 +103,12 @@ impl Stats {
     pub(crate) fn new(segment: Arc<Segment>, block: usize) -> Self {
         let at = |scalar: Scalar| number::Place::new(&segment, block, scalar);
         Self {
+            adopting: Gauge(at(Scalar::Adopting)),
             connections_active: Gauge(at(Scalar::ConnectionsActive)),
             connections_accepted: Tally(at(Scalar::ConnectionsAccepted)),
+            connections_passed: Tally(at(Scalar::ConnectionsPassed)),
             requests: Tally(at(Scalar::Requests)),
+            requests_passed: Tally(at(Scalar::RequestsPassed)),
             responses: Tally(at(Scalar::Responses)),
             bytes_read: Tally(at(Scalar::BytesRead)),
             bytes_written: Tally(at(Scalar::BytesWritten)),
@@ -138,6 +149,10 @@ impl Stats {
     /// The memory that all processes share.
     pub fn segment(&self) -> &Arc<Segment> {
         &self.segment
+    }
+
+    pub(crate) fn block(&self) -> usize {
+        self.block
     }
 
     pub(crate) fn cells(&self) -> &[AtomicU64] {

@@ -28,6 +28,8 @@ pub(crate) struct OpenStream {
     pub outstanding: u64,
     /// Tunnel bytes that wait for their reader.
     pub input_paused: bool,
+    /// How often the request was handed over from one worker to another.
+    pub hops: u32,
     /// The fields of the response, where somebody wants to hear of it.
     pub observed: Option<Box<Fields>>,
 }
@@ -60,6 +62,7 @@ impl OpenStream {
             completion: None,
             outstanding: 0,
             input_paused: false,
+            hops: 0,
             observed: None,
         }
     }

@@ -68,6 +68,7 @@ fn on_both_drivers(root: &Path, test: impl Fn(SocketAddr)) {
         let config = Config {
             protocol: ProtocolConfig::default(),
             routes: Arc::new(routes),
+            siblings: None,
             admin: Arc::default(),
             io,
             max_connections: 100,

@@ -36,6 +36,7 @@ impl Server {
         let config = Config {
             protocol: ProtocolConfig::default(),
             routes: Arc::new(routes),
+            siblings: None,
             admin: Arc::new(admin),
             io,
             max_connections: 100,

@@ -29,6 +29,7 @@ fn config(io: IoChoice) -> Config {
     Config {
         protocol: ProtocolConfig::default(),
         routes: Arc::default(),
+        siblings: None,
         admin: Arc::default(),
         io,
         max_connections: 100,

@@ -37,6 +37,7 @@ impl Server {
         let config = Config {
             protocol: ProtocolConfig::default(),
             routes: Arc::new(routes),
+            siblings: None,
             admin: Arc::default(),
             io,
             max_connections: 100,

@@ -12,6 +12,7 @@
 //! - [`driver`]: the vocabulary, which a simulator implements as well
 //! - [`epoll`]: readiness, for every Linux kernel that is still maintained
 //! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
+//! - [`passing`]: handing sockets to other processes
 //! - [`shared_memory`]: numbers that processes share over a fork
 //! - [`socket`]: adopting listening sockets, addresses, the descriptor limit
 //! - [`waker`]: ending a wait from another thread
@@ -27,6 +28,8 @@ compile_error!(
 pub mod driver;
 #[cfg(target_os = "linux")]
 pub mod epoll;
+#[cfg(target_os = "linux")]
+pub mod passing;
 #[cfg(target_os = "linux")]
 pub mod shared_memory;
 #[cfg(target_os = "linux")]

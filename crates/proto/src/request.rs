@@ -78,6 +78,11 @@ impl Request {
         }
     }
 
+    /// The head as received, with its empty line.
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
     /// The method, as received.
     pub fn method(&self) -> &str {
         self.text(self.method)

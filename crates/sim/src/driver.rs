@@ -28,6 +28,15 @@ impl From<SimSocket> for OwnedFd {
     }
 }
 
+impl TryFrom<OwnedFd> for SimSocket {
+    type Error = OwnedFd;
+
+    /// No real socket is ever one of these.
+    fn try_from(socket: OwnedFd) -> Result<Self, OwnedFd> {
+        Err(socket)
+    }
+}
+
 /// The network of a simulation, shared by its driver and its scripts.
 #[derive(Debug)]
 pub(crate) struct Network {

@@ -1,22 +1,23 @@
 //! The settings Hash, as resolved by Ruby, into the engine's own configuration.
 
 use std::num::NonZeroUsize;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyperion_engine::{
-    Admin, Config, IoChoice, Level, Limits, LogConfig, LogFormat, Pattern, ProtocolConfig, Stats,
-    Timeouts, UnderscorePolicy,
+    Admin, Channels, Config, IoChoice, Level, Limits, LogConfig, LogFormat, Pattern,
+    ProtocolConfig, Stats, Timeouts, UnderscorePolicy,
 };
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Symbol, TryConvert, Value};
 
 use crate::env::Shared;
-use crate::error;
 use crate::file::SendfileHeader;
 use crate::segment::Segment;
+use crate::{error, raw};
 
 /// Body bytes kept in memory unless told otherwise.
 const SPOOL_THRESHOLD_BYTES: usize = 112 * 1024;
@@ -60,6 +61,7 @@ impl Settings {
                         ("io_uring", IoChoice::IoUring),
                     ],
                 )?,
+                siblings: reader.siblings()?.map(Arc::new),
                 admin: Arc::new(reader.admin()?),
                 max_connections: reader.fetch("max_connections")?,
                 spool_threshold_bytes: reader
@@ -148,6 +150,19 @@ impl Reader<'_> {
         };
         let stats = segment.begin(self.ruby, self.fetch("block")?, self.fetch("slot")?)?;
         Ok(Arc::new(stats))
+    }
+
+    /// Of a worker in a cluster: copies of the sockets that lead to the others and from them.
+    fn siblings(&self) -> Result<Option<Channels>, Error> {
+        let Some(ways) = self.optional::<Vec<RawFd>>("ways")? else { return Ok(None) };
+        let inlet: RawFd = self.fetch("inlet")?;
+        let copy = |descriptor: RawFd| {
+            raw::duplicate(descriptor).map_err(|cause| {
+                error::error(self.ruby, format!("descriptor {descriptor}: {cause}"))
+            })
+        };
+        let ways = ways.into_iter().map(copy).collect::<Result<_, _>>()?;
+        Ok(Some(Channels::new(self.fetch("threads")?, ways, copy(inlet)?)))
     }
 
     fn admin(&self) -> Result<Admin, Error> {

@@ -24,6 +24,28 @@ class ClusterTest < HyperionTest::ProcessCase
     assert_equal shared.worker_pids.sort, clients.map { |client| Integer(client.response.body) }.uniq.sort
   end
 
+  def test_connections_are_even_whoever_accepts_them
+    %w[reuseport share].product(%w[epoll io_uring]).each do |model, io|
+      cluster = boot(BASIC, "-w", "4", "-t", "1", "--worker-model", model, "--io", io)
+      clients = Array.new(40) { connect(cluster) }
+      pids = clients.map { |client| Integer(client.get("/pid").body) }
+      assert_equal cluster.worker_pids.sort, pids.uniq.sort
+      assert_includes 9..11, pids.tally.values.max, "#{model}, #{io}: #{pids.tally}"
+      assert_equal 0, cluster.stop.exitstatus
+    end
+  end
+
+  def test_no_request_waits_for_a_busy_worker_while_another_is_idle
+    cluster = boot(BASIC, "-w", "2", "-t", "1")
+    clients = Array.new(10) { connect(cluster) }
+    busy = Integer(clients.first.get("/pid").body)
+    clients.first.request("GET", "/wait?until")
+    idle = cluster.worker_pids - [busy]
+    pids = clients.drop(1).map { |client| Integer(client.get("/pid").body) }
+    assert_equal idle, pids.uniq
+    clients[1].get("/open?until")
+  end
+
   def test_one_listening_line_for_the_cluster
     assert_equal 1, server.binds.size
   end

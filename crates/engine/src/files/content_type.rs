@@ -12,7 +12,8 @@ const UNKNOWN: &str = "application/octet-stream";
 /// UTF-8, and what is not known is `application/octet-stream`.
 pub fn content_type(name: &[u8]) -> Cow<'static, str> {
     let guess = extension(file_name(name)).and_then(|extension| {
-        mime_guess::from_ext(std::str::from_utf8(extension).ok()?).first_raw()
+        let extension = std::str::from_utf8(extension).ok()?;
+        renamed(extension).or_else(|| mime_guess::from_ext(extension).first_raw())
     });
     match guess {
         None => Cow::Borrowed(UNKNOWN),
@@ -32,6 +33,11 @@ pub fn ensure_content_type(fields: &mut Fields, name: &[u8]) -> Result<(), Field
     }
 }
 
+/// Types whose name in the table of `mime_guess` is not used any more (RFC 9239, section 6).
+fn renamed(extension: &str) -> Option<&'static str> {
+    extension.eq_ignore_ascii_case("mjs").then_some("text/javascript")
+}
+
 /// What follows the last dot, unless the name begins with it.
 fn extension(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().rposition(|&byte| byte == b'.')?;
@@ -47,6 +53,7 @@ mod tests {
         let types = [
             ("a/b.html", "text/html; charset=utf-8"),
             ("app.js", "text/javascript; charset=utf-8"),
+            ("module.MJS", "text/javascript; charset=utf-8"),
             ("README.TXT", "text/plain; charset=utf-8"),
             ("data.json", "application/json"),
             ("logo.svg", "image/svg+xml"),

@@ -53,6 +53,8 @@ families! {
         "Connections accepted.";
     CONNECTIONS_ACTIVE = Gauge "hyperion_connections_active",
         "Connections open now.";
+    CONNECTIONS_PASSED = Counter "hyperion_connections_passed_total",
+        "Connections that one worker accepted and gave to another that had fewer.";
     DISPATCH_MODE = Counter "hyperion_dispatch_mode_total",
         "Requests given to whoever answers them, by who that is and by what drives the sockets.";
     ENGINE_PANICS = Counter "hyperion_engine_panics_total",
@@ -77,6 +79,8 @@ families! {
         "Requests whose client left before a thread took them.";
     REQUESTS_DISPATCH = Counter "hyperion_requests_dispatch_total",
         "Requests given to whoever answers them, by process.";
+    REQUESTS_PASSED = Counter "hyperion_requests_passed_total",
+        "Requests that waited with one worker and were given to another whose thread was idle.";
     REQUESTS = Counter "hyperion_requests_total",
         "Request heads received.";
     RESPONSES_STATUS = Counter "hyperion_responses_status_total",

@@ -64,11 +64,14 @@ pub(crate) const DRIVERS: [&str; 2] = ["epoll", "io_uring"];
 /// A number of its own in each block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scalar {
+    Adopting,
+    Arriving,
     BytesRead,
     BytesWritten,
     CancelledBeforeDispatch,
     ConnectionsAccepted,
     ConnectionsActive,
+    ConnectionsPassed,
     EnginePanics,
     ExecutorsBusy,
     IoUringActive,
@@ -76,17 +79,21 @@ pub(crate) enum Scalar {
     PerConnRejections,
     QueueDepth,
     Requests,
+    RequestsPassed,
     Responses,
     UnderscoreHeadersDropped,
 }
 
 impl Scalar {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
+        Self::Adopting,
+        Self::Arriving,
         Self::BytesRead,
         Self::BytesWritten,
         Self::CancelledBeforeDispatch,
         Self::ConnectionsAccepted,
         Self::ConnectionsActive,
+        Self::ConnectionsPassed,
         Self::EnginePanics,
         Self::ExecutorsBusy,
         Self::IoUringActive,
@@ -94,17 +101,21 @@ impl Scalar {
         Self::PerConnRejections,
         Self::QueueDepth,
         Self::Requests,
+        Self::RequestsPassed,
         Self::Responses,
         Self::UnderscoreHeadersDropped,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
+            Self::Adopting => "adopting",
+            Self::Arriving => "arriving",
             Self::BytesRead => "bytes_read",
             Self::BytesWritten => "bytes_written",
             Self::CancelledBeforeDispatch => "cancelled_before_dispatch",
             Self::ConnectionsAccepted => "connections_accepted",
             Self::ConnectionsActive => "connections_active",
+            Self::ConnectionsPassed => "connections_passed",
             Self::EnginePanics => "engine_panics",
             Self::ExecutorsBusy => "executors_busy",
             Self::IoUringActive => "io_uring_active",
@@ -112,6 +123,7 @@ impl Scalar {
             Self::PerConnRejections => "per_conn_rejections",
             Self::QueueDepth => "queue_depth",
             Self::Requests => "requests",
+            Self::RequestsPassed => "requests_passed",
             Self::Responses => "responses",
             Self::UnderscoreHeadersDropped => "underscore_headers_dropped",
         }
@@ -121,7 +133,12 @@ impl Scalar {
     pub fn is_gauge(self) -> bool {
         matches!(
             self,
-            Self::ConnectionsActive | Self::ExecutorsBusy | Self::IoUringActive | Self::QueueDepth
+            Self::Adopting
+                | Self::Arriving
+                | Self::ConnectionsActive
+                | Self::ExecutorsBusy
+                | Self::IoUringActive
+                | Self::QueueDepth
         )
     }
 }

@@ -193,6 +193,10 @@ impl Segment {
         (0..self.blocks).map(|index| self.block(index)).filter(|block| tenancy::is_used(block))
     }
 
+    pub(super) fn block_count(&self) -> usize {
+        self.blocks
+    }
+
     pub(super) fn block(&self, index: usize) -> &[AtomicU64] {
         let start = layout::block(index);
         &self.cells()[start..start + layout::BLOCK_CELLS]

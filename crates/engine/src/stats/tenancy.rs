@@ -13,6 +13,9 @@ use super::layout::{
 /// Holders that a reader may trust: the oldest in the ring may be on its way out.
 const TRUSTED: u64 = RING_LENGTH as u64 - 1;
 
+/// Where a holder's entry has its place in the cluster.
+const SLOT: usize = 1;
+
 /// A reader gives up hoping for a quiet moment after so many looks; processes begin far more slowly.
 const LOOKS: usize = 1000;
 
@@ -74,6 +77,12 @@ pub(super) fn is_held(block: &[AtomicU64]) -> bool {
 /// Whether a process has ever held the block.
 pub(super) fn is_used(block: &[AtomicU64]) -> bool {
     block[TENANCIES].load(Ordering::Acquire) > 0
+}
+
+/// The place in the cluster of the process that holds the block, or of the one that held it last.
+pub(super) fn slot_of(block: &[AtomicU64]) -> u64 {
+    let last = block[TENANCIES].load(Ordering::Acquire).saturating_sub(1);
+    entry_of(block, last)[SLOT].load(Ordering::Relaxed)
 }
 
 /// Reads the holders, also while one begins.

@@ -20,6 +20,7 @@ pub fn config() -> Config {
     Config {
         protocol: ProtocolConfig::default(),
         routes: Arc::new(routes),
+        siblings: None,
         admin: Arc::default(),
         io: IoChoice::Auto,
         max_connections: 1000,

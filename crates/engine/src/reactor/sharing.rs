@@ -1,0 +1,110 @@
+//! What a reactor gives to its siblings and takes from them.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use hyperion_io::{Driver, Peer, passing};
+
+use super::Reactor;
+use crate::job::Listener;
+use crate::session::PATIENCE;
+use crate::sessions::Phase;
+use crate::siblings::{HOPS_MAX, Parcel, Siblings};
+
+impl<D: Driver> Reactor<D>
+where
+    D::Socket: Into<OwnedFd> + TryFrom<OwnedFd>,
+{
+    /// Shares its work with these from now on.
+    pub(crate) fn join(&mut self, siblings: Siblings) {
+        self.siblings = Some(siblings);
+    }
+
+    /// Gives a connection to the sibling that has the fewest; it comes back where this process has.
+    pub(super) fn give_away(&self, listener: usize, socket: D::Socket) -> Option<D::Socket> {
+        let Some(siblings) = &self.siblings else { return Some(socket) };
+        let is_for_all = |address: &std::sync::Arc<Listener>| **address != Listener::Admin;
+        if self.sessions.phase != Phase::Open
+            || !self.sessions.listeners.get(listener).is_some_and(is_for_all)
+        {
+            return Some(socket);
+        }
+        self.show_connections();
+        let Some(place) = siblings.place_of_connection() else { return Some(socket) };
+        let socket: OwnedFd = socket.into();
+        match siblings.send(place, socket.as_fd(), &Parcel::of_connection(listener as u32)) {
+            Ok(()) => {
+                self.sessions.context.stats.connections_passed.add(1);
+                None
+            }
+            Err(_) => socket.try_into().ok(),
+        }
+    }
+
+    /// Takes a connection from a sibling, with what was read from it.
+    pub(super) fn adopt(&mut self, socket: OwnedFd, parcel: &Parcel, at: Instant) {
+        let peer = passing::peer(socket.as_fd());
+        if let (Ok(peer), Ok(socket)) = (peer, D::Socket::try_from(socket)) {
+            self.take_in(socket, peer, parcel, at);
+        }
+    }
+
+    fn take_in(&mut self, socket: D::Socket, peer: Peer, parcel: &Parcel, at: Instant) {
+        let Some(key) = self.sessions.open(parcel.listener as usize, peer) else { return };
+        if let Err(error) = self.driver.attach(key, socket) {
+            self.sessions.complain_about_accept(&error);
+            self.sessions.slab.remove(key.index as usize);
+            return;
+        }
+        if !parcel.bytes.is_empty() {
+            let received_at = at.checked_sub(parcel.age).unwrap_or(at);
+            self.sessions.handle(key, |session, context| {
+                session.resume(parcel, received_at, context);
+            });
+        }
+        self.sessions.greet(key);
+    }
+
+    /// Gives requests that wait to siblings that have an executor to spare.
+    pub(super) fn share_requests(&mut self) {
+        let now = self.sessions.context.now;
+        let waits = self.sessions.context.stats.queue_depth.value() > 0;
+        let Some(siblings) =
+            self.siblings.as_ref().filter(|_| waits && self.sessions.phase == Phase::Open)
+        else {
+            self.shares_at = None;
+            return;
+        };
+        if *self.shares_at.get_or_insert(now + PATIENCE) > now {
+            return;
+        }
+        self.shares_at = Some(now + PATIENCE);
+        while let Some(place) = siblings.place_of_request() {
+            match self.sessions.release_waiting(place) {
+                Some(key) => self.driver.detach(key),
+                None => return siblings.cancel(place),
+            }
+        }
+    }
+
+    pub(super) fn hand_over_detached(&mut self) {
+        for (key, socket) in std::mem::take(&mut self.sessions.detached) {
+            if self.sessions.find(key).is_none() {
+                continue;
+            }
+            let mut session = self.sessions.slab.remove(key.index as usize);
+            let listener = self.sessions.number_of(session.listener());
+            let now = self.sessions.context.now;
+            let Some((place, socket, parcel)) =
+                session.handle_detached(socket.into(), listener, now)
+            else {
+                continue;
+            };
+            let Some(siblings) = &self.siblings else { continue };
+            match siblings.send(place, socket.as_fd(), &parcel) {
+                Ok(()) => self.sessions.context.stats.requests_passed.add(1),
+                Err(_) => self.adopt(socket, &Parcel { hops: HOPS_MAX, ..parcel }, now),
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! How a session gives up its socket: to the application, or with a request to another worker.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use hyperion_proto::{BodyLength, Closing, StreamId};
+
+use super::{Context, Session};
+use crate::job::{Body, Job};
+use crate::reply::Hijacked;
+use crate::siblings::{HOPS_MAX, Parcel, Place};
+use crate::stream::Phase;
+
+/// A socket that is on its way out of the driver.
+#[derive(Debug)]
+pub(super) struct Departure {
+    to: Destination,
+    /// What was read from the socket and is not used here.
+    unread: BytesMut,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Destination {
+    /// To whoever answers this exchange.
+    Application(StreamId),
+    /// To a sibling, with a request that came then and was handed over so often.
+    Sibling(Place, Instant, u32),
+}
+
+impl Departure {
+    /// More has arrived before the driver let go of the socket.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+    }
+}
+
+impl Session {
+    /// Whether the socket is on its way to somebody else.
+    pub fn is_departing(&self) -> bool {
+        self.departure.is_some()
+    }
+
+    /// Whether the socket is on its way to a sibling that need not have it any more.
+    pub fn is_lost_for_sibling(&self) -> bool {
+        let to_sibling = |departure: &Departure| matches!(departure.to, Destination::Sibling(..));
+        self.departure.as_ref().is_some_and(to_sibling)
+            && matches!(self.connection.closing(), Closing::Close)
+    }
+
+    /// Begins to give the socket to the executor of this exchange; false when it is not its turn.
+    pub(super) fn begin_hijack(&mut self, id: StreamId) -> bool {
+        let in_turn = self.streams.first().is_some_and(|first| first.id == id);
+        if !in_turn {
+            if let Some(stream) = self.stream(id) {
+                stream.abandon();
+            }
+            return false;
+        }
+        let unread = BytesMut::from(&self.connection.take_unread()[..]);
+        self.departure = Some(Departure { to: Destination::Application(id), unread });
+        true
+    }
+
+    /// Whether this request is all that the connection is about, so that both can go elsewhere.
+    pub fn can_leave_with(&self, job: &Job) -> bool {
+        let [stream] = &self.streams[..] else { return false };
+        let body = match &job.body {
+            Body::Empty => 0,
+            Body::Memory(bytes) => bytes.len(),
+            Body::File { .. } | Body::OnDemand => return false,
+        };
+        stream.id == job.reply.stream()
+            && stream.phase == Phase::Dispatched
+            && stream.hops < HOPS_MAX
+            && !job.request.expects_continue()
+            && job.request.body() != BodyLength::Chunked
+            && job.request.head().len() + body <= Parcel::BYTES_MAX
+            && self.departure.is_none()
+            && self.output.is_empty()
+            && self.connection.buffered(stream.id) == 0
+            && matches!(self.connection.closing(), Closing::Open)
+    }
+
+    /// Begins to give the socket to a sibling, with the request that [`can_leave_with`](Self::can_leave_with)
+    /// it; the driver is to detach the socket.
+    pub fn leave_for(&mut self, place: Place, job: &Job) {
+        let mut unread = BytesMut::from(job.request.head());
+        if let Body::Memory(bytes) = &job.body {
+            unread.extend_from_slice(bytes);
+        }
+        unread.extend_from_slice(&self.connection.take_unread());
+        let hops = self.streams.first().map_or(0, |stream| stream.hops) + 1;
+        let to = Destination::Sibling(place, job.received_at, hops);
+        self.departure = Some(Departure { to, unread });
+    }
+
+    /// The driver has let go of the socket. The executor that waits for it gets it; what a sibling is
+    /// to get comes back.
+    pub fn handle_detached(
+        &mut self,
+        socket: OwnedFd,
+        listener: u32,
+        now: Instant,
+    ) -> Option<(Place, OwnedFd, Parcel)> {
+        let Departure { to, unread } = self.departure.take()?;
+        match to {
+            Destination::Application(id) => {
+                let hijacked = Hijacked { socket, unread: unread.freeze() };
+                self.stream(id)?.share(|state| state.hijacked = Some(hijacked));
+                None
+            }
+            Destination::Sibling(place, received_at, hops) => {
+                let age = now.saturating_duration_since(received_at);
+                let parcel = Parcel { listener, hops, age, bytes: unread.freeze() };
+                Some((place, socket, parcel))
+            }
+        }
+    }
+
+    /// Goes on with a request that another worker has begun to read.
+    pub fn resume(&mut self, parcel: &Parcel, received_at: Instant, context: &Context) {
+        self.arriving_since = Some(received_at);
+        self.hops = parcel.hops;
+        self.connection.handle_input(context.now, &parcel.bytes);
+    }
+
+    /// Where a sibling was to get the socket, and will not.
+    pub fn vacated(&self) -> Option<Place> {
+        match self.departure.as_ref()?.to {
+            Destination::Application(_) => None,
+            Destination::Sibling(place, ..) => Some(place),
+        }
+    }
+}
+
+/// A request is handed over when it has waited for an executor that long.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1);

@@ -1,0 +1,273 @@
+//! Work that goes from one worker to another. A connection that was accepted where there are more
+//! than elsewhere goes to the sibling with the fewest; one whose request waits while a sibling has an
+//! idle executor goes there, with the request.
+//!
+//! ```text
+//!   reactor ──Parcel, socket──▶ way to slot 2 ═══▶ inlet ──▶ receiver thread ──Message──▶ reactor
+//!   of slot 0                                                of the process in slot 2
+//! ```
+//!
+//! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyperion_io::Waker;
+use hyperion_io::passing::{MESSAGE_BYTES_MAX, Receiver, pass};
+
+use crate::inbox::{Inbox, Message};
+use crate::log::{Level, Log};
+use crate::stats::{Neighbour, Stats};
+
+/// A sibling gets no more while so many are on their way to it: it may have been stopped.
+const ARRIVING_MAX: u64 = 32;
+
+/// Who decided to hand something over before it heard that this process takes no more is waited for.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// Looks for a sibling, where others take the places that were seen.
+const ATTEMPTS: usize = 4;
+
+/// The sockets between the workers of a cluster; made before the first fork.
+#[derive(Debug)]
+pub struct Channels {
+    executors: u64,
+    ways: Vec<OwnedFd>,
+    inlet: Mutex<Option<OwnedFd>>,
+}
+
+impl Channels {
+    /// For a worker with so many executors, as its siblings have: the ways to all slots, in order, and
+    /// the end of its own, out of which comes what the others send. All are unix sockets that keep
+    /// the boundaries of messages.
+    pub fn new(executors: usize, ways: Vec<OwnedFd>, inlet: OwnedFd) -> Self {
+        Self { executors: executors as u64, ways, inlet: Mutex::new(Some(inlet)) }
+    }
+
+    fn take_inlet(&self) -> Option<OwnedFd> {
+        self.inlet.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The siblings of one reactor, and the thread that takes in what they send.
+#[derive(Debug)]
+pub(crate) struct Siblings {
+    channels: Arc<Channels>,
+    stats: Arc<Stats>,
+    ending: Waker,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A sibling that counts on a connection from here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    block: usize,
+    slot: usize,
+}
+
+impl Siblings {
+    /// Takes connections from now on.
+    ///
+    /// # Errors
+    /// When there are no descriptors left, or no thread.
+    pub fn start(
+        channels: Arc<Channels>,
+        stats: Arc<Stats>,
+        inbox: Arc<Inbox>,
+        log: Arc<Log>,
+    ) -> io::Result<Self> {
+        let inlet = channels.take_inlet().ok_or(io::ErrorKind::NotFound)?;
+        let receiver = Receiver::new(inlet)?;
+        let ending = receiver.ending();
+        let ended = Arc::new(AtomicBool::new(false));
+        let intake = Intake { receiver, inbox, stats: stats.clone(), log, ended: ended.clone() };
+        let thread =
+            std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| intake.run())?;
+        stats.adopting.set(1);
+        Ok(Self { channels, stats, ending, ended, thread: Some(thread) })
+    }
+
+    /// Takes no more connections, but for those under way.
+    pub fn leave(&self) {
+        self.stats.adopting.set(0);
+        self.ending.wake();
+    }
+
+    /// Whether nothing can come any more.
+    pub fn has_left(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// A place with whoever has fewer connections than this process.
+    pub fn place_of_connection(&self) -> Option<Place> {
+        self.reserve(|neighbours, own| {
+            let least = neighbours.min_by_key(Neighbour::load)?;
+            (least.load() < own.load()).then_some(least)
+        })
+    }
+
+    /// A place with whoever has an executor to spare.
+    pub fn place_of_request(&self) -> Option<Place> {
+        let executors = self.channels.executors;
+        self.reserve(|neighbours, _| {
+            let idlest = neighbours.max_by_key(|neighbour| neighbour.idle(executors))?;
+            (idlest.idle(executors) > 0).then_some(idlest)
+        })
+    }
+
+    fn reserve(
+        &self,
+        choose: impl Fn(&mut dyn Iterator<Item = Neighbour>, Neighbour) -> Option<Neighbour>,
+    ) -> Option<Place> {
+        let (segment, block) = (self.stats.segment(), self.stats.block());
+        for _ in 0..ATTEMPTS {
+            let mut able = segment.neighbours_of(block).filter(|neighbour| {
+                neighbour.slot < self.channels.ways.len() && neighbour.arriving < ARRIVING_MAX
+            });
+            let chosen = choose(&mut able, segment.neighbour(block))?;
+            if segment.announce(&chosen) {
+                return Some(Place { block: chosen.block, slot: chosen.slot });
+            }
+        }
+        None
+    }
+
+    /// Nothing comes to the place.
+    pub fn cancel(&self, place: Place) {
+        self.stats.segment().arrived(place.block);
+    }
+
+    /// What was announced to this process has arrived.
+    pub fn arrived(&self) {
+        self.stats.segment().arrived(self.stats.block());
+    }
+
+    /// Sends a socket there; the caller still has it, and must close it where this succeeds.
+    ///
+    /// # Errors
+    /// When the way is full, or the parcel too large for it. The place is free again.
+    pub fn send(&self, place: Place, socket: impl AsFd, parcel: &Parcel) -> io::Result<()> {
+        let sent = pass(&self.channels.ways[place.slot], socket, &parcel.to_bytes());
+        if sent.is_err() {
+            self.cancel(place);
+        }
+        sent
+    }
+}
+
+impl Drop for Siblings {
+    fn drop(&mut self) {
+        self.leave();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What goes with a socket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Parcel {
+    /// Number of the listener that the connection came in on; it is the same in all workers.
+    pub listener: u32,
+    /// How often the request was handed over, this time included; 0 for a connection without one.
+    pub hops: u32,
+    /// How long ago the request arrived.
+    pub age: Duration,
+    /// What was read from the socket and not answered, from the beginning of the request.
+    pub bytes: Bytes,
+}
+
+/// A request that was handed over so often stays where it is.
+pub(crate) const HOPS_MAX: u32 = 3;
+
+impl Parcel {
+    const HEAD_BYTES: usize = 16;
+
+    /// Bytes read from a socket that a parcel can hold.
+    pub const BYTES_MAX: usize = MESSAGE_BYTES_MAX - Self::HEAD_BYTES;
+
+    /// With nothing but a connection in it.
+    pub fn of_connection(listener: u32) -> Self {
+        Self { listener, hops: 0, age: Duration::ZERO, bytes: Bytes::new() }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut message = Vec::with_capacity(Self::HEAD_BYTES + self.bytes.len());
+        message.extend_from_slice(&self.listener.to_ne_bytes());
+        message.extend_from_slice(&self.hops.to_ne_bytes());
+        message.extend_from_slice(&(self.age.as_nanos() as u64).to_ne_bytes());
+        message.extend_from_slice(&self.bytes);
+        message
+    }
+
+    fn of_bytes(message: &[u8]) -> Option<Self> {
+        let (listener, rest) = message.split_first_chunk()?;
+        let (hops, rest) = rest.split_first_chunk()?;
+        let (age, bytes) = rest.split_first_chunk()?;
+        Some(Self {
+            listener: u32::from_ne_bytes(*listener),
+            hops: u32::from_ne_bytes(*hops),
+            age: Duration::from_nanos(u64::from_ne_bytes(*age)),
+            bytes: Bytes::copy_from_slice(bytes),
+        })
+    }
+}
+
+/// The thread that waits for what siblings send.
+struct Intake {
+    receiver: Receiver,
+    inbox: Arc<Inbox>,
+    stats: Arc<Stats>,
+    log: Arc<Log>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Intake {
+    fn run(mut self) {
+        let _ = hyperion_io::block_signals();
+        let mut outcome = self.take_all();
+        if outcome.is_ok() {
+            std::thread::sleep(LINGER);
+            outcome = self.take_all();
+        }
+        if let Err(error) = outcome {
+            self.stats.adopting.set(0);
+            let error = error.to_string();
+            let message = "connections from other workers cannot be taken";
+            self.log.write(Level::Error, "engine", message, &[("error", &error)]);
+        }
+        self.ended.store(true, Ordering::Release);
+        self.inbox.wake();
+    }
+
+    /// Takes what comes until the end is announced and nothing is left.
+    fn take_all(&mut self) -> io::Result<()> {
+        while let Some((socket, message)) = self.receiver.receive()? {
+            if let Some(parcel) = Parcel::of_bytes(message) {
+                self.inbox.push(Message::Adopt(socket, Box::new(parcel), Instant::now()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parcel_comes_out_as_it_went_in() {
+        let bytes = Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n");
+        let parcel = Parcel { listener: 7, hops: 2, age: Duration::from_micros(1500), bytes };
+        assert_eq!(Parcel::of_bytes(&parcel.to_bytes()), Some(parcel));
+        let empty = Parcel::of_connection(1);
+        assert_eq!(Parcel::of_bytes(&empty.to_bytes()), Some(empty));
+        assert_eq!(Parcel::of_bytes(&[0; 15]), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! The processes beside this one, as far as it takes to share work with them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Segment;
+use super::layout::{SCALARS, Scalar};
+use super::tenancy;
+
+/// A process that takes connections from its siblings, at one moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Neighbour {
+    /// Where it counts.
+    pub block: usize,
+    /// Its place in the cluster.
+    pub slot: usize,
+    /// Connections that it has.
+    pub connections: u64,
+    /// Connections that are on their way to it.
+    pub arriving: u64,
+    /// Its executors at work.
+    pub busy: u64,
+    /// Its requests that wait for one.
+    pub queued: u64,
+}
+
+impl Neighbour {
+    /// Its connections and those to come.
+    pub fn load(&self) -> u64 {
+        self.connections + self.arriving
+    }
+
+    /// Executors, out of `executors`, that nobody has use for.
+    pub fn idle(&self, executors: u64) -> u64 {
+        match self.queued {
+            0 => executors.saturating_sub(self.busy + self.arriving),
+            _ => 0,
+        }
+    }
+}
+
+impl Segment {
+    /// The process that counts in `block`, whether it takes connections or not.
+    pub(crate) fn neighbour(&self, block: usize) -> Neighbour {
+        let cells = self.block(block);
+        let load = |scalar: Scalar| cells[SCALARS + scalar as usize].load(Ordering::Acquire);
+        // First this one: a connection that arrives meanwhile then fails the announcement of another.
+        let arriving = load(Scalar::Arriving);
+        Neighbour {
+            block,
+            slot: tenancy::slot_of(cells) as usize,
+            connections: load(Scalar::ConnectionsActive),
+            arriving,
+            busy: load(Scalar::ExecutorsBusy),
+            queued: load(Scalar::QueueDepth),
+        }
+    }
+
+    /// All that take connections, but for the one of `block`.
+    pub(crate) fn neighbours_of(&self, block: usize) -> impl Iterator<Item = Neighbour> {
+        (0..self.block_count())
+            .filter(move |other| *other != block && self.is_adopting(*other))
+            .map(|other| self.neighbour(other))
+    }
+
+    /// Announces a connection to a neighbour; false when somebody else did since it was looked at.
+    pub(crate) fn announce(&self, to: &Neighbour) -> bool {
+        let (seen, announced) = (to.arriving, to.arriving + 1);
+        self.arriving(to.block)
+            .compare_exchange(seen, announced, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// A connection that was announced has arrived, or will not come. One that was announced to the
+    /// former process of the block is not missed.
+    pub(crate) fn arrived(&self, block: usize) {
+        let _ = self
+            .arriving(block)
+            .fetch_update(Ordering::Release, Ordering::Relaxed, |count| count.checked_sub(1));
+    }
+
+    fn is_adopting(&self, block: usize) -> bool {
+        let cells = self.block(block);
+        tenancy::is_held(cells)
+            && cells[SCALARS + Scalar::Adopting as usize].load(Ordering::Relaxed) == 1
+    }
+
+    fn arriving(&self, block: usize) -> &AtomicU64 {
+        &self.block(block)[SCALARS + Scalar::Arriving as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn segment() -> Arc<Segment> {
+        let segment = Segment::new(4).unwrap();
+        for (block, slot) in [(0, 0), (1, 1), (3, 2)] {
+            segment.begin(block, slot, 100 + slot as u32);
+            segment.stats(block).adopting.set(1);
+        }
+        segment
+    }
+
+    fn slots(segment: &Segment) -> Vec<usize> {
+        segment.neighbours_of(0).map(|neighbour| neighbour.slot).collect()
+    }
+
+    #[test]
+    fn neighbours_are_those_that_live_and_take_connections() {
+        let segment = segment();
+        assert_eq!(slots(&segment), [1, 2]);
+        segment.stats(3).adopting.set(0);
+        assert_eq!(slots(&segment), [1]);
+        segment.release(1);
+        assert_eq!(slots(&segment), [0_usize; 0]);
+    }
+
+    #[test]
+    fn what_is_announced_counts_until_it_arrives() {
+        let segment = segment();
+        segment.stats(1).connections_active.set(5);
+        let before = segment.neighbour(1);
+        assert!(segment.announce(&before));
+        assert!(!segment.announce(&before), "the one who looked first was faster");
+        assert_eq!(segment.neighbour(1).load(), 6);
+        segment.arrived(1);
+        segment.arrived(1);
+        assert_eq!(segment.neighbour(1).load(), 5);
+    }
+
+    #[test]
+    fn nobody_is_idle_where_a_request_waits() {
+        let neighbour =
+            Neighbour { block: 0, slot: 0, connections: 9, arriving: 1, busy: 2, queued: 0 };
+        assert_eq!(neighbour.idle(5), 2);
+        assert_eq!(neighbour.idle(2), 0);
+        assert_eq!(Neighbour { queued: 1, ..neighbour }.idle(5), 0);
+    }
+}

@@ -1,0 +1,86 @@
+//! Sockets that go through a channel.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+
+use hyperion_io::Peer;
+use hyperion_io::passing::{MESSAGE_BYTES_MAX, Receiver, pass, peer};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+fn channel() -> (OwnedFd, Receiver) {
+    let flags = SocketFlags::CLOEXEC;
+    let (sending, receiving) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    (sending, Receiver::new(receiving).unwrap())
+}
+
+fn connected() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (client, listener.accept().unwrap().0)
+}
+
+#[test]
+fn a_socket_arrives_with_its_message_and_works() {
+    let (sending, mut receiver) = channel();
+    let (mut client, server) = connected();
+    pass(&sending, &server, b"a message").unwrap();
+    drop(server);
+    let (socket, message) = receiver.receive().unwrap().unwrap();
+    assert_eq!(message, b"a message");
+    let expected = Peer::Tcp(client.local_addr().unwrap());
+    assert_eq!(peer(socket.as_fd()).unwrap(), expected);
+    TcpStream::from(socket).write_all(b"hello").unwrap();
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+}
+
+#[test]
+fn messages_keep_their_boundaries_and_their_order() {
+    let (sending, mut receiver) = channel();
+    let (_client, server) = connected();
+    for length in [1, MESSAGE_BYTES_MAX, 7] {
+        pass(&sending, &server, &vec![b'x'; length]).unwrap();
+        assert_eq!(receiver.receive().unwrap().unwrap().1.len(), length);
+    }
+}
+
+#[test]
+fn a_full_channel_refuses_and_loses_nothing() {
+    let (sending, mut receiver) = channel();
+    let (_client, server) = connected();
+    let mut passed = 0;
+    while pass(&sending, &server, &[0; 1024]).is_ok() {
+        passed += 1;
+        assert!(passed < 1_000_000, "a channel has a limit");
+    }
+    for _ in 0..passed {
+        assert!(receiver.receive().unwrap().is_some());
+    }
+    pass(&sending, &server, b"again").unwrap();
+}
+
+#[test]
+fn what_is_in_the_channel_comes_out_before_the_end() {
+    let (sending, mut receiver) = channel();
+    let (_client, server) = connected();
+    pass(&sending, &server, b"last").unwrap();
+    let ending = receiver.ending();
+    let waiting = std::thread::spawn(move || {
+        let last = receiver.receive().unwrap().unwrap().1.to_vec();
+        (last, receiver.receive().unwrap().is_none())
+    });
+    ending.wake();
+    assert_eq!(waiting.join().unwrap(), (b"last".to_vec(), true));
+}
+
+#[test]
+fn a_channel_that_nobody_reads_refuses() {
+    let (sending, receiver) = channel();
+    drop(receiver);
+    let (_client, server) = connected();
+    assert!(pass(&sending, &server, b"x").is_err());
+}
