@@ -249,8 +249,15 @@ impl Intake {
     /// Takes what comes until the end is announced and nothing is left.
     fn take_all(&mut self) -> io::Result<()> {
         while let Some((socket, message)) = self.receiver.receive()? {
-            if let Some(parcel) = Parcel::of_bytes(message) {
-                self.inbox.push(Message::Adopt(socket, Box::new(parcel), Instant::now()));
+            match (socket, Parcel::of_bytes(message)) {
+                (Some(socket), Some(parcel)) => {
+                    self.inbox.push(Message::Adopt(socket, Box::new(parcel), Instant::now()));
+                }
+                // There was no descriptor left for it, and the client finds its connection closed.
+                _ => {
+                    self.stats.reject("accept_failed");
+                    self.stats.segment().arrived(self.stats.block());
+                }
             }
         }
         Ok(())

@@ -26,6 +26,12 @@ struct Worker {
     address: SocketAddr,
 }
 
+/// Where a worker stands, before it begins.
+struct Slot {
+    channels: Channels,
+    stats: Arc<Stats>,
+}
+
 /// Two workers, each with one executor and a port of its own.
 struct Cluster {
     workers: [Worker; 2],
@@ -34,16 +40,8 @@ struct Cluster {
 
 impl Cluster {
     fn start(io: IoChoice) -> Self {
-        let segment = Segment::new(2).unwrap();
-        let pairs: Vec<_> = (0..2).map(|_| pair()).collect();
-        let workers = [0, 1].map(|slot| {
-            let ways = pairs.iter().map(|(way, _)| way.try_clone().unwrap()).collect();
-            let inlet = pairs[slot].1.try_clone().unwrap();
-            segment.take();
-            segment.begin(slot, slot, 100 + slot as u32);
-            Worker::start(io, Channels::new(1, ways, inlet), Arc::new(segment.stats(slot)))
-        });
-        Self { workers, segment }
+        let (segment, slots) = slots();
+        Self { workers: slots.map(|slot| Worker::start(io, slot)), segment }
     }
 
     /// A number of each worker.
@@ -64,7 +62,7 @@ impl Cluster {
 }
 
 impl Worker {
-    fn start(io: IoChoice, channels: Channels, stats: Arc<Stats>) -> Self {
+    fn start(io: IoChoice, Slot { channels, stats }: Slot) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let queue = Arc::new(JobQueue::counting(100, stats.clone()));
@@ -123,6 +121,19 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.workers.iter().for_each(|worker| worker.engine.stop());
     }
+}
+
+fn slots() -> (Arc<Segment>, [Slot; 2]) {
+    let segment = Segment::new(2).unwrap();
+    let pairs: Vec<_> = (0..2).map(|_| pair()).collect();
+    let slots = [0, 1].map(|slot| {
+        let ways = pairs.iter().map(|(way, _)| way.try_clone().unwrap()).collect();
+        let inlet = pairs[slot].1.try_clone().unwrap();
+        segment.take();
+        segment.begin(slot, slot, 100 + slot as u32);
+        Slot { channels: Channels::new(1, ways, inlet), stats: Arc::new(segment.stats(slot)) }
+    });
+    (segment, slots)
 }
 
 fn pair() -> (OwnedFd, OwnedFd) {
@@ -293,4 +304,38 @@ fn who_leaves_takes_no_more_and_loses_nothing() {
         });
         assert!(!serving.engine.is_drained());
     }
+}
+
+#[test]
+fn what_a_dead_worker_has_not_taken_its_successor_finds() {
+    for io in DRIVERS {
+        let (segment, [slot, dead]) = slots();
+        // As one that was stopped or killed, and nobody knows yet.
+        dead.stats.adopting.set(1);
+        let worker = Worker::start(io, slot);
+        let mut clients: Vec<_> = (0..4).map(|_| worker.connect()).collect();
+        clients.iter_mut().for_each(|client| ask(client, &get("/native")));
+        wait_for("two wait for it", || {
+            segment.snapshot().totals().any(|total| total == ("connections_passed", 2))
+        });
+        let successor = Worker::start(io, dead);
+        clients.iter_mut().for_each(|client| assert_eq!(response(client, 6), "native"));
+        let cluster = Cluster { workers: [worker, successor], segment };
+        cluster.wait_for("two each", |cluster| cluster.numbers("connections_active") == [2, 2]);
+    }
+}
+
+#[test]
+fn one_that_takes_nothing_gets_no_more_than_a_few() {
+    let (segment, [slot, stopped]) = slots();
+    stopped.stats.adopting.set(1);
+    let worker = Worker::start(IoChoice::Epoll, slot);
+    let mut clients: Vec<_> = (0..90).map(|_| worker.connect()).collect();
+    let last = clients.last_mut().unwrap();
+    ask(last, &get("/native"));
+    assert_eq!(response(last, 6), "native");
+    let passed =
+        segment.snapshot().totals().find(|(name, _)| *name == "connections_passed").unwrap().1;
+    assert_eq!(passed, 32);
+    worker.engine.stop();
 }

@@ -58,11 +58,12 @@ impl Receiver {
         self.ending.waker()
     }
 
-    /// The next socket with its message. `None` behind the end, once nothing is left in the channel.
+    /// The next socket with its message; a message without one, where the process has no descriptor
+    /// left for it. `None` behind the end, once nothing is left in the channel.
     ///
     /// # Errors
-    /// When the channel is broken, or there are no descriptors left for what is in it.
-    pub fn receive(&mut self) -> io::Result<Option<(OwnedFd, &[u8])>> {
+    /// When the channel is broken.
+    pub fn receive(&mut self) -> io::Result<Option<(Option<OwnedFd>, &[u8])>> {
         loop {
             if let Some((socket, length)) = self.take()? {
                 return Ok(Some((socket, &self.buffer[..length])));
@@ -82,8 +83,8 @@ impl Receiver {
         }
     }
 
-    /// What is in the channel now. A message without a socket is none of ours and is skipped.
-    fn take(&mut self) -> io::Result<Option<(OwnedFd, usize)>> {
+    /// What is in the channel now.
+    fn take(&mut self) -> io::Result<Option<(Option<OwnedFd>, usize)>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         loop {
             let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -99,11 +100,10 @@ impl Receiver {
                 RecvAncillaryMessage::ScmRights(mut sockets) => sockets.next(),
                 _ => None,
             });
-            match socket {
-                Some(socket) => return Ok(Some((socket, received.bytes))),
-                None if received.bytes == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                None => {}
-            }
+            return match socket {
+                None if received.bytes == 0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                socket => Ok(Some((socket, received.bytes))),
+            };
         }
     }
 }

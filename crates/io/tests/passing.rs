@@ -30,12 +30,22 @@ fn a_socket_arrives_with_its_message_and_works() {
     drop(server);
     let (socket, message) = receiver.receive().unwrap().unwrap();
     assert_eq!(message, b"a message");
+    let socket = socket.unwrap();
     let expected = Peer::Tcp(client.local_addr().unwrap());
     assert_eq!(peer(socket.as_fd()).unwrap(), expected);
     TcpStream::from(socket).write_all(b"hello").unwrap();
     let mut text = String::new();
     client.read_to_string(&mut text).unwrap();
     assert_eq!(text, "hello");
+}
+
+#[test]
+fn a_message_that_has_lost_its_socket_is_told() {
+    let (sending, mut receiver) = channel();
+    rustix::net::send(&sending, b"alone", rustix::net::SendFlags::empty()).unwrap();
+    let (socket, message) = receiver.receive().unwrap().unwrap();
+    assert!(socket.is_none());
+    assert_eq!(message, b"alone");
 }
 
 #[test]
