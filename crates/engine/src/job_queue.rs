@@ -9,6 +9,8 @@ use crate::stats::Stats;
 /// Reports of requests that needed no executor, waiting for one; what comes on top is dropped and
 /// counted.
 const OBSERVED_MAX: usize = 16 * 1024;
+/// The same for the bytes of their heads.
+const OBSERVED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Where the reactor hands over complete requests. Ruby implements it with a [`JobQueue`], a test
 /// with a closure's worth of code.
@@ -85,6 +87,7 @@ struct Inner {
     work: VecDeque<Work>,
     /// The batch whose place in `work` is taken by an empty one.
     observed: Vec<Observed>,
+    observed_bytes: usize,
     requests: usize,
     sleeping: usize,
     /// An executor was woken and has not yet come for its work.
@@ -234,6 +237,7 @@ impl JobQueue {
             inner.requests = 0;
             self.count(&inner);
             inner.observed.clear();
+            inner.observed_bytes = 0;
             std::mem::take(&mut inner.work)
         };
         drop(dropped);
@@ -243,6 +247,7 @@ impl JobQueue {
         let mut work = inner.work.pop_front()?;
         if let Work::Observed(batch) = &mut work {
             *batch = std::mem::take(&mut inner.observed);
+            inner.observed_bytes = 0;
         }
         inner.requests -= usize::from(matches!(work, Work::Request(_)));
         inner.busy += 1;
@@ -319,10 +324,12 @@ impl Service for JobQueue {
 
     fn observe(&self, observed: Observed) {
         let mut inner = self.lock();
-        if inner.observed.len() >= OBSERVED_MAX {
+        let bytes = inner.observed_bytes + observed.request.head().len();
+        if inner.observed.len() >= OBSERVED_MAX || bytes > OBSERVED_BYTES_MAX {
             self.unobserved.fetch_add(1, Ordering::Relaxed);
             return;
         }
+        inner.observed_bytes = bytes;
         inner.observed.push(observed);
         if inner.observed.len() == 1 {
             self.push(&mut inner, Work::Observed(Vec::new()));
@@ -333,6 +340,8 @@ impl Service for JobQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::{ConnectionInfo, Listener};
+    use crate::routes::Target;
     use std::sync::Arc;
     use std::thread;
 
@@ -373,6 +382,38 @@ mod tests {
         (0..4).for_each(|number| queue.finished(finished(number), true));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(queue.busy(), 4);
+    }
+
+    fn observed(target_bytes: usize) -> Observed {
+        let mut config = hyperion_proto::Config::default();
+        config.limits.head_bytes = 2 * target_bytes + 100;
+        let head = format!("GET /{} HTTP/1.1\r\nhost: h\r\n\r\n", "a".repeat(target_bytes));
+        Observed {
+            request: Arc::new(
+                hyperion_proto::Request::from_head(head.as_bytes(), &config).unwrap(),
+            ),
+            connection: Arc::new(ConnectionInfo {
+                remote_addr: String::new(),
+                remote_port: 0,
+                listener: Arc::new(Listener::Unix),
+            }),
+            status: 200,
+            fields: Box::default(),
+            target: Target::App,
+        }
+    }
+
+    #[test]
+    fn reports_are_bounded_by_number_and_by_bytes() {
+        for (target_bytes, kept) in [(1, OBSERVED_MAX), (6000, OBSERVED_BYTES_MAX / 6030)] {
+            let queue = JobQueue::new(1);
+            (0..OBSERVED_MAX + 10).for_each(|_| queue.observe(observed(target_bytes)));
+            let Some(Work::Observed(batch)) = queue.try_pop() else { panic!("a batch") };
+            assert!(batch.len().abs_diff(kept) < 50, "{} of {kept}", batch.len());
+            assert_eq!(batch.len() as u64 + queue.unobserved(), OBSERVED_MAX as u64 + 10);
+            queue.observe(observed(target_bytes));
+            assert!(matches!(queue.try_pop(), Some(Work::Observed(batch)) if batch.len() == 1));
+        }
     }
 
     #[test]

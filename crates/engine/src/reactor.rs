@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,8 +56,20 @@ where
         let routes = config.routes.clone();
         let date = String::new();
         let recorder = Recorder::new(stats.clone(), driver.name());
-        let context =
-            Context { config, protocol, inbox, service, routes, stats, recorder, log, now, date };
+        let gave = Cell::new(false);
+        let context = Context {
+            config,
+            protocol,
+            inbox,
+            service,
+            routes,
+            stats,
+            recorder,
+            log,
+            now,
+            date,
+            gave,
+        };
         let sessions = Sessions::new(context, clock);
         Self {
             driver,
@@ -138,6 +151,7 @@ where
 
     fn timeout(&mut self, may_block: bool) -> Option<Duration> {
         self.sessions.timer_moved = false;
+        self.sessions.context.gave.set(false);
         if !may_block
             || !self.sessions.dirty.is_empty()
             || !self.sessions.context.inbox.prepare_sleep()

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,16 @@ pub(crate) struct Context {
     pub now: Instant,
     /// The `Date` field of this second.
     pub date: String,
+    /// Executors were given something since the driver was told how long to wait.
+    pub gave: Cell<bool>,
+}
+
+impl Context {
+    /// Where executors find work. The one that drives this reactor must not sleep on what it gets.
+    pub fn give(&self) -> &dyn Service {
+        self.gave.set(true);
+        &*self.service
+    }
 }
 
 /// One socket's connection and its open exchanges: the only place where protocol meets I/O.
@@ -132,7 +143,7 @@ impl Session {
             Message::Respond(key, response, completion) => {
                 let Some(stream) = self.stream(key.stream) else {
                     if let Some(completion) = completion {
-                        context.service.finished(completion, false);
+                        context.give().finished(completion, false);
                     }
                     return false;
                 };
@@ -322,7 +333,7 @@ impl Session {
             reply: ReplyHandle::new(context.inbox.clone(), key, flow),
             received_at: stream.received_at,
         };
-        match context.service.submit(Box::new(job)) {
+        match context.give().submit(Box::new(job)) {
             Ok(()) if stream.hops == 0 => context.recorder.dispatched(stream.target.mode()),
             Ok(()) => {}
             Err(job) => {
@@ -379,7 +390,7 @@ impl Session {
 
     fn end_stream(&self, stream: OpenStream, bytes: u64, complete: bool, context: &Context) {
         if let Some(completion) = stream.completion {
-            context.service.finished(completion, complete);
+            context.give().finished(completion, complete);
         }
         if stream.phase == Phase::Receiving && stream.status == 0 {
             return;
@@ -399,7 +410,7 @@ impl Session {
         if let Some(fields) = stream.observed {
             let OpenStream { request, status, target, .. } = stream;
             let connection = self.info.clone();
-            context.service.observe(Observed { request, connection, status, fields, target });
+            context.give().observe(Observed { request, connection, status, fields, target });
         }
     }
 

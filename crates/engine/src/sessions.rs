@@ -158,7 +158,7 @@ impl<S> Sessions<S> {
         let key = message.session()?;
         let Some(session) = find(&mut self.slab, key) else {
             if let Message::Respond(_, _, Some(completion)) = message {
-                self.context.service.finished(completion, false);
+                self.context.give().finished(completion, false);
             }
             return None;
         };
@@ -306,6 +306,7 @@ impl<S> Sink<S> for Sessions<S> {
             || !self.detached.is_empty()
             || self.failed_accept.is_some()
             || self.timer_moved
+            || self.context.gave.get()
     }
 }
 

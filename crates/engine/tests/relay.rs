@@ -5,24 +5,30 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig,
-    Reply, Response, ResponseBody, Waited, Work,
+    Completion, Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat,
+    ProtocolConfig, Reply, Response, ResponseBody, Waited, Work,
 };
 
 /// More requests than the thread wants to see alone before it parks.
 const REQUESTS: usize = 200;
+
+/// The same, even if an executor was late once.
+const MANY_REQUESTS: usize = 6000;
 
 struct Server {
     engine: Arc<Engine>,
     queue: Arc<JobQueue>,
     address: SocketAddr,
     executors: Vec<JoinHandle<()>>,
+    /// Ends of responses of which executors were told.
+    finished: Arc<AtomicUsize>,
 }
 
 fn config(io: IoChoice) -> Config {
@@ -53,13 +59,15 @@ impl Server {
             Engine::start(config(IoChoice::Epoll), listeners, queue.clone(), Arc::default())
                 .unwrap();
         let engine = Arc::new(engine);
+        let finished = Arc::new(AtomicUsize::new(0));
         let executors = (0..executors)
             .map(|_| {
                 let (engine, queue, answer) = (engine.clone(), queue.clone(), answer.clone());
-                std::thread::spawn(move || execute(&engine, &queue, &answer))
+                let finished = finished.clone();
+                std::thread::spawn(move || execute(&engine, &queue, &answer, &finished))
             })
             .collect();
-        Self { engine, queue, address, executors }
+        Self { engine, queue, address, executors, finished }
     }
 
     fn stop(self) {
@@ -69,7 +77,7 @@ impl Server {
     }
 }
 
-fn execute(engine: &Engine, queue: &JobQueue, answer: &dyn Fn(&Job)) {
+fn execute(engine: &Engine, queue: &JobQueue, answer: &dyn Fn(&Job), finished: &AtomicUsize) {
     let calm = AtomicBool::new(false);
     let mut work = None;
     loop {
@@ -78,7 +86,11 @@ fn execute(engine: &Engine, queue: &JobQueue, answer: &dyn Fn(&Job)) {
                 answer(&job);
                 work = queue.done_try_pop();
             }
-            Some(Work::Finished { .. } | Work::Observed(_)) => work = queue.done_try_pop(),
+            Some(Work::Finished { .. }) => {
+                finished.fetch_add(1, Ordering::SeqCst);
+                work = queue.done_try_pop();
+            }
+            Some(Work::Observed(_)) => work = queue.done_try_pop(),
             None => match engine.wait(queue, &calm) {
                 Waited::Available => work = queue.take_after_wait(),
                 Waited::Interrupted => {}
@@ -112,8 +124,12 @@ fn ask(client: &mut TcpStream, path: &str) -> String {
 }
 
 fn warm_up(server: &Server) -> TcpStream {
+    warm_up_by(server, REQUESTS)
+}
+
+fn warm_up_by(server: &Server, requests: usize) -> TcpStream {
     let mut client = TcpStream::connect(server.address).unwrap();
-    (0..REQUESTS).for_each(|number| drop(ask(&mut client, &format!("/{number}"))));
+    (0..requests).for_each(|number| drop(ask(&mut client, &format!("/{number}"))));
     client
 }
 
@@ -186,5 +202,48 @@ fn a_server_that_is_driven_by_an_executor_drains_and_stops() {
         std::thread::yield_now();
     }
     assert!(TcpStream::connect(server.address).is_err());
+    server.stop();
+}
+
+#[test]
+fn an_executor_that_drives_hears_of_the_end_of_a_response_at_once() {
+    let server = Server::start(1, |job| {
+        let body = ResponseBody::Full(Bytes::from(job.request.path().to_owned()));
+        let response = Response { status: 200, fields: Fields::new(), body };
+        let completion = (job.request.path() == "/last").then_some(Completion(1));
+        job.reply.send(Reply { response, completion });
+    });
+    // Its deadline comes first, so that nothing else ends the sleep of who drives.
+    let _older = warm_up(&server);
+    let mut client = warm_up_by(&server, MANY_REQUESTS);
+    ask(&mut client, "/last");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while server.finished.load(Ordering::SeqCst) == 0 {
+        assert!(Instant::now() < deadline, "nobody was told of it");
+        std::thread::yield_now();
+    }
+    server.stop();
+}
+
+#[test]
+fn an_executor_that_drives_takes_the_request_behind_a_large_response_at_once() {
+    const LARGE: usize = 300_000;
+    let server = Server::start(1, |job| match job.request.path() {
+        "/large" => {
+            let body = ResponseBody::Full(Bytes::from(vec![b'x'; LARGE]));
+            let response = Response { status: 200, fields: Fields::new(), body };
+            job.reply.send(Reply { response, completion: None });
+        }
+        _ => greet(job),
+    });
+    let mut client = warm_up_by(&server, MANY_REQUESTS);
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    for _ in 0..20 {
+        let requests = "GET /large HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3);
+        client.write_all(requests.as_bytes()).unwrap();
+        let mut bytes = vec![0; 3 * LARGE];
+        client.read_exact(&mut bytes).expect("all three are answered");
+        ask(&mut client, "/behind");
+    }
     server.stop();
 }
