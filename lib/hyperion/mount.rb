@@ -8,6 +8,7 @@ module Hyperion
     # Whole segments that are written the same in every URL: none is empty, `.`, `..` or escaped.
     PREFIX = %r{\A(?:/|(?:/(?!\.\.?(?:/|\z))[!-"$&'()*+,\-.0-9:;<=>@-~]+)+/?)\z}
     SWITCHES = %i[fallthrough immutable precompressed internal].freeze
+    DECIDED = %w[accept-ranges connection content-encoding content-length content-range date etag keep-alive last-modified trailer transfer-encoding].freeze
     DEFAULTS = { index: false, fallthrough: true, immutable: false, headers: {}, precompressed: true, internal: false }.freeze
 
     # @return [Integer] unlike that of anything else registered in this process
@@ -33,7 +34,7 @@ module Hyperion
       @dir = parse_dir(dir)
       @place = place
       @index = parse_index(options[:index])
-      @headers = RouteHeaders.parse(options[:headers])
+      @headers = RouteHeaders.parse(options[:headers], DECIDED)
       @switches = SWITCHES.to_h { |name| [name, parse_switch(name, options[name])] }.freeze
       freeze
     end
@@ -49,7 +50,7 @@ module Hyperion
 
     # @return [Hash{Symbol=>Object}] for the engine
     def native
-      { kind: :mount, number: number, prefix: @prefix, dir: @dir, index: @index, headers: @headers, **@switches }
+      { kind: :mount, number: number, place: @place, prefix: @prefix, dir: @dir, index: @index, headers: @headers, **@switches }
     end
 
     private

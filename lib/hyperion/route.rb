@@ -52,6 +52,8 @@ module Hyperion
     class Static < Route
       STATUS = (200..999)
       BODILESS = [204, 205, 304].freeze
+      DECIDED = %w[content-length date keep-alive trailer transfer-encoding].freeze
+      ETAG = %r{\A(?:W/)?"[!#-~\x80-\xff]*"\z}n
 
       # Parameters as of {Server.handle_static}.
       # @raise [ArgumentError]
@@ -59,7 +61,7 @@ module Hyperion
         super(number, method, path, place)
         @status = parse_status(status)
         @body = parse_body(body)
-        @headers = with_type(RouteHeaders.parse(headers), content_type)
+        @headers = with_type(parse_headers(headers), content_type)
         freeze
       end
 
@@ -86,12 +88,21 @@ module Hyperion
         body.b.freeze
       end
 
+      def parse_headers(headers)
+        parsed = RouteHeaders.parse(headers, DECIDED)
+        etags = parsed.filter_map { |name, value| value if name == "etag" }
+        wrong = etags[1] || etags.find { |etag| !etag.match?(ETAG) }
+        raise ArgumentError, "headers: #{wrong} is not the one etag of a response; give it in quotes, as \"\\\"v1\\\"\"" if wrong
+
+        parsed
+      end
+
       def with_type(headers, type)
         return headers if type.nil? || BODILESS.include?(@status) || headers.any? { |name, _| name == "content-type" }
 
         raise ArgumentError, "content_type: #{type.inspect} is not a String such as \"text/html\"" unless type.is_a?(String)
 
-        [*RouteHeaders.parse("content-type" => type), *headers].freeze
+        [*RouteHeaders.parse({ "content-type" => type }, []), *headers].freeze
       end
     end
 

@@ -9,13 +9,16 @@ module Hyperion
     CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/n
 
     # @param headers [Hash{String, Symbol=>String, Symbol, Integer, Array}] an Array is one header for each element
+    # @param decided [Array<String>] names, in lower case, about which the server decides for each response
     # @return [Array<Array(String, String)>] names in lower case
     # @raise [ArgumentError] naming the header that cannot be sent
-    def self.parse(headers)
+    def self.parse(headers, decided)
       raise ArgumentError, "headers: #{headers.inspect} is not a Hash of names and values" unless headers.is_a?(Hash)
 
       headers.flat_map do |name, value|
         name = parse_name(name)
+        raise ArgumentError, "headers: the server decides about #{name}; leave it out" if decided.include?(name)
+
         Array(value.nil? ? [nil] : value).map { |one| [name, parse_value(name, one)].freeze }
       end.freeze
     end

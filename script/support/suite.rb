@@ -24,7 +24,7 @@ class Suite
   ALONE_TIMEOUT_S = 1200
 
   # Its tests hold for both drivers.
-  TWO_DRIVERS = %r{\Atest/integration/http/}
+  TWO_DRIVERS = %r{\Atest/integration/(?:http|native)/}
   ASKS_IO_URING = ["ruby", "#{__dir__}/io_uring.rb"].freeze
 
   # @param arguments [Array<String>] `rust`, `ruby`, files and folders; none means all

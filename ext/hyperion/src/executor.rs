@@ -104,6 +104,7 @@ impl Executor<'_> {
     /// Tells of requests that the engine has answered. What is left when a hook ends this thread goes
     /// to another.
     fn tell(&self, batch: Vec<Observed>) -> Result<(), Error> {
+        self.hooks.report_lost(&self.log, self.queue.unobserved());
         let mut batch = batch.into_iter();
         let told = batch.try_for_each(|observed| self.hooks.tell(self.ruby, &self.log, &observed));
         batch.for_each(|observed| self.queue.observe(observed));

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use hyperion_engine::{ConnectionInfo, Fields, Log, Observed, Request as Head};
+use hyperion_engine::{ConnectionInfo, Fields, Level, Log, Observed, Request as Head};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::value::Opaque;
@@ -17,7 +17,11 @@ use crate::{error, raw};
 /// What Ruby has registered: an Array of the blocks for the start of a request and an Array of those
 /// for its end; nothing, where nobody wants to hear.
 #[derive(Default)]
-pub struct Hooks(Cell<Option<Opaque<RArray>>>);
+pub struct Hooks {
+    blocks: Cell<Option<Opaque<RArray>>>,
+    /// Requests of which no block has heard, as far as that is in the log.
+    lost: Cell<u64>,
+}
 
 /// Places in what was registered.
 const STARTS: usize = 0;
@@ -26,14 +30,14 @@ const ENDS: usize = 1;
 impl Hooks {
     /// Marks what is registered.
     pub fn mark(&self, marker: &Marker) {
-        if let Some(blocks) = self.0.get() {
+        if let Some(blocks) = self.blocks.get() {
             marker.mark(blocks);
         }
     }
 
     /// Registers other blocks, or none.
     pub fn replace(&self, blocks: Option<RArray>) {
-        self.0.set(blocks.map(Opaque::from));
+        self.blocks.set(blocks.map(Opaque::from));
     }
 
     /// Who is to hear of a request, if anybody.
@@ -44,9 +48,24 @@ impl Hooks {
         head: &Arc<Head>,
         connection: &Arc<ConnectionInfo>,
     ) -> Option<Observer<'a>> {
-        let blocks = ruby.get_inner(self.0.get()?);
+        let blocks = ruby.get_inner(self.blocks.get()?);
         let request = Request::wrap(ruby, head.clone(), connection.clone());
         Some(Observer { ruby, log, blocks, request })
+    }
+
+    /// Logs that no block hears of some requests, of which there were `lost` in all: more were
+    /// answered than fit into the queue to the executors.
+    pub fn report_lost(&self, log: &Log, lost: u64) {
+        let fresh = lost.saturating_sub(self.lost.replace(lost));
+        if fresh > 0 {
+            let facts = [("requests", &*fresh.to_string())];
+            log.write(
+                Level::Warn,
+                "app",
+                "hooks do not hear of some requests: all threads were busy for too long",
+                &facts,
+            );
+        }
     }
 
     /// Tells of a request that the engine has answered by itself.

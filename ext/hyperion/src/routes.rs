@@ -138,8 +138,9 @@ impl Entry<'_> {
             Some(opened) => opened,
             None => open(),
         };
+        let place: String = self.fetch("place")?;
         let opened = opened.expect("it is opened once");
-        opened.map(Arc::new).map_err(|cause| error::error(self.ruby, cause.to_string()))
+        opened.map(Arc::new).map_err(|cause| error::error(self.ruby, format!("{place}: {cause}")))
     }
 
     fn headers(&self) -> Result<Fields, Error> {

@@ -6,7 +6,7 @@ require "hyperion/routes"
 class MountTest < UnitCase
   def test_a_mount_as_the_engine_gets_it
     native = mount("/a/", headers: { "Cache-Control" => "no-cache" }, index: "index.html", internal: true).native
-    assert_equal({ kind: :mount, number: 5, prefix: "/a", dir: dir, index: ["index.html"], fallthrough: true, immutable: false,
+    assert_equal({ kind: :mount, number: 5, place: "here:1", prefix: "/a", dir: dir, index: ["index.html"], fallthrough: true, immutable: false,
                    headers: [%w[cache-control no-cache]], precompressed: true, internal: true }, native)
     assert_equal ["/", []], mount("/").native.values_at(:prefix, :index)
   end
@@ -37,6 +37,10 @@ class MountTest < UnitCase
       assert_equal false, mount("/", name => false).native[name]
       assert_refused(/#{name}: nil is neither/) { mount("/", name => nil) }
     end
+  end
+
+  def test_headers_that_each_file_decides
+    %w[ETag accept-ranges Last-Modified connection].each { |name| assert_refused(/the server decides about #{name.downcase}; leave it out/) { mount("/", headers: { name => "x" }) } }
   end
 
   def test_a_directory_that_has_gone_before_boot

@@ -57,6 +57,9 @@ class RouteTest < UnitCase
     [nil, 1.5, Object, ["a", nil], { a: 1 }].each { |value| assert_refused(/the value of x is not a String/) { static(headers: { "x" => value }) } }
     ["a\nb", "a\r", "\0", "\x7f"].each { |value| assert_refused(/the value of x has a control/) { static(headers: { x: value }) } }
     assert_equal [["x", "a\tb"], ["y", "\xff".b]], static(content_type: nil, headers: { x: " a\tb ", y: "\xff" }).native[:headers]
+    %w[content-length Date KEEP-ALIVE trailer Transfer-Encoding].each { |name| assert_refused(/the server decides about #{name.downcase}; leave it out/) { static(headers: { name => "5" }) } }
+    ["v1", "\"", "\"a\"b\"", "w/\"a\"", %w["a" "b"]].each { |etag| assert_refused(/is not the one etag of a response/) { static(headers: { "ETag" => etag }) } }
+    ["\"\"", "\"v1\"", "W/\"v1\"", "\"\xE9\""].each { |etag| assert_includes static(headers: { etag: etag }).native[:headers], ["etag", etag.b] }
     assert_refused(/content_type: 5 is not a String/) { static(content_type: 5) }
     assert_refused(/the value of content-type has a control/) { static(content_type: "a\nb") }
   end
