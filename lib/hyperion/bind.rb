@@ -82,6 +82,9 @@ module Hyperion
 
     # One address, complete.
     class One < Kinds::Kind
+      # Of a socket file, unless the address says otherwise: whoever may connect may ask.
+      MODE = 0o600
+
       def initialize = super(metavar: "ADDR", rbs: "Bind")
       def range_phrase = "an address such as 127.0.0.1:9293, [::1]:9293 or unix:///run/admin.sock?mode=0600"
 
@@ -89,7 +92,9 @@ module Hyperion
 
       def convert(raw)
         bind = raw.to_s.strip.empty? ? nil : Bind.parse(raw.to_s.strip)
-        bind if bind&.unix? || bind&.port
+        return Bind.new(path: bind.path, mode: bind.mode || MODE) if bind&.unix?
+
+        bind if bind&.port
       end
     end
 

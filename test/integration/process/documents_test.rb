@@ -95,6 +95,7 @@ class DocumentsTest < HyperionTest::ProcessCase
     words.shift(2) if words.first == "bundle"
     words.shift
     file("config.ru", File.read("#{ROOT}/#{BASIC}"))
+    File.chmod(0o600, file("config/admin-token", "open-sesame\n"))
     FileUtils.cp_r("#{ROOT}/examples", dir) if Dir.exist?("#{ROOT}/examples")
     words.unshift("check") unless words.first == "check" || words.intersect?(%w[-h --help -V --version])
     out, err, status = run_hyperion(*words, env: env, chdir: dir)

@@ -1,0 +1,60 @@
+# frozen_string_literal: true
+
+require_relative "../process/process_case"
+require "json"
+
+module HyperionTest
+  # A test case about what a server tells of itself.
+  class AdminCase < ProcessCase
+    TOKEN = "open-sesame"
+    KINDS = "test/integration/admin/apps/kinds.ru"
+    # What python's parsers make of a scrape: for each family its name, type and samples.
+    PARSER = <<~PYTHON
+      import json, sys
+      from prometheus_client.parser import text_string_to_metric_families as prometheus
+      from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+      parse = openmetrics if sys.argv[1] == "openmetrics" else prometheus
+      print(json.dumps([[f.name, f.type, f.documentation, [[s.name, s.labels, s.value] for s in f.samples]] for f in parse(sys.stdin.read())]))
+    PYTHON
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+    Family = Struct.new(:name, :type, :help, :samples)
+
+    serve KINDS, "--admin-token", TOKEN
+
+    # A page with the token.
+    def ask(page, method: "GET", to: server, **headers)
+      fetch(method, "/-/#{page}", to: to, "x-hyperion-admin-token" => TOKEN, **headers)
+    end
+
+    def stats(to: server) = JSON.parse(ask("stats", to: to).body)
+
+    # The scrape as its readers see it.
+    # @return [Hash{String=>Family}]
+    def families(format = "prometheus", to: server)
+      page = ask("metrics", to: to, **(format == "openmetrics" ? { "accept" => OPENMETRICS } : {}))
+      out, err, status = Open3.capture3("/usr/bin/python3", "-c", PARSER, format, stdin_data: page.body)
+      assert status.success?, "#{err}\n#{page.body}"
+      JSON.parse(out).to_h { |name, type, help, samples| [name, Family.new(name, type, help, samples)] }
+    end
+
+    # The samples of one name: labels and value.
+    # @return [Hash{Hash=>Float}]
+    def samples(name, to: server)
+      all = families(to: to).values.flat_map(&:samples)
+      all.filter_map { |sample, labels, value| [labels, value] if sample == name }.to_h
+    end
+
+    # The sum of a name's samples with these labels.
+    def total(name, to: server, **labels)
+      wanted = labels.transform_keys(&:to_s)
+      samples(name, to: to).sum { |have, value| have >= wanted ? value : 0 }
+    end
+
+    # Requests so far, by mode.
+    def modes(to: server)
+      samples("hyperion_dispatch_mode_total", to: to).group_by { |labels, _| labels["mode"] }
+        .transform_values { |counts| counts.sum(&:last) }
+    end
+  end
+end
