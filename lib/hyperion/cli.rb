@@ -22,6 +22,8 @@ module Hyperion
       __send__(@command_line.action)
     rescue ConfigurationError => e
       fail_with("hyperion cannot start, for #{e.problems.size} reason#{"s" if e.problems.size > 1}:", *e.problems.map { |line| "  #{line}" })
+    rescue EngineError => e
+      fail_with("hyperion ends: #{e.message}")
     rescue Error => e
       fail_with("hyperion cannot start: #{e.message}")
     end

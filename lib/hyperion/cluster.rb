@@ -33,7 +33,6 @@ module Hyperion
       @forking.warm_up
       @launcher.signals.master
       Process.setproctitle("hyperion: master [#{@launcher.listeners.urls.join(", ")}]")
-      @checked = now
       turn until @stopping && @slots.all? { |slot| slot.children.empty? }
       raise BootError, @failure if @failure
 
@@ -47,7 +46,7 @@ module Hyperion
     def turn
       start_due
       events, = @launcher.mailbox.take(wait_s, children.map(&:reader))
-      forgive_own_delay
+      @watch.awake(now)
       children.each { |child| child.read(now) }
       events.each { |event, detail| handle(event, detail) }
       @slots.each { |slot| slot.children.each { |child| reap(slot, child) } }
@@ -183,12 +182,6 @@ module Hyperion
     def reopen_logs
       @launcher.reopen_log
       children.each { |child| child.signal(:HUP) }
-    end
-
-    def forgive_own_delay
-      delay = now - @checked
-      @checked = now
-      children.each { |child| child.forgive(now) } if delay > 2 * TICK_S + 1
     end
 
     def children = @slots.flat_map(&:children)

@@ -23,4 +23,7 @@ module Hyperion
 
   # A worker or a hook failed before the server could serve.
   class BootError < Error; end
+
+  # The engine has ended by itself, and with it the serving.
+  class EngineError < Error; end
 end

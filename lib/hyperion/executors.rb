@@ -8,7 +8,8 @@ module Hyperion
 
     # @param engine [Engine] started
     # @param count [Integer]
-    # @param died [#call] called with an index on a dying thread; the main thread then calls `replace`
+    # @param died [#call] called with an index on a dying thread, and the main thread then calls
+    #   `replace`; with :engine where the engine has ended by itself
     def initialize(engine, count, died:)
       @engine = engine
       @died = died
@@ -47,13 +48,13 @@ module Hyperion
       end
     end
 
-    # An executor returns only when its engine has ended.
+    # An executor returns only when its engine has ended, which is to come behind `release`.
     def run(index)
       ended = false
       @engine.run_executor
       ended = true
     ensure
-      @died.call(index) unless ended || @stopping
+      @died.call(ended ? :engine : index) unless @stopping
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

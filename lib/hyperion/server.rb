@@ -111,12 +111,12 @@ module Hyperion
       @metrics = Metrics.new
       @listeners = Listeners.new(@configuration.bind)
       @admin = Listeners.new([*@configuration.admin_bind])
-      service = Service.new(@app, @configuration, @listeners.for_slot(0), died: ->(index) { deaths << index }, runtime: @runtime,
+      service = Service.new(@app, @configuration, @listeners.for_slot(0), died: ->(dead) { dead == :engine ? deaths.close : deaths << dead }, runtime: @runtime,
                                                                           seat: @metrics.seat(0), admin: @admin.for_slot(0))
       @metrics.phase = :serving
       Hyperion.metrics ||= @metrics
       @service = service
-      @replacing = Thread.new { loop { service.replace(deaths.pop) } }
+      @replacing = Thread.new { while (index = deaths.pop) do service.replace(index) end }
     ensure
       take_down unless @service
     end

@@ -31,7 +31,7 @@ module Hyperion
     # @param app [#call]
     # @param configuration [Configuration]
     # @param sockets [Array<Socket>] listening; closed here once the engine has its copies
-    # @param died [#call] told the index of an executor that died
+    # @param died [#call] told the index of an executor that died, or :engine when the engine has ended by itself
     # @param seat [Metrics::Seat] where this process counts
     # @param admin [Array<Socket>] listening, for the server's own pages only; closed here, too
     # @param launched [Boolean] whether the process that made the seat ends by SIGTERM

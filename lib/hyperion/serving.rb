@@ -55,10 +55,16 @@ module Hyperion
       when :orphaned, :retired then drain(event)
       when :retire then retire
       when :HUP then reopen_logs
-      when :died then @service.replace(detail)
+      when :died then replace(detail)
       when :drained then @drained = true
       else @launcher.ignore(event)
       end
+    end
+
+    def replace(dead)
+      raise EngineError, "its engine has failed; the log says how" if dead == :engine
+
+      @service.replace(dead)
     end
 
     def retire

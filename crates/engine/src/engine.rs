@@ -174,21 +174,21 @@ impl Parts {
     }
 
     fn serve_by_epoll(self) {
-        let (ready, log) = (self.ready.clone(), self.log.clone());
+        let (ready, log, service) = (self.ready.clone(), self.log.clone(), self.service.clone());
         match EpollDriver::new().and_then(|driver| self.prepare(driver)) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((reactor, inbox, name)) => {
                 let relay = Arc::new(Relay::new(reactor));
                 let _ = ready.send(Ok((inbox, name, Some(relay.clone()))));
                 drop(ready);
-                report(&log, relay.run());
+                conclude(&log, &*service, relay.run());
             }
         }
     }
 
     /// A ring belongs to the thread that made it, so no executor ever drives this reactor.
     fn serve_by_io_uring(self, driver: UringDriver) {
-        let (ready, log) = (self.ready.clone(), self.log.clone());
+        let (ready, log, service) = (self.ready.clone(), self.log.clone(), self.service.clone());
         match self.prepare(driver) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((mut reactor, inbox, name)) => {
@@ -198,7 +198,7 @@ impl Parts {
                 while outcome.is_ok() && !reactor.is_stopped() {
                     outcome = reactor.turn(true);
                 }
-                report(&log, outcome);
+                conclude(&log, &*service, outcome);
             }
         }
     }
@@ -238,8 +238,10 @@ impl Parts {
     }
 }
 
-fn report(log: &Log, outcome: io::Result<()>) {
+/// A reactor that failed serves nobody any more; whoever waits for its requests is told.
+fn conclude(log: &Log, service: &dyn Service, outcome: io::Result<()>) {
     if let Err(error) = outcome {
         log.write(Level::Error, "engine", "the driver failed", &[("error", &error.to_string())]);
+        service.fail();
     }
 }

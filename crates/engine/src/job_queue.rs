@@ -29,6 +29,9 @@ pub trait Service: Send + Sync {
         None
     }
 
+    /// The reactor has failed: nothing comes any more.
+    fn fail(&self) {}
+
     /// Whether at most one request waits or is worked on.
     fn is_lone(&self) -> bool;
 
@@ -311,6 +314,10 @@ impl Service for JobQueue {
         inner.requests -= 1;
         self.count(&inner);
         Some(job)
+    }
+
+    fn fail(&self) {
+        self.close();
     }
 
     fn is_lone(&self) -> bool {

@@ -14,7 +14,7 @@
 //! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
 //! - [`passing`]: handing sockets to other processes
 //! - [`shared_memory`]: numbers that processes share over a fork
-//! - [`socket`]: adopting listening sockets, addresses, the descriptor limit
+//! - [`socket`]: addresses of sockets, signals of threads
 //! - [`waker`]: ending a wait from another thread
 //!
 //! This crate is for Linux only. A kqueue driver is left out on purpose: nobody here could run it,
@@ -49,7 +49,7 @@ pub use epoll::EpollDriver;
 #[cfg(target_os = "linux")]
 pub use shared_memory::SharedMemory;
 #[cfg(target_os = "linux")]
-pub use socket::{block_signals, local_address, raise_descriptor_limit};
+pub use socket::{block_signals, local_address};
 #[cfg(target_os = "linux")]
 pub use uring::{RingSizes, UringDriver};
 pub use waker::Waker;

@@ -1,4 +1,4 @@
-//! Listening sockets, addresses, and limits of the process.
+//! Listening sockets, addresses, and signals.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketAddrAny};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::driver::Peer;
 
@@ -21,19 +20,6 @@ const FAULTS: [libc::c_int; 6] =
 /// When it is not a socket.
 pub fn local_address(socket: impl AsFd) -> io::Result<Option<SocketAddr>> {
     Ok(SocketAddr::try_from(rustix::net::getsockname(socket)?).ok())
-}
-
-/// Raises the limit of open descriptors to the most this process may have, and returns it.
-///
-/// # Errors
-/// When the limit cannot be changed.
-pub fn raise_descriptor_limit() -> io::Result<u64> {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-        setrlimit(Resource::Nofile, raised)?;
-    }
-    Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
 /// Keeps signals away from the calling thread, so that they reach the threads that handle them.

@@ -40,7 +40,13 @@ class ExecutorsTest < UnitCase
     assert_equal ["hyperion executor 0", "hyperion executor 1"], [both.pop, both.pop].sort
   end
 
+  def test_an_engine_that_ends_by_itself_is_told
+    @engine.jobs.close
+    assert_equal :engine, @deaths.pop
+  end
+
   def test_a_thread_that_ends_with_its_engine_is_no_death
+    @executors.release
     @engine.jobs.close
     assert @executors.stop
     assert_empty @deaths

@@ -1,0 +1,72 @@
+//! A fault of the server itself costs the connection that met it, and nobody else.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+
+use hyperion_engine::{
+    Admin, Completion, Config, Engine, Fields, IoChoice, Job, Level, LogConfig, LogFormat,
+    ProtocolConfig, Reply, Response, ResponseBody, Routes, Service, Stats,
+};
+
+/// Answers at once; a path with `panic` in it is too much for it.
+struct Fragile;
+
+impl Service for Fragile {
+    fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        assert!(!job.request.path().contains("panic"), "as a fault of ours would");
+        let body = ResponseBody::Full("fine".into());
+        let response = Response { status: 200, fields: Fields::new(), body };
+        job.reply.send(Reply { response, completion: None });
+        Ok(())
+    }
+
+    fn finished(&self, _completion: Completion, _complete: bool) {}
+
+    fn is_lone(&self) -> bool {
+        false
+    }
+}
+
+fn talk(address: SocketAddr, path: &str) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // Where the connection is reset there is no answer.
+    let _ = client.read_to_string(&mut answer);
+    answer
+}
+
+#[test]
+fn g7_a_panic_costs_one_connection_and_is_counted() {
+    for io in [IoChoice::Epoll, IoChoice::IoUring] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let log =
+            LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
+        let config = Config {
+            protocol: ProtocolConfig::default(),
+            routes: Arc::new(Routes::new(true)),
+            siblings: None,
+            admin: Arc::new(Admin::new(None, false)),
+            io,
+            max_connections: 100,
+            spool_threshold_bytes: 1024,
+            log,
+        };
+        let stats = Arc::new(Stats::default());
+        let engine =
+            Engine::start(config, vec![listener.into()], Arc::new(Fragile), stats.clone()).unwrap();
+        for round in 1..=3 {
+            let answer = talk(address, "/panic");
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 500"), "{answer}");
+            assert_eq!(stats.engine_panics.value(), round);
+            assert!(talk(address, "/").ends_with("fine"));
+        }
+        assert_eq!(stats.connections_accepted.value(), 6);
+        engine.stop();
+    }
+}
