@@ -94,4 +94,13 @@ class StatesTest < HyperionTest::ProcessCase
     refute_match(/no sign of life/, cluster.log)
     assert_equal 0, cluster.stop.exitstatus
   end
+
+  def test_G6_a_low_port_without_the_privilege_is_a_clear_error
+    first = Integer(File.read("/proc/sys/net/ipv4/ip_unprivileged_port_start"))
+    skip "every port is for everybody here" if first < 2
+    command = ["setpriv", "--bounding-set=-net_bind_service"] if Process.uid.zero?
+    out, err, status = capture(*command, *HyperionTest::TestServer.command, "-p", (first - 1).to_s, BASIC)
+    assert_equal 1, status.exitstatus, out + err
+    assert_match(/port #{first - 1} needs more privileges; ports from 1024 on do not/, err + out)
+  end
 end
