@@ -26,6 +26,9 @@ module Bench
     # @param text [String] Markdown
     def report(text) = append("report.md", text + "\n")
 
+    # @param name [String] of a file, with what it is to hold
+    def keep(name, text) = File.write("#{folder}/#{name}", text)
+
     private
 
     def append(name, text) = File.write("#{@folder}/#{name}", text, mode: "a")

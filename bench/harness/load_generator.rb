@@ -7,10 +7,11 @@ module Bench
   module LoadGenerator
     module_function
 
+    # @param target [String] path and query
     # @param rate [Integer] requests per second, on all connections together; 0 is a closed loop
     # @return [Hash{Symbol=>Object}] as of `parse`
-    def run(port:, connections:, seconds:, rate: 0)
-      parse(Tool.output(Tool.compiled("load"), port.to_s, "/", connections.to_s, seconds.to_s, rate.to_s))
+    def run(port:, connections:, seconds:, rate: 0, target: "/")
+      parse(Tool.output(Tool.compiled("load"), port.to_s, target, connections.to_s, seconds.to_s, rate.to_s))
     end
 
     # @param text [String] its line of JSON

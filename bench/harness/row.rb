@@ -9,7 +9,7 @@ module Bench
     WARM_UP_S = 1
 
     # One setting that the row is measured in; each gets a cell of every server.
-    Case = Struct.new(:name, :connections, :rate, :log, :app, keyword_init: true)
+    Case = Struct.new(:name, :connections, :rate, :log, :app, :close, keyword_init: true)
 
     # What an app must answer before it is timed, and where it is asked.
     App = Struct.new(:path, :body, :headers, :target, keyword_init: true) do
@@ -61,10 +61,15 @@ module Bench
     # @param cells [Array<Cell>] all of this row
     def verdicts(_cells) = []
 
+    # Pictures of the whole row.
+    # @param cells [Array<Cell>] all of this row
+    # @return [Hash{String=>String}] SVG by the name of its file
+    def plots(_cells) = {}
+
     private
 
-    def at(connections, name: count(connections), rate: 0, log: false, app: self.app)
-      Case.new(name: name, connections: connections, rate: rate, log: log, app: app)
+    def at(connections, name: count(connections), rate: 0, log: false, app: self.app, close: false)
+      Case.new(name: name, connections: connections, rate: rate, log: log, app: app, close: close)
     end
 
     def count(connections) = connections == 1 ? "1 connection" : "#{connections} connections"

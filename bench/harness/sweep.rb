@@ -55,6 +55,7 @@ module Bench
     def conclude(cells)
       cells.each { |cell| @journal.record("cell", cell.summary) }
       tell(@report.table(cells))
+      cells.first&.row&.plots(cells)&.each { |name, picture| @journal.keep(name, picture) }
     end
 
     def progress(cell, turn, text) = @progress.puts("#{cell.place.values.join(", ")}, run #{turn}: #{text}")

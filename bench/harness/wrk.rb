@@ -12,9 +12,10 @@ module Bench
 
     # @return [Hash{Symbol=>Numeric}]
     # @param script [String, nil] path of a Lua program that makes the requests
-    def run(port:, connections:, seconds:, target: "/", script: nil)
-      parse(Tool.output("wrk", "-t#{[THREADS, connections].min}", "-c#{connections}", "-d#{seconds}s", "--latency",
-        *(["-s", script] if script), "http://#{Server::HOST}:#{port}#{target}"))
+    # @param close [Boolean] whether each request has a connection of its own
+    def run(port:, connections:, seconds:, target: "/", script: nil, close: false, threads: THREADS)
+      parse(Tool.output("wrk", "-t#{[threads, connections].min}", "-c#{connections}", "-d#{seconds}s", "--latency",
+        *(["-s", script] if script), *(["-H", "Connection: close"] if close), "http://#{Server::HOST}:#{port}#{target}"))
     end
 
     # @param text [String] what wrk prints with --latency

@@ -11,8 +11,8 @@ module Bench
 
     def command(kase, port)
       log = kase.log ? "--log-requests" : "--no-log-requests"
-      ["ruby", "-I#{ROOT}/lib", "#{ROOT}/exe/hyperion", "-b", HOST, "-p", port.to_s, "-t", @settings.threads.to_s,
-       "-w", workers.to_s, "--io", io, log, kase.app.path]
+      ["ruby", "-I#{ROOT}/lib", "#{ROOT}/exe/hyperion", "-b", HOST, "-p", port.to_s, "-t", threads.to_s,
+       "-w", workers.to_s, "--io", io, *flags, log, kase.app.path]
     end
 
     # A server that fell back to the other driver would be measured under the wrong name.
@@ -24,6 +24,10 @@ module Bench
     private
 
     def workers = 1
+
+    def threads = @settings.threads
+
+    def flags = []
 
     def io = "epoll"
   end

@@ -103,10 +103,10 @@ module BenchTest
       end
     end
 
-    # The generator of a closed loop over wrk, which another test may not have: the row fairness.
+    # The generator of a closed loop over wrk, which another test may not have: the row starvation.
     def test_an_interrupted_sweep_keeps_what_it_has_and_leaves_no_process
       Dir.mktmpdir do |folder|
-        arguments = %W[fairness --servers floor-epoll --seconds 1 --runs 50 --connections 2 --out #{folder}]
+        arguments = %W[starvation --servers floor-epoll --seconds 1 --runs 50 --connections 2 --out #{folder}]
         Open3.popen3(RbConfig.ruby, "#{Bench::ROOT}/bench/bench.rb", *arguments) do |_, output, progress, child|
           assert_match(/run 1: [\d,]+ r.s/, progress.gets)
           servers = descendants(child.pid)

@@ -205,11 +205,13 @@ module BenchTest
       end
     end
 
+    OWN_CONNECTIONS = { "idle" => [10_000], "fairness" => [200, 16], "mixed" => [60] }.freeze
+
     def test_each_row_has_an_app_cases_and_known_servers
       of_files(Bench::Row).map { |row| row.new(BenchTest.settings("--connections", "1,8")) }.each do |row|
         assert_path_exists row.app.path
         refute_empty row.columns
-        assert_equal row.label == "idle" ? [10_000] : [1, 8], row.cases.map(&:connections).uniq, row.label
+        assert_equal OWN_CONNECTIONS.fetch(row.label, [1, 8]), row.cases.map(&:connections).uniq, row.label
         assert_equal row.cases.size, row.cases.map(&:name).uniq.size
         row.servers.each { |label| assert_equal label, Bench::Server.named(label).label }
       end
@@ -231,8 +233,8 @@ module BenchTest
       assert_equal [%w[--no-log-requests], %w[--log-requests]], commands.map { |command| command.grep(/log-requests/) }
     end
 
-    def test_fairness_counts_those_served_less_than_half_the_median
-      row = Bench::Row.named("fairness").new(BenchTest.settings)
+    def test_starvation_counts_those_served_less_than_half_the_median
+      row = Bench::Row.named("starvation").new(BenchTest.settings)
       assert_equal({ least: 4, middle: 10, most: 30, least_share: 0.4, starved: 1 }, row.shares([30, 10, 4, 10, 5]))
       assert_equal 2, row.shares([5, 0, 5, 0, 5])[:starved]
       assert_equal 3, row.shares([0, 0, 0])[:starved]

@@ -9,6 +9,7 @@
 //!
 //! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +25,11 @@ use crate::inbox::{Inbox, Message};
 use crate::log::{Level, Log};
 use crate::stats::{Neighbour, Stats};
 
-/// A sibling gets no more while so many are on their way to it: it may have been stopped.
-const ARRIVING_MAX: u64 = 32;
+/// While so many are on their way to a sibling it may have been stopped, and gets no more after a while.
+const CROWD: u64 = 32;
+
+/// A sibling that works has taken in a crowd by then.
+const CROWD_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Who decided to hand something over before it heard that this process takes no more is waited for.
 const LINGER: Duration = Duration::from_millis(50);
@@ -59,6 +63,8 @@ impl Channels {
 pub(crate) struct Siblings {
     channels: Arc<Channels>,
     stats: Arc<Stats>,
+    /// By block, since when a crowd is on its way there.
+    crowded_since: Box<[Cell<Option<Instant>>]>,
     ending: Waker,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -90,7 +96,8 @@ impl Siblings {
         let thread =
             std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| intake.run())?;
         stats.adopting.set(1);
-        Ok(Self { channels, stats, ending, ended, thread: Some(thread) })
+        let crowded_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
+        Ok(Self { channels, stats, crowded_since, ending, ended, thread: Some(thread) })
     }
 
     /// Takes no more connections, but for those under way.
@@ -128,7 +135,7 @@ impl Siblings {
         let (segment, block) = (self.stats.segment(), self.stats.block());
         for _ in 0..ATTEMPTS {
             let mut able = segment.neighbours_of(block).filter(|neighbour| {
-                neighbour.slot < self.channels.ways.len() && neighbour.arriving < ARRIVING_MAX
+                neighbour.slot < self.channels.ways.len() && !self.is_stuck(neighbour)
             });
             let chosen = choose(&mut able, segment.neighbour(block))?;
             if segment.announce(&chosen) {
@@ -136,6 +143,18 @@ impl Siblings {
             }
         }
         None
+    }
+
+    /// Whether a sibling does not take what it is sent.
+    fn is_stuck(&self, neighbour: &Neighbour) -> bool {
+        let since = &self.crowded_since[neighbour.block];
+        if neighbour.arriving < CROWD {
+            since.set(None);
+            return false;
+        }
+        let begin = since.get().unwrap_or_else(Instant::now);
+        since.set(Some(begin));
+        begin.elapsed() >= CROWD_PATIENCE
     }
 
     /// Nothing comes to the place.

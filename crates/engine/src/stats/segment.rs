@@ -193,7 +193,8 @@ impl Segment {
         (0..self.blocks).map(|index| self.block(index)).filter(|block| tenancy::is_used(block))
     }
 
-    pub(super) fn block_count(&self) -> usize {
+    /// Processes that can count at once.
+    pub(crate) fn block_count(&self) -> usize {
         self.blocks
     }
 
