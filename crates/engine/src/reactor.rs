@@ -294,8 +294,9 @@ where
     fn close(&mut self, key: Key) {
         if self.sessions.find(key).is_some() {
             let mut session = self.sessions.slab.remove(key.index as usize);
-            if let (Some(siblings), Some(place)) = (&self.siblings, session.vacated()) {
-                siblings.cancel(place);
+            if let Some(siblings) = &self.siblings {
+                siblings.ended(self.sessions.context.now.duration_since(session.opened_at));
+                session.vacated().into_iter().for_each(|place| siblings.cancel(place));
             }
             match session.connection.is_cut() {
                 true => self.driver.reset(key),

@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub paused: bool,
     /// The write side is shut.
     pub write_shut: bool,
+    /// When it was accepted, or came from a sibling.
+    pub opened_at: Instant,
     /// The timer entry that will look at this session.
     pub timer: Option<Instant>,
     info: Arc<ConnectionInfo>,
@@ -79,9 +81,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub fn new(key: Key, connection: Connection, info: Arc<ConnectionInfo>) -> Self {
+    pub fn new(key: Key, connection: Connection, info: Arc<ConnectionInfo>, now: Instant) -> Self {
         Self {
             key,
+            opened_at: now,
             connection,
             output: SendQueue::new(),
             dirty: false,

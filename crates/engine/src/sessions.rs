@@ -120,7 +120,7 @@ impl<S> Sessions<S> {
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slab.vacant_entry();
         let key = Key { index: entry.key() as u32, generation: self.generation };
-        entry.insert(Session::new(key, connection, Arc::new(info)));
+        entry.insert(Session::new(key, connection, Arc::new(info), now));
         Some(key)
     }
 

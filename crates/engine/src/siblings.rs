@@ -65,6 +65,7 @@ pub(crate) struct Siblings {
     stats: Arc<Stats>,
     /// By block, since when a crowd is on its way there.
     crowded_since: Box<[Cell<Option<Instant>>]>,
+    lives: Lives,
     ending: Waker,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -97,7 +98,8 @@ impl Siblings {
             std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| intake.run())?;
         stats.adopting.set(1);
         let crowded_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
-        Ok(Self { channels, stats, crowded_since, ending, ended, thread: Some(thread) })
+        let lives = Lives::default();
+        Ok(Self { channels, stats, crowded_since, lives, ending, ended, thread: Some(thread) })
     }
 
     /// Takes no more connections, but for those under way.
@@ -115,8 +117,14 @@ impl Siblings {
     pub fn place_of_connection(&self) -> Option<Place> {
         self.reserve(|neighbours, own| {
             let least = neighbours.min_by_key(Neighbour::load)?;
-            (least.load() < own.load()).then_some(least)
+            let tolerance = self.lives.tolerance(own.load());
+            (least.load() + tolerance < own.load()).then_some(least)
         })
+    }
+
+    /// A connection has ended that was open for so long.
+    pub fn ended(&self, life: Duration) {
+        self.lives.note(life);
     }
 
     /// A place with whoever has an executor to spare.
@@ -185,6 +193,34 @@ impl Drop for Siblings {
         self.leave();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+/// How long connections live here. Handing over one that ends at once costs more than it evens out.
+#[derive(Debug, Default)]
+struct Lives {
+    /// The share of brief ones among the latest, out of [`ALL`](Self::ALL).
+    brief: Cell<u32>,
+}
+
+impl Lives {
+    const BRIEF: Duration = Duration::from_secs(1);
+    const ALL: u32 = 1 << 16;
+    /// The weight of one among the latest.
+    const WEIGHT: u32 = 32;
+
+    fn note(&self, life: Duration) {
+        let latest = if life < Self::BRIEF { Self::ALL } else { 0 };
+        let brief = self.brief.get();
+        self.brief.set(brief - brief / Self::WEIGHT + latest / Self::WEIGHT);
+    }
+
+    /// How many connections more than another a process with `load` of them may have.
+    fn tolerance(&self, load: u64) -> u64 {
+        match self.brief.get() > Self::ALL / 2 {
+            true => 8 + load / 4,
+            false => 0,
         }
     }
 }
@@ -286,6 +322,16 @@ impl Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brief_connections_stay_where_they_are_unless_that_is_very_uneven() {
+        let lives = Lives::default();
+        assert_eq!(lives.tolerance(100), 0);
+        (0..200).for_each(|_| lives.note(Duration::from_millis(1)));
+        assert_eq!(lives.tolerance(100), 33);
+        (0..200).for_each(|_| lives.note(Duration::from_secs(5)));
+        assert_eq!(lives.tolerance(100), 0);
+    }
 
     #[test]
     fn a_parcel_comes_out_as_it_went_in() {
