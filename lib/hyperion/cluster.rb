@@ -106,7 +106,7 @@ module Hyperion
     def bury(slot, child, status)
       @forking.buried(child)
       role = slot.lost(child, child.reason || Restarts.reason(status), now)
-      return if @stopping
+      return tell_end(status) if @stopping
 
       how = [Restarts.describe(status), child.failure].compact.join("; ")
       return @log.info("#{slot} (#{child.pid}) has left", how: how) if role == :leaving
@@ -116,6 +116,11 @@ module Hyperion
       @log.error("#{slot} (#{child.pid}) ended: #{how}#{pause}")
       @restarts.tell(slot)
       give_up("the last one was #{slot} (#{child.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
+    end
+
+    # A worker that did not come to a clean end, as behind a hook that hangs, is no clean end of the server.
+    def tell_end(status)
+      @status = 1 if @status.zero? && status&.exited? && !status.success?
     end
 
     def announce

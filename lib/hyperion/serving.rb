@@ -69,7 +69,7 @@ module Hyperion
 
     def retire
       @service.last_call
-      @launcher.log.info("last call", seconds: LAST_CALL_S)
+      @launcher.log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
       Thread.new do
         @service.wait_drained(LAST_CALL_S)
       ensure

@@ -3,6 +3,9 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
+# Files here are UTF-8, whatever a bare environment makes Ruby believe.
+export LANG=${LC_ALL:-${LANG:-C.UTF-8}}
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 fail() {

