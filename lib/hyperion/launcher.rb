@@ -94,9 +94,9 @@ module Hyperion
     # @raise [BootError] where the pid file or the banner cannot be written
     def announce(io_driver, routes = nil)
       @pid_file.write
+      metrics.phase = :serving
       @out.print(Banner.new(configuration, listeners.urls, io_driver: io_driver, routes: routes, admin: admin.urls.first).to_s)
       @out.flush
-      metrics.phase = :serving
     rescue IOError, SystemCallError => e
       raise BootError, "standard output cannot be written to: #{e.message}; where nobody reads it, redirect it to /dev/null"
     end

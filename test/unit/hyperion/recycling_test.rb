@@ -100,8 +100,8 @@ class RecyclingTest < UnitCase
 
   # A process that takes 50 MiB for each line.
   def child_process
-    script = "$stdout.sync = true; kept = []; while gets; kept << 'x' * (50 << 20); puts 'grown'; end"
-    IO.popen([RbConfig.ruby, "--disable-gems", "-e", script], "r+").tap { |io| (@processes ||= []) << io }
+    script = "$stdout.sync = true; puts 'ready'; kept = []; while gets; kept << 'x' * (50 << 20); puts 'grown'; end"
+    IO.popen([RbConfig.ruby, "--disable-gems", "-e", script], "r+").tap { |io| (@processes ||= []) << io && io.gets }
   end
 
   def teardown
