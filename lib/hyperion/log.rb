@@ -13,6 +13,11 @@ module Hyperion
     PLAIN = /\A[!#-<>-\[\]-~]+\z/
     ESCAPES = { "\t" => "\\t", "\r" => "\\r", "\n" => "\\n", "\"" => "\\\"", "\\" => "\\\\" }.freeze
 
+    # What others write to a pipe, too, arrives in one piece up to so many bytes.
+    PIPE_BYTES = 4096
+    # Of each value, where a line would be longer: the first with which it is not.
+    VALUE_BYTES = [3584, 3072, 2560, 2048, 1536, 1024, 512, 256, 128, 64, 16].freeze
+
     # A reader that takes nothing for so long gets no more lines until it does.
     PATIENCE_S = 0.2
 
@@ -50,7 +55,7 @@ module Hyperion
       writer = @engine
       return writer.log(level, message.to_s, fields.to_h { |name, value| [name.to_s, value.to_s] }) if writer
 
-      @io.write(line(level, message.to_s, fields)) if writable?
+      @io.write(fitting(level, message.to_s, fields)) if writable?
       nil
     rescue SystemCallError, IOError
       nil # There is nowhere left to tell it.
@@ -69,6 +74,20 @@ module Hyperion
     private
 
     def writable? = !@io.is_a?(IO) || @io.wait_writable(PATIENCE_S)
+
+    # A file takes a line of any length in one piece.
+    def fitting(level, message, fields)
+      whole = line(level, message, fields)
+      return whole if whole.bytesize <= PIPE_BYTES || !@io.is_a?(IO) || @io.stat.file?
+
+      VALUE_BYTES.each do |max|
+        whole = line(level, cut(message, max), fields.transform_values { |value| value.is_a?(Numeric) ? value : cut(value.to_s, max) })
+        break if whole.bytesize <= PIPE_BYTES
+      end
+      whole
+    end
+
+    def cut(text, max) = text.bytesize <= max ? text : "#{text.byteslice(0, max).scrub("")}..."
 
     def line(level, message, fields)
       all = { ts: Time.now.utc.iso8601(3), level: level, source: "server", message: message, **fields }

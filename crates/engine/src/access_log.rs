@@ -80,7 +80,9 @@ impl Access<'_> {
     /// Buffers the line; the caller flushes once per turn.
     pub fn append_to(&self, log: &Log) {
         match log.pattern() {
-            Some(pattern) => log.append_raw(|bytes, stamp| pattern.render(self, bytes, stamp)),
+            Some(pattern) => log.append_raw(|bytes, stamp, value_max| {
+                pattern.render(self, bytes, stamp, value_max);
+            }),
             None => self.append_fields(log),
         }
     }

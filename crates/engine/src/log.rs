@@ -29,6 +29,12 @@ use self::stamp::Stamp;
 /// Lines that wait for a slow disk or pipe; what comes on top is dropped and counted.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
+/// Bytes of a value that are shown; a longer one is cut there. Where a line must be short, the first of
+/// these counts with which it is.
+const VALUE_BYTES: [usize; 12] =
+    [16 * 1024, 3584, 3072, 2560, 2048, 1536, 1024, 512, 256, 128, 64, LEAST_VALUE_BYTES];
+const LEAST_VALUE_BYTES: usize = 16;
+
 /// The writer rests this long between two batches, so that a busy server wakes it rarely.
 const BATCH_PAUSE: Duration = Duration::from_millis(5);
 
@@ -56,6 +62,8 @@ pub enum Level {
 pub struct Log {
     config: LogConfig,
     shape: Shape,
+    /// A longer line would not arrive in one piece, and could mix with those of other processes.
+    line_max: usize,
     buffer: Mutex<Buffer>,
     ready: Condvar,
     ended: Condvar,
@@ -111,7 +119,7 @@ impl Log {
     /// When the file cannot be opened or the thread not be made.
     pub fn start(config: LogConfig) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let mut output = Output::open(config.file.clone())?;
-        let log = Arc::new(Self::new(config));
+        let log = Arc::new(Self { line_max: output.line_max(), ..Self::new(config) });
         log.lock().written = true;
         let writer = log.clone();
         let thread = std::thread::Builder::new().name("hyperion-log".into()).spawn(move || {
@@ -129,7 +137,8 @@ impl Log {
             LogFormat::Pattern(_) => Shape::Text { color: false },
         };
         let (buffer, dropped) = (Mutex::default(), AtomicU64::new(0));
-        Self { config, shape, buffer, ready: Condvar::new(), ended: Condvar::new(), dropped }
+        let (ready, ended) = (Condvar::new(), Condvar::new());
+        Self { config, shape, line_max: usize::MAX, buffer, ready, ended, dropped }
     }
 
     /// Whether each response gets a line.
@@ -169,10 +178,10 @@ impl Log {
         level: Level,
         source: &str,
         message: &str,
-        fill: impl FnOnce(&mut Line<'_>),
+        fill: impl Fn(&mut Line<'_>),
     ) {
-        self.append_raw(|bytes, stamp| {
-            let mut line = Line::begin(bytes, self.shape, level, stamp.rfc3339());
+        self.append_raw(|bytes, stamp, value_max| {
+            let mut line = Line::begin(bytes, self.shape, value_max, level, stamp.rfc3339());
             line.text("source", source.as_bytes());
             line.text("message", message.as_bytes());
             fill(&mut line);
@@ -180,8 +189,9 @@ impl Log {
         });
     }
 
-    /// Buffers the line that `fill` writes, its end included; [`flush`](Self::flush) tells the writer.
-    pub(crate) fn append_raw(&self, fill: impl FnOnce(&mut Vec<u8>, &mut Stamp)) {
+    /// Buffers the line that `fill` writes, its end included, with so many bytes of each value;
+    /// [`flush`](Self::flush) tells the writer.
+    pub(crate) fn append_raw(&self, fill: impl Fn(&mut Vec<u8>, &mut Stamp, usize)) {
         let mut buffer = self.lock();
         if buffer.bytes.len() >= BUFFER_BYTES {
             drop(buffer);
@@ -189,7 +199,15 @@ impl Log {
             return;
         }
         let Buffer { bytes, stamp, .. } = &mut *buffer;
-        fill(bytes, stamp.update());
+        let (begin, stamp) = (bytes.len(), stamp.update());
+        for value_max in VALUE_BYTES {
+            fill(bytes, stamp, value_max);
+            if bytes.len() - begin <= self.line_max {
+                return;
+            }
+            bytes.truncate(begin);
+        }
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Wakes the writer if it sleeps and lines wait.

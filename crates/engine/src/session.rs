@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyperion_buf::SendQueue;
@@ -9,23 +9,24 @@ use hyperion_proto::{
     BodyLength, Closing, Connection, Event, Request, Response, ResponseBody, StreamId,
 };
 
-use crate::access_log::{Access, RequestLine};
 use crate::config::Config;
 use crate::flow::Flow;
 use crate::inbox::{Inbox, Message, ReplyKey};
-use crate::job::{Body, ConnectionInfo, Job, Listener, Observed};
+use crate::job::{Body, ConnectionInfo, Job, Listener};
 use crate::job_queue::Service;
 use crate::log::{Level, Log};
 use crate::reply::ReplyHandle;
 use crate::routes::{Answer, Mode, Resolution, Routes, Target};
-use crate::stats::{Recorder, Responded, Stats};
+use crate::stats::{Recorder, Stats};
 use crate::stream::{OpenStream, Phase};
 
 use self::departure::Departure;
+use self::ending::Rejection;
 
 pub(crate) use self::departure::PATIENCE;
 
 mod departure;
+mod ending;
 
 /// A tunnel's unread input above this pauses its connection.
 const TUNNEL_INPUT_BYTES: usize = 256 * 1024;
@@ -185,21 +186,26 @@ impl Session {
     }
 
     fn handle_events(&mut self, context: &Context) {
+        let mut aborted = None;
         while let Some(event) = self.connection.poll_event() {
+            if let Event::Rejected { violation, status, bytes, line, .. } = event {
+                let rejection = Rejection { violation, status, bytes, line: &line };
+                self.end_rejected(aborted.take(), &rejection, context);
+                continue;
+            }
+            self.end_aborted(aborted.take(), context);
             match event {
                 Event::Request { id, request } => self.open(id, request, context),
                 Event::Data { id, bytes } => self.receive_body(id, bytes, context),
                 Event::End { id, .. } => self.end_body(id, context),
-                Event::Aborted { id } => self.close_stream(id, 0, false, context),
+                Event::Aborted { id } => aborted = self.take_stream(id),
                 Event::Finished { id, bytes, complete } => {
                     self.close_stream(id, bytes, complete, context);
                 }
-                Event::Rejected { violation, status, line, .. } => {
-                    context.recorder.rejected(violation.name(), status);
-                    self.log_rejection(status, &line, context);
-                }
+                Event::Rejected { .. } => {}
             }
         }
+        self.end_aborted(aborted, context);
     }
 
     /// The socket is gone: whoever still works for it is told.
@@ -382,76 +388,15 @@ impl Session {
         }
     }
 
-    fn close_stream(&mut self, id: StreamId, bytes: u64, complete: bool, context: &Context) {
-        let Some(index) = self.streams.iter().position(|stream| stream.id == id) else { return };
-        let stream = self.streams.remove(index);
-        if !complete {
-            stream.abandon();
-        }
-        self.end_stream(stream, bytes, complete, context);
-    }
-
-    fn end_stream(&self, stream: OpenStream, bytes: u64, complete: bool, context: &Context) {
-        if let Some(completion) = stream.completion {
-            context.give().finished(completion, complete);
-        }
-        if stream.phase == Phase::Receiving && stream.status == 0 {
-            return;
-        }
-        context.stats.responses.add(1);
-        let access = self.access(&stream, bytes, context);
-        context.recorder.responded(&Responded {
-            method: stream.request.method(),
-            path: stream.target.label().unwrap_or_else(|| stream.request.path()),
-            status: access.status,
-            duration: access.duration,
-            queued: access.queued,
-        });
-        if context.log.logs_requests() {
-            access.append_to(&context.log);
-        }
-        if let Some(fields) = stream.observed {
-            let OpenStream { request, status, target, .. } = stream;
-            let connection = self.info.clone();
-            context.give().observe(Observed { request, connection, status, fields, target });
-        }
-    }
-
-    fn log_rejection(&self, status: u16, line: &[u8], context: &Context) {
-        if !context.log.logs_requests() {
-            return;
-        }
-        let access = Access {
-            line: RequestLine::received(line),
-            status,
-            bytes: 0,
-            duration: Duration::ZERO,
-            queued: None,
-            remote_addr: &self.info.remote_addr,
-            extras: None,
-        };
-        access.append_to(&context.log);
-    }
-
-    fn access<'a>(&'a self, stream: &'a OpenStream, bytes: u64, context: &Context) -> Access<'a> {
-        Access {
-            line: RequestLine::of(&stream.request),
-            status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },
-            bytes,
-            duration: context.now.saturating_duration_since(stream.received_at),
-            queued: stream.flow.as_ref().and_then(|flow| flow.queued()),
-            remote_addr: &self.info.remote_addr,
-            extras: stream.flow.as_ref().and_then(|flow| flow.extras()),
-        }
+    fn take_stream(&mut self, id: StreamId) -> Option<OpenStream> {
+        let index = self.streams.iter().position(|stream| stream.id == id)?;
+        Some(self.streams.remove(index))
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut OpenStream> {
         find(&mut self.streams, id)
     }
 }
-
-/// What the log shows for a client that left before it was answered.
-const CLIENT_CLOSED: u16 = 499;
 
 fn find(streams: &mut [OpenStream], id: StreamId) -> Option<&mut OpenStream> {
     streams.iter_mut().find(|stream| stream.id == id)

@@ -64,6 +64,8 @@ pub enum Event {
         violation: Violation,
         /// The status of the answer.
         status: u16,
+        /// Bytes of the answer behind its head.
+        bytes: u64,
         /// The request line as far as it is known, as received and cut at 256 bytes: untrusted.
         line: Bytes,
     },

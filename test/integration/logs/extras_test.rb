@@ -32,11 +32,35 @@ class ExtrasTest < HyperionTest::LinesCase
   end
 
   def test_too_many_are_left_out_and_counted
-    get("/extras?many")
-    found = entry('"query":"many"')
+    crowded = boot(APP, "--log-format", "json")
+    get("/extras?many", to: crowded)
+    found = entry('"query":"many"', to: crowded)
     kept = found.keys.grep(/\Ak\d/)
     assert_equal 100, kept.size + found["log_extras_dropped"]
     assert_includes 1..99, kept.size
+  end
+
+  def test_odd_values_become_text
+    get("/extras?odd")
+    found = entry('"query":"odd"')
+    assert_equal ["NaN", (10**40).to_s, "gold", "ä", "seven"], found.values_at("nan", "huge", "symbol", "wide", "7")
+    refute found.key?("log_extras_dropped")
+  end
+
+  def test_a_value_that_cannot_be_shown_costs_only_itself
+    assert_equal 200, get("/extras?raising").status
+    assert_equal [1, 1, nil], entry('"query":"raising"').values_at("good", "log_extras_dropped", "bad")
+  end
+
+  def test_a_long_value_is_left_out_and_counted
+    get("/extras?long")
+    assert_equal ["y", 1, nil], entry('"query":"long"').values_at("small", "log_extras_dropped", "large")
+  end
+
+  def test_a_line_of_text_has_them_too
+    plain = boot(APP, "--log-format", "text")
+    get("/extras?plain", to: plain)
+    assert_match(/ user_id=7 plan=gold ratio=0\.5 trial=false note=null\n\z/, line("query=plain", to: plain))
   end
 
   def test_what_is_no_hash_is_left_out
@@ -46,8 +70,7 @@ class ExtrasTest < HyperionTest::LinesCase
 
   def test_one_request_leaves_nothing_to_the_next
     client = connect
-    client.get("/extras?plain&first") rescue nil
-    client = connect
+    client.get("/extras?many")
     client.get("/?second")
     refute entry('"query":"second"').key?("user_id")
   end

@@ -39,7 +39,60 @@ class QueueTimeTest < HyperionTest::LinesCase
     end
   end
 
+  def test_the_first_field_that_is_a_time_is_believed
+    now = Time.now.to_f
+    assert_includes 19..23, queue("x-request-start" => "soon", "x-queue-start" => (now - 20).to_s)
+    assert_includes 9..13, queue("x-request-start" => (now - 10).to_s, "x-queue-start" => (now - 20).to_s)
+  end
+
+  def test_a_time_of_a_proxy_is_in_log_and_metrics
+    get("/queue?proxied", "x-request-start" => "t=#{Time.now.to_f - 30}")
+    assert_includes 29_000..33_000, entry('"query":"proxied"')["queue_ms"]
+    assert_operator buckets["+Inf"] - buckets["10"], :>=, 1
+  end
+
+  def test_what_waits_for_no_thread_is_not_in_the_histogram
+    before = buckets["+Inf"]
+    get("/static?native", "x-request-start" => "t=#{Time.now.to_f - 30}")
+    assert_equal 0, entry('"query":"native"')["queue_ms"]
+    get("/queue")
+    assert_equal 1, buckets["+Inf"] - before
+  end
+
+  # While the server is stopped, the request waits in its socket, and nobody but the proxy has seen it come.
+  def test_nginx_as_documented_counts_what_waits_before_the_server_reads_it
+    skip "nginx is not here" unless system("nginx", "-v", err: File::NULL)
+    waiting = boot(APP, "-t", "1", "--log-format", "json")
+    front = start_nginx(File.read("#{ROOT}/docs/logging.md")[/^```nginx\n(.*?)```/m, 1], waiting.port)
+    client = eventually { HyperionTest::RawClient.tcp("127.0.0.1", front) rescue nil }
+    ending { client.close }
+    assert_includes 0..0.3, client.get("/queue").json
+    waiting.signal(:STOP)
+    client.request("GET", "/queue?stopped")
+    assert client.silent?(0.6)
+    waiting.signal(:CONT)
+    assert_includes 0.5..5, client.response.json
+    assert_includes 500..5000, entry('"query":"stopped"', to: waiting)["queue_ms"]
+  end
+
   private
+
+  def start_nginx(line, upstream)
+    port = TCPServer.open("127.0.0.1", 0) { |free| free.addr[1] }
+    server = "server { listen 127.0.0.1:#{port}; location / { #{line} proxy_pass http://127.0.0.1:#{upstream}; } }"
+    folders = %w[client_body proxy fastcgi uwsgi scgi].map { |name| "#{name}_temp_path #{dir}/#{name};" }.join
+    path = file("nginx.conf", "daemon off; master_process off; pid #{dir}/nginx.pid; error_log #{dir}/errors;\n" \
+                              "events {}\nhttp { access_log off; #{folders} #{server} }\n")
+    pid = Process.spawn("nginx", "-e", "#{dir}/errors", "-c", path, %i[out err] => "#{dir}/output")
+    ending { Process.kill(:KILL, pid) && Process.wait(pid) }
+    port
+  end
+
+  # How many requests have waited at most so long, by seconds as the page has them.
+  def buckets
+    get("/-/metrics", "x-hyperion-admin-token" => TOKEN).body
+      .scan(/^hyperion_queue_seconds_bucket\{le="([^"]+)"\} (\d+)/).to_h { |bound, count| [bound, Integer(count)] }
+  end
 
   def queue(**headers) = JSON.parse(get("/queue", **headers.transform_keys(&:to_s)).body)
 end

@@ -56,6 +56,12 @@ class CrashLoopTest < HyperionTest::ProcessCase
     end
   end
 
+  def test_a_worker_that_fails_while_the_server_stops_makes_it_no_clean_end
+    failing = boot_with("on_worker_shutdown { |slot| exit!(3) if slot == 1 }\n", "-w", "2")
+    assert_equal 1, failing.stop.exitstatus, failing.log
+    assert_empty failing.pids
+  end
+
   { "one_process" => [], "a_cluster" => %w[-w 2] }.each do |name, flags|
     define_method("test_#{name}_that_cannot_write_its_banner_says_so_and_does_not_serve") do
       [">&-", ">/dev/full", "| true"].each do |closed|

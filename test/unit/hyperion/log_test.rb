@@ -69,6 +69,23 @@ class LogTest < UnitCase
     assert_nil Hyperion::Log.new(file: "/dev/full").info("lost")
   end
 
+  def test_B5_a_line_in_a_pipe_is_cut_to_what_arrives_in_one_piece_and_one_in_a_file_is_not
+    File.mkfifo(path)
+    reader = File.open(path, File::RDONLY | File::NONBLOCK)
+    log = Hyperion::Log.new(file: path, format: :json)
+    log.error("m" * 3000, backtrace: "\u00e4\n" * 9000, count: 7)
+    line = reader.readpartial(65_536)
+    assert_operator line.bytesize, :<=, 4096
+    found = JSON.parse(line)
+    assert_equal ["7", "mmm", "..."], [found["count"].to_s, found["message"][0, 3], found["backtrace"][-3..]]
+    File.unlink(path)
+    log.reopen
+    log.error("m" * 9000)
+    assert_equal 9000, JSON.parse(File.read(path))["message"].size
+  ensure
+    reader&.close
+  end
+
   def test_a_reader_that_takes_nothing_blocks_nobody
     File.mkfifo(path)
     reader = File.open(path, File::RDONLY | File::NONBLOCK)

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::escape::{self, word_byte};
 use super::extras::{ExtraValue, Extras, OMITTED};
-use super::{Level, Shape};
+use super::{LEAST_VALUE_BYTES, Level, Shape};
 
 /// One line of named fields in the making. Whatever it is given stays on one line and cannot pose as
 /// another field.
@@ -11,11 +11,19 @@ use super::{Level, Shape};
 pub(crate) struct Line<'a> {
     bytes: &'a mut Vec<u8>,
     shape: Shape,
+    /// Bytes of a value that are shown.
+    value_max: usize,
 }
 
 impl<'a> Line<'a> {
     /// Begins with the time and the level.
-    pub(super) fn begin(bytes: &'a mut Vec<u8>, shape: Shape, level: Level, now: &str) -> Self {
+    pub(super) fn begin(
+        bytes: &'a mut Vec<u8>,
+        shape: Shape,
+        value_max: usize,
+        level: Level,
+        now: &str,
+    ) -> Self {
         let parts = match shape {
             Shape::Json => ["{\"ts\":\"", now, "\",\"level\":\"", level.name(), "\"", ""],
             Shape::Text { color: false } => ["ts=", now, " level=", level.name(), "", ""],
@@ -24,7 +32,7 @@ impl<'a> Line<'a> {
             }
         };
         parts.iter().for_each(|part| bytes.extend_from_slice(part.as_bytes()));
-        Self { bytes, shape }
+        Self { bytes, shape, value_max }
     }
 
     /// A text from anywhere.
@@ -45,8 +53,11 @@ impl<'a> Line<'a> {
         milliseconds(self.bytes, value);
     }
 
-    /// What the application adds.
+    /// What the application adds; nothing of it where the line has hardly room for the rest.
     pub fn extras(&mut self, extras: &Extras) {
+        if self.value_max <= LEAST_VALUE_BYTES {
+            return self.number(OMITTED, extras.omitted() + extras.iter().count() as u64);
+        }
         for (name, value) in extras.iter() {
             self.name(name);
             match value {
@@ -78,7 +89,7 @@ impl<'a> Line<'a> {
     }
 
     fn text_value(&mut self, value: &[u8]) {
-        let (value, more) = escape::shown(value);
+        let (value, more) = escape::shown(value, self.value_max);
         match self.shape {
             Shape::Json => {
                 self.bytes.push(b'"');
@@ -131,11 +142,12 @@ fn colour(level: Level) -> &'static str {
 mod tests {
     use super::*;
 
+    const VALUE_BYTES: usize = 400;
     const TEXT: Shape = Shape::Text { color: false };
 
     fn line(shape: Shape, fill: impl FnOnce(&mut Line<'_>)) -> String {
         let mut bytes = Vec::new();
-        let mut line = Line::begin(&mut bytes, shape, Level::Info, "now");
+        let mut line = Line::begin(&mut bytes, shape, VALUE_BYTES, Level::Info, "now");
         fill(&mut line);
         line.end();
         String::from_utf8(bytes).unwrap()
@@ -200,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_long_value_is_cut_in_both_shapes() {
-        let long = vec![b'x'; escape::VALUE_BYTES + 1];
+        let long = vec![b'x'; VALUE_BYTES + 1];
         assert!(line(TEXT, |line| line.text("a", &long)).ends_with("xx...\n"));
         assert!(line(Shape::Json, |line| line.text("a", &long)).ends_with("xx...\"}\n"));
     }

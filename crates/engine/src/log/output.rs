@@ -9,7 +9,7 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 /// Several processes write to the same pipe; up to so many bytes arrive in one piece there (pipe(7)).
-const PIPE_BYTES: usize = 4096;
+pub(super) const PIPE_BYTES: usize = 4096;
 
 /// Where lines go. Lines of many processes do not mix: a file takes a batch in one piece, anything
 /// else a few whole lines at a time.
@@ -40,6 +40,11 @@ impl Output {
         let status = fstat(target.as_fd());
         let is_file = status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode).is_file());
         Ok(Self { path, target, is_file, torn: false })
+    }
+
+    /// Bytes of a line that arrive in one piece, whoever else writes here.
+    pub fn line_max(&self) -> usize {
+        if self.is_file { usize::MAX } else { PIPE_BYTES }
     }
 
     /// Opens the file again, after it was renamed. If that fails the former one stays.

@@ -121,21 +121,31 @@ impl Pattern {
         Ok(Self { parts })
     }
 
-    /// Writes a line with its end.
-    pub(crate) fn render(&self, access: &Access<'_>, line: &mut Vec<u8>, stamp: &mut Stamp) {
+    /// Writes a line with its end, of each value at most `value_max` bytes.
+    pub(crate) fn render(
+        &self,
+        access: &Access<'_>,
+        line: &mut Vec<u8>,
+        stamp: &mut Stamp,
+        value_max: usize,
+    ) {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => line.extend_from_slice(text.as_bytes()),
                 Part::Field(Field::Known(known), unwanted) => {
-                    render(*known, access, line, stamp, *unwanted);
+                    let mut place = Place { line: &mut *line, unwanted: *unwanted, value_max };
+                    render(*known, access, &mut place, stamp);
                 }
                 Part::Field(Field::Header(name), unwanted) => {
-                    value(line, access.line.header(name).unwrap_or_default(), *unwanted);
+                    let mut place = Place { line: &mut *line, unwanted: *unwanted, value_max };
+                    place.value(access.line.header(name).unwrap_or_default());
                 }
                 Part::Field(Field::Extra(name), unwanted) => {
                     let extra = access.extras.and_then(|extras| extras.find(name));
                     match extra.unwrap_or(ExtraValue::Nothing) {
-                        ExtraValue::Text(text) => value(line, text, *unwanted),
+                        ExtraValue::Text(text) => {
+                            Place { line: &mut *line, unwanted: *unwanted, value_max }.value(text);
+                        }
                         ExtraValue::Nothing => line.extend_from_slice(ABSENT),
                         scalar => scalar_value(line, scalar),
                     }
@@ -196,40 +206,43 @@ fn guard(parts: &mut [Part]) {
     }
 }
 
-fn render(
-    known: Known,
-    access: &Access<'_>,
-    line: &mut Vec<u8>,
-    stamp: &mut Stamp,
+/// Where a value is written, and what may not leave it.
+struct Place<'a> {
+    line: &'a mut Vec<u8>,
     unwanted: Unwanted,
-) {
-    let request = &access.line;
-    match known {
-        Known::Ts => line.extend_from_slice(stamp.rfc3339().as_bytes()),
-        Known::TsClf => line.extend_from_slice(stamp.clf().as_bytes()),
-        Known::Level => line.extend_from_slice(LEVEL.name().as_bytes()),
-        Known::Source => line.extend_from_slice(SOURCE.as_bytes()),
-        Known::Message => line.extend_from_slice(MESSAGE.as_bytes()),
-        Known::Method => value(line, request.method, unwanted),
-        Known::Target => value(line, request.target, unwanted),
-        Known::Path => value(line, request.path, unwanted),
-        Known::Query => value(line, request.query, unwanted),
-        Known::Status => number(line, access.status.into()),
-        Known::DurationMs => milliseconds(line, access.duration),
-        Known::QueueMs => milliseconds(line, access.queued.unwrap_or(Duration::ZERO)),
-        Known::Bytes => number(line, access.bytes),
-        Known::RemoteAddr => value(line, access.remote_addr.as_bytes(), unwanted),
-        Known::HttpVersion => value(line, request.version, unwanted),
+    value_max: usize,
+}
+
+impl Place<'_> {
+    fn value(&mut self, value: &[u8]) {
+        if value.is_empty() {
+            return self.line.extend_from_slice(ABSENT);
+        }
+        let (value, more) = escape::shown(value, self.value_max);
+        escape::pattern(self.line, value, self.unwanted);
+        self.line.extend_from_slice(more);
     }
 }
 
-fn value(line: &mut Vec<u8>, value: &[u8], unwanted: Unwanted) {
-    if value.is_empty() {
-        return line.extend_from_slice(ABSENT);
+fn render(known: Known, access: &Access<'_>, place: &mut Place<'_>, stamp: &mut Stamp) {
+    let request = &access.line;
+    match known {
+        Known::Ts => place.line.extend_from_slice(stamp.rfc3339().as_bytes()),
+        Known::TsClf => place.line.extend_from_slice(stamp.clf().as_bytes()),
+        Known::Level => place.line.extend_from_slice(LEVEL.name().as_bytes()),
+        Known::Source => place.line.extend_from_slice(SOURCE.as_bytes()),
+        Known::Message => place.line.extend_from_slice(MESSAGE.as_bytes()),
+        Known::Method => place.value(request.method),
+        Known::Target => place.value(request.target),
+        Known::Path => place.value(request.path),
+        Known::Query => place.value(request.query),
+        Known::Status => number(place.line, access.status.into()),
+        Known::DurationMs => milliseconds(place.line, access.duration),
+        Known::QueueMs => milliseconds(place.line, access.queued.unwrap_or(Duration::ZERO)),
+        Known::Bytes => number(place.line, access.bytes),
+        Known::RemoteAddr => place.value(access.remote_addr.as_bytes()),
+        Known::HttpVersion => place.value(request.version),
     }
-    let (value, more) = escape::shown(value);
-    escape::pattern(line, value, unwanted);
-    line.extend_from_slice(more);
 }
 
 #[cfg(test)]
@@ -251,7 +264,7 @@ mod tests {
         };
         let mut line = Vec::new();
         let mut stamp = Stamp::default();
-        Pattern::parse(pattern).unwrap().render(&access, &mut line, stamp.update());
+        Pattern::parse(pattern).unwrap().render(&access, &mut line, stamp.update(), 400);
         String::from_utf8(line).unwrap()
     }
 

@@ -115,6 +115,32 @@ fn lost_lines_are_told_of_once_there_is_room() {
     assert!(line["lines"].as_str().unwrap().parse::<u64>().unwrap() >= 1);
 }
 
+#[test]
+fn b5_a_line_in_a_pipe_is_never_longer_than_what_arrives_in_one_piece() {
+    let (_folder, path, mut reader) = fifo();
+    let (log, thread) = Log::start(config(Some(path))).unwrap();
+    let long = |length: usize| "\x1b\"x".repeat(length);
+    let mut extras = Extras::default();
+    (0..32).for_each(|index| {
+        extras.push(format!("{index}{}", "n".repeat(120)).as_bytes(), ExtraValue::Flag(true));
+    });
+    for length in [0, 300, 1000, 5000, 20_000] {
+        log.write(Level::Info, "test", &long(length), &[("more", &long(length / 2))]);
+        log.append(Level::Info, "test", &long(length), |line| line.extras(&extras));
+    }
+    assert!(log.close());
+    thread.join().unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), log.dropped()), (10, 0));
+    assert!(text.lines().all(|line| line.len() < output::PIPE_BYTES));
+    assert!(lines[8]["message"].as_str().unwrap().ends_with("..."));
+    assert_eq!(lines[9]["log_extras_dropped"], 32);
+    assert!(lines[0]["message"].as_str().unwrap().is_empty());
+}
+
 /// A named pipe that is read from the beginning, so that opening it does not wait.
 fn fifo() -> (tempfile::TempDir, PathBuf, std::fs::File) {
     let folder = tempfile::tempdir().unwrap();

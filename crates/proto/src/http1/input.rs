@@ -198,8 +198,9 @@ impl Connection {
         if waiting {
             let id = receiving;
             let status = violation.status();
-            self.events.push_back(Event::Rejected { id, violation, status, line });
             self.answer_violation(index, violation);
+            let bytes = self.exchanges[index].body_bytes;
+            self.events.push_back(Event::Rejected { id, violation, status, bytes, line });
         }
     }
 

@@ -1,0 +1,145 @@
+//! How an exchange ends: whoever worked for it is told, and one response is counted and logged once.
+
+use std::time::Instant;
+
+use hyperion_proto::{StreamId, Violation};
+
+use super::{Context, Session};
+use crate::access_log::{Access, RequestLine};
+use crate::job::Observed;
+use crate::stats::Responded;
+use crate::stream::{OpenStream, Phase};
+
+/// What the log shows for a request that ended without an answer.
+const CLIENT_CLOSED: u16 = 499;
+
+/// What the connection has answered by itself.
+pub(super) struct Rejection<'a> {
+    pub violation: Violation,
+    pub status: u16,
+    /// Of the answer behind its head.
+    pub bytes: u64,
+    /// The request line, where no request is known.
+    pub line: &'a [u8],
+}
+
+impl Session {
+    /// The response has left, or as much of it as ever will.
+    pub(super) fn close_stream(
+        &mut self,
+        id: StreamId,
+        bytes: u64,
+        complete: bool,
+        context: &Context,
+    ) {
+        let Some(stream) = self.take_stream(id) else { return };
+        if !complete {
+            stream.abandon();
+        }
+        self.end_stream(stream, bytes, complete, context);
+    }
+
+    /// There is no response, and nobody to send one to.
+    pub(super) fn end_aborted(&self, stream: Option<OpenStream>, context: &Context) {
+        let Some(stream) = stream else { return };
+        stream.abandon();
+        self.end_stream(stream, 0, false, context);
+    }
+
+    /// A head was refused, or the body of this request.
+    pub(super) fn end_rejected(
+        &mut self,
+        stream: Option<OpenStream>,
+        rejection: &Rejection<'_>,
+        context: &Context,
+    ) {
+        let Rejection { violation, status, bytes, line } = *rejection;
+        match stream {
+            Some(mut stream) if stream.phase != Phase::Receiving => {
+                // Its status is counted with all else that is known of it.
+                context.recorder.rejected(violation.name(), 0);
+                stream.status = status;
+                stream.abandon();
+                self.end_stream(stream, bytes, false, context);
+            }
+            Some(mut stream) => {
+                context.recorder.rejected(violation.name(), status);
+                stream.status = status;
+                self.log(&self.access(&stream, bytes, context), context);
+            }
+            None => {
+                context.recorder.rejected(violation.name(), status);
+                let arrival = self.take_arrival(context);
+                self.log(&self.unread(line, status, bytes, arrival, context), context);
+            }
+        }
+    }
+
+    pub(super) fn end_stream(
+        &self,
+        stream: OpenStream,
+        bytes: u64,
+        complete: bool,
+        context: &Context,
+    ) {
+        if let Some(completion) = stream.completion {
+            context.give().finished(completion, complete);
+        }
+        if stream.phase == Phase::Receiving && stream.status == 0 {
+            return;
+        }
+        context.stats.responses.add(1);
+        let access = self.access(&stream, bytes, context);
+        context.recorder.responded(&Responded {
+            method: stream.request.method(),
+            path: stream.target.label().unwrap_or_else(|| stream.request.path()),
+            status: access.status,
+            duration: access.duration,
+            queued: access.queued,
+        });
+        self.log(&access, context);
+        if let Some(fields) = stream.observed {
+            let OpenStream { request, status, target, .. } = stream;
+            let connection = self.info.clone();
+            context.give().observe(Observed { request, connection, status, fields, target });
+        }
+    }
+
+    fn log(&self, access: &Access<'_>, context: &Context) {
+        if context.log.logs_requests() {
+            access.append_to(&context.log);
+        }
+    }
+
+    fn access<'a>(&'a self, stream: &'a OpenStream, bytes: u64, context: &Context) -> Access<'a> {
+        Access {
+            line: RequestLine::of(&stream.request),
+            status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },
+            bytes,
+            duration: context.now.saturating_duration_since(stream.received_at),
+            queued: stream.flow.as_ref().and_then(|flow| flow.queued()),
+            remote_addr: &self.info.remote_addr,
+            extras: stream.flow.as_ref().and_then(|flow| flow.extras()),
+        }
+    }
+
+    /// Of a head that could not be understood as a request.
+    fn unread<'a>(
+        &'a self,
+        line: &'a [u8],
+        status: u16,
+        bytes: u64,
+        arrival: Instant,
+        context: &Context,
+    ) -> Access<'a> {
+        Access {
+            line: RequestLine::received(line),
+            status,
+            bytes,
+            duration: context.now.saturating_duration_since(arrival),
+            queued: None,
+            remote_addr: &self.info.remote_addr,
+            extras: None,
+        }
+    }
+}
