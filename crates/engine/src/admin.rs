@@ -138,6 +138,11 @@ impl std::fmt::Debug for Admin {
     }
 }
 
+/// Whether the path is that of a page for those who know the token.
+pub(crate) fn is_guarded(path: &str) -> bool {
+    Page::at(path).is_some_and(Page::is_guarded)
+}
+
 impl Page {
     fn at(path: &str) -> Option<Self> {
         match path.strip_prefix(PREFIX)? {

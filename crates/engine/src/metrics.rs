@@ -9,11 +9,12 @@ use crate::stats::read::{DRIVERS, Scalar, rejections};
 use crate::stats::{Restart, Segment};
 
 pub use self::format::Format;
+pub use self::memory::{Memory, weigh};
 
 mod exposition;
 mod family;
 mod format;
-pub(crate) mod memory;
+mod memory;
 mod workers;
 
 /// The name and the help of everything that [`render`] shows, for who documents it.

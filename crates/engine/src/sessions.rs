@@ -18,6 +18,9 @@ use crate::timers::Timers;
 /// Connections above the maximum that are still told 503; what comes on top is closed unheard.
 const REFUSED_CONNECTIONS: usize = 256;
 
+/// Connections to addresses of the admin surface that find room where all the others do not.
+const ADMIN_CONNECTIONS: usize = 16;
+
 /// A complaint about failed accepts is logged at most this often.
 const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -105,18 +108,21 @@ impl<S> Sessions<S> {
 
     /// A session for a connection; [`greet`](Self::greet) is to follow.
     pub fn open(&mut self, listener: usize, peer: Peer) -> Option<Key> {
+        let listener = self.listeners.get(listener)?.clone();
+        let is_admin = *listener == Listener::Admin;
         let maximum = self.context.config.max_connections;
         let open = self.slab.len();
-        if open >= maximum + REFUSED_CONNECTIONS {
+        let reserve = REFUSED_CONNECTIONS + if is_admin { ADMIN_CONNECTIONS } else { 0 };
+        if open >= maximum + reserve {
             self.context.stats.reject("max_connections");
             return None;
         }
         let (config, now) = (self.context.protocol.clone(), self.context.now);
-        let connection = match open < maximum {
+        let connection = match is_admin || open < maximum {
             true => Connection::new(config, now),
             false => Connection::refused(config, now),
         };
-        let info = connection_info(self.listeners.get(listener)?.clone(), &peer);
+        let info = connection_info(listener, &peer);
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slab.vacant_entry();
         let key = Key { index: entry.key() as u32, generation: self.generation };

@@ -70,7 +70,10 @@ impl Segment {
     /// `stats`: the numbers of all processes together by name, and under `:workers` an Array with
     /// those of each process that lives.
     fn stats(ruby: &Ruby, this: &Self) -> Result<RHash, Error> {
-        to_hash(ruby, &this.memory.snapshot())
+        let stats = to_hash(ruby, &this.memory.snapshot())?;
+        stats.aset(ruby.to_symbol("master_pid"), this.memory.master_pid())?;
+        stats.aset(ruby.to_symbol("uptime_s"), this.memory.uptime().as_secs_f64())?;
+        Ok(stats)
     }
 
     /// `text(format)`: what `/-/metrics` shows, as `:prometheus` or `:openmetrics`.
@@ -108,11 +111,13 @@ fn to_hash(ruby: &Ruby, snapshot: &Snapshot) -> Result<RHash, Error> {
         stats.aset(ruby.to_symbol(name), value)?;
     }
     let workers = ruby.ary_new();
-    for worker in snapshot.workers() {
+    for (worker, memory) in snapshot.workers().iter().zip(metrics::weigh(snapshot)) {
         let shown = ruby.hash_new();
         shown.aset(ruby.to_symbol("slot"), worker.slot)?;
         shown.aset(ruby.to_symbol("pid"), worker.pid)?;
-        shown.aset(ruby.to_symbol("started_at"), worker.started_at_ms as f64 / 1000.0)?;
+        shown.aset(ruby.to_symbol("uptime_s"), worker.uptime().as_secs_f64())?;
+        shown.aset(ruby.to_symbol("rss_bytes"), memory.resident_bytes)?;
+        shown.aset(ruby.to_symbol("pss_bytes"), memory.proportional_bytes)?;
         for (name, value) in &worker.numbers {
             shown.aset(ruby.to_symbol(*name), *value)?;
         }

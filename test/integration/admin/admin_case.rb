@@ -8,7 +8,9 @@ module HyperionTest
   class AdminCase < ProcessCase
     TOKEN = "open-sesame"
     KINDS = "test/integration/admin/apps/kinds.ru"
-    # What python's parsers make of a scrape: for each family its name, type and samples.
+    # The system's Python, for which script/bootstrap --test installs the parsers.
+    PYTHON = "/usr/bin/python3"
+    # What they make of a scrape: for each family its name, type and samples.
     PARSER = <<~PYTHON
       import json, sys
       from prometheus_client.parser import text_string_to_metric_families as prometheus
@@ -22,6 +24,12 @@ module HyperionTest
 
     serve KINDS, "--admin-token", TOKEN
 
+    def self.parser?
+      return @@parser if defined?(@@parser)
+
+      @@parser = system(PYTHON, "-c", "import prometheus_client.openmetrics.parser", err: File::NULL) || false
+    end
+
     # A page with the token.
     def ask(page, method: "GET", to: server, **headers)
       fetch(method, "/-/#{page}", to: to, "x-hyperion-admin-token" => TOKEN, **headers)
@@ -32,8 +40,9 @@ module HyperionTest
     # The scrape as its readers see it.
     # @return [Hash{String=>Family}]
     def families(format = "prometheus", to: server)
+      flunk "there is no prometheus_client for #{PYTHON}; run script/bootstrap --test" unless AdminCase.parser?
       page = ask("metrics", to: to, **(format == "openmetrics" ? { "accept" => OPENMETRICS } : {}))
-      out, err, status = Open3.capture3("/usr/bin/python3", "-c", PARSER, format, stdin_data: page.body)
+      out, err, status = Open3.capture3(PYTHON, "-c", PARSER, format, stdin_data: page.body)
       assert status.success?, "#{err}\n#{page.body}"
       JSON.parse(out).to_h { |name, type, help, samples| [name, Family.new(name, type, help, samples)] }
     end
@@ -49,6 +58,18 @@ module HyperionTest
     def total(name, to: server, **labels)
       wanted = labels.transform_keys(&:to_s)
       samples(name, to: to).sum { |have, value| have >= wanted ? value : 0 }
+    end
+
+    # The same for all names of one scrape, which costs one request.
+    def scrape(to: server)
+      families(to: to).values.flat_map(&:samples).group_by(&:first)
+        .transform_values { |all| all.to_h { |_, labels, value| [labels, value] } }
+    end
+
+    # Requests given to whoever answers them, by process.
+    # @return [Hash{Integer=>Integer}]
+    def dispatched(to: server)
+      samples("hyperion_requests_dispatch_total", to: to).to_h { |labels, value| [labels["worker_id"].to_i, value.to_i] }
     end
 
     # Requests so far, by mode.

@@ -46,25 +46,6 @@ class MetricsTest < HyperionTest::AdminCase
     assert_equal %w[0.001 0.005 0.025 0.1 0.5 2.5 10 +Inf], bounds
   end
 
-  [[], %w[-w 3], %w[--no-native-routes], %w[--io io_uring], %w[-w 3 --io io_uring --worker-model share]].each do |flags|
-    define_method("test_each_request_counts_once#{flags.join("_").tr("-", "_")}") do
-      counting = boot(KINDS, *flags, "--admin-token", TOKEN)
-      before = modes(to: counting)
-      { "/" => 40, "/block" => 30, "/static" => 20, "/files/kinds.ru" => 10 }.each do |path, count|
-        count.times { |index| assert_equal 200, get(index.zero? ? "#{path}?q" : path, to: counting).status }
-      end
-      after = modes(to: counting)
-      grown = after.to_h { |mode, count| [mode, count - before[mode]] }
-      # A scrape is a request, too: the first one has not counted itself.
-      assert_equal({ "rack" => 40, "block" => 30, "native" => 21, "file" => 10 }, grown)
-      scrape = families(to: counting)
-      by_process, by_mode = %w[hyperion_requests_dispatch hyperion_dispatch_mode].map { |name| scrape[name].samples.sum(&:last) }
-      assert_equal by_process, by_mode
-      expected = { "/" => 40, "/block" => 30, "/static" => 20, "/files/*" => 10 }
-      eventually("responses are missing") { responses(counting).slice(*expected.keys) == expected }
-    end
-  end
-
   def test_W12_every_request_has_the_address_of_its_peer_in_a_cluster
     cluster = boot(KINDS, "-w", "2", "--admin-token", TOKEN, "-b", "127.0.0.1", bind: false, env: { "PORT" => "0" })
     peers = Array.new(20) do
@@ -79,45 +60,36 @@ class MetricsTest < HyperionTest::AdminCase
     socket.close
   end
 
-  def test_what_a_killed_worker_counted_stays_and_its_present_goes
-    cluster = boot(KINDS, "-w", "2", "--admin-token", TOKEN)
-    100.times { get("/", to: cluster) }
-    victim = cluster.worker_pids.first
-    counted = total("hyperion_requests_dispatch_total", to: cluster, worker_id: victim.to_s)
-    assert_operator counted, :>, 0
-    Process.kill(:KILL, victim)
-    eventually { cluster.worker_pids.size == 2 && !cluster.worker_pids.include?(victim) }
-    cluster.wait_for_log(/worker restarted/)
-    assert_includes counted..(counted + 1), total("hyperion_requests_dispatch_total", to: cluster, worker_id: victim.to_s), "the scrape before was a request, too"
-    assert_equal 100, modes(to: cluster)["rack"]
-    eventually("the new one is not shown") { samples("hyperion_executors_busy", to: cluster).keys.map { |labels| labels["worker_id"].to_i }.sort == cluster.worker_pids.sort }
-    refute_includes samples("hyperion_process_resident_memory_bytes", to: cluster).keys.map { |labels| labels["worker_id"] }, victim.to_s
-    assert_equal 1, total("hyperion_worker_restarts_total", to: cluster, reason: "signal")
-  end
-
-  def test_W20_paths_are_templates_and_their_number_is_bounded
+  def test_W20_parts_of_paths_that_are_numbers_or_uuids_have_one_name
     uuid = "0f8fad5b-d9cb-469f-a165-70867728950e"
-    bounded = boot(KINDS, "--admin-token", TOKEN)
-    client = connect(bounded)
-    ["/users/1/posts/2", "/users/31/posts/44", "/files/a/#{uuid}", "/x/#{uuid}/y"].each { |path| client.get(path) }
-    paths = -> { samples("hyperion_request_duration_seconds_count", to: bounded).keys.map { |labels| labels["path"] } }
-    assert_empty ["/users/:id/posts/:id", "/x/:uuid/y"] - paths.call
-    4000.times { |index| client.get("/p#{index.to_s(36)}x") }
-    client.request("BREW", "/a").response
-    assert_includes paths.call, "other"
-    assert_operator ask("metrics", to: bounded).body.scan(/^hyperion_request_duration_seconds_count/).size, :<=, 512
-    labels = samples("hyperion_request_duration_seconds_count", to: bounded).keys
-    assert_includes labels.map { |one| one["method"] }, "OTHER"
+    client = connect
+    ["/users/1/posts/2", "/users/31/posts/44", "/x/#{uuid}/y", "/x/#{uuid.upcase}/y", "/v1/a1"].each { |path| client.get(path) }
+    counts = samples("hyperion_request_duration_seconds_count").transform_keys { |labels| labels["path"] }
+    assert_equal [2, 2, 1], counts.values_at("/users/:id/posts/:id", "/x/:uuid/y", "/v1/a1")
+    refute_match(/#{uuid}/i, ask("metrics").body)
   end
 
-  def test_it_is_there_while_every_executor_hangs
-    hung = boot(KINDS, "-t", "1", "--admin-token", TOKEN)
-    3.times { connect(hung).request("GET", "/sleep?20") }
-    eventually { stats(to: hung)["workers"].first["queue_depth"] == 2 }
-    assert_equal 1, samples("hyperion_executors_busy", to: hung).values.sum
-    assert_equal 2, samples("hyperion_threadpool_queue_depth", to: hung).values.sum
-    assert_equal [200, 200], %w[/-/health /-/ready].map { |page| get(page, to: hung).status }
-    hung.signal(:KILL)
+  def test_W20_paths_without_end_make_no_series_without_end
+    bounded = boot(KINDS, "--no-log-requests", "--admin-token", TOKEN)
+    client = connect(bounded)
+    client.get("/known")
+    ask_for_paths(client, 100_000)
+    assert_equal 200, client.request("BREW", "/known").response.status
+    assert_equal 200, client.get("/known").status
+    counts = samples("hyperion_request_duration_seconds_count", to: bounded)
+    assert_operator counts.size, :<=, 512
+    assert_equal 100_003, counts.reject { |labels, _| labels["path"] == "/-/metrics" }.values.sum
+    assert_equal 2, counts[{ "method" => "GET", "path" => "/known", "status" => "200" }]
+    assert_operator counts[{ "method" => "GET", "path" => "other", "status" => "200" }], :>, 99_000
+    assert_equal %w[GET OTHER], counts.keys.map { |labels| labels["method"] }.uniq.sort
+    assert_operator ask("metrics", to: bounded).body.bytesize, :<, 1 << 20
+  end
+
+  def test_W20_a_label_cannot_be_broken_out_of
+    client = connect
+    ['/a"b', "/a\\b", "/%0ahyperion_requests_total%20666", "/caf%C3%A9", "/\xff\xfe".b].each { |path| client.get(path) }
+    %w[prometheus openmetrics].each { |format| assert_equal TYPES.keys.sort, families(format).keys.sort }
+    assert_includes samples("hyperion_request_duration_seconds_count").keys.map { |labels| labels["path"] }, '/a"b'
   end
 
   def test_rejections_by_reason
@@ -126,11 +98,37 @@ class MetricsTest < HyperionTest::AdminCase
     assert_equal before + 1, total("hyperion_rejections_total")
   end
 
+  def test_a_full_queue_is_a_rejection_and_no_dispatch
+    full = boot(KINDS, "-t", "1", "--max-pending", "1", "--admin-token", TOKEN)
+    2.times { |index| connect(full).request("GET", "/sleep?30") && eventually { total("hyperion_dispatch_mode_total", to: full, mode: "rack") == index + 1 } }
+    before = total("hyperion_dispatch_mode_total", to: full, mode: "rack")
+    assert_equal 503, get("/", to: full).status
+    assert_equal [before, 1], [total("hyperion_dispatch_mode_total", to: full, mode: "rack"), total("hyperion_rejections_total", to: full, reason: "queue_full")]
+    full.signal(:KILL)
+  end
+
+  def test_bytes_and_connections
+    counting = boot(KINDS, "--admin-token", TOKEN)
+    before = scrape(to: counting)
+    client = connect(counting)
+    request = "GET /static HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert_equal 200, client.write(request).response.status
+    after = scrape(to: counting)
+    assert_equal 2, after["hyperion_connections_accepted_total"].values.sum - before["hyperion_connections_accepted_total"].values.sum, "this one and that of the scrape"
+    assert_equal 2, after["hyperion_connections_active"].values.sum
+    assert_operator after["hyperion_bytes_read_total"].values.sum - before["hyperion_bytes_read_total"].values.sum, :>, request.bytesize
+    assert_operator after["hyperion_bytes_written_total"].values.sum - before["hyperion_bytes_written_total"].values.sum, :>, before["hyperion_bytes_written_total"].values.sum
+    eventually { total("hyperion_connections_active", to: counting) == 2 && (client.close || true) }
+    eventually("a closed connection is still counted") { total("hyperion_connections_active", to: counting) == 1 }
+  end
+
   private
 
-  # Responses so far, by path.
-  def responses(to)
-    counts = samples("hyperion_request_duration_seconds_count", to: to)
-    counts.group_by { |labels, _| labels["path"] }.transform_values { |all| all.sum(&:last) }
+  # So many that differ, a hundred at a time.
+  def ask_for_paths(client, count)
+    count.times.each_slice(100) do |some|
+      client.write(some.map { |number| "GET /p#{number.to_s(36)}x HTTP/1.1\r\nHost: a\r\n\r\n" }.join)
+      some.each { client.response }
+    end
   end
 end

@@ -33,25 +33,33 @@ class PagesTest < HyperionTest::AdminCase
     assert_predicate server, :alive?
   end
 
-  def test_F5_the_token_is_in_no_log_and_no_list_of_settings
-    path = file("token", "#{TOKEN}\n")
-    File.chmod(0o600, path)
-    logging = boot(KINDS, "--admin-token-file", path, "--log-level", "debug", "--log-requests")
-    assert_equal 200, ask("stats", to: logging).status
-    assert_equal 401, fetch("GET", "/-/stats", to: logging, "x-hyperion-admin-token" => "no").status
-    assert_equal 0, logging.stop.exitstatus
-    refute_includes logging.log, TOKEN
-    out, err, = run_hyperion("check", "--admin-token-file", path, KINDS)
-    refute_includes out + err, TOKEN
+  [%w[--log-format json], %w[--log-format text], ["--log-format", "%{target} %{path} %{query} %{status}"]].each do |format|
+    define_method("test_F5_the_token_is_in_no_log_and_no_list_of_settings_#{format.last[/\w+/]}") do
+      path = file("token", "#{TOKEN}\n")
+      File.chmod(0o600, path)
+      logging = boot(KINDS, *format, "--admin-token-file", path, "--log-level", "debug", "--log-requests")
+      assert_equal 200, ask("stats", to: logging).status
+      assert_equal 401, fetch("GET", "/-/stats?token=#{TOKEN}", to: logging).status
+      assert_equal 401, fetch("GET", "http://a/-/metrics?#{TOKEN}", to: logging, "x-hyperion-admin-token" => "not-this").status
+      assert_equal 200, get("/told?by=mistake", to: logging).status
+      assert_equal 0, logging.stop.exitstatus
+      assert_match(/by=mistake/, logging.log, "other queries are told")
+      assert_match(%r{/-/stats}, logging.log)
+      refute_match(/#{TOKEN}|not-this/, logging.log)
+      out, err, = run_hyperion("check", "--admin-token-file", path, KINDS)
+      refute_includes out + err, TOKEN
+    end
+  end
+
+  def test_F5_the_token_is_no_field_of_a_log_pattern
+    assert_match(/no field/, refuse("--log-format", "%{header.x-hyperion-admin-token}", KINDS))
   end
 
   def test_F5_a_token_file_that_others_may_read_is_refused
     path = file("token", "#{TOKEN}\n")
-    { 0o644 => /chmod 600/, 0o640 => /chmod 600/ }.each do |mode, message|
+    [0o644, 0o604, 0o602, 0o666].each do |mode|
       File.chmod(mode, path)
-      next if mode == 0o640 && run_hyperion("check", "--admin-token-file", path, KINDS).last.success?
-
-      assert_match(message, refuse("--admin-token-file", path, KINDS))
+      assert_match(/chmod 600/, refuse("--admin-token-file", path, KINDS), mode.to_s(8))
     end
     File.chmod(0o600, path)
     File.write(path, "\n")
@@ -77,12 +85,18 @@ class PagesTest < HyperionTest::AdminCase
 
   def test_ruby_has_the_same_numbers
     ru = file("config.ru", "require 'json'\nrun ->(_) { [200, {}, [JSON.generate(Hyperion.stats)]] }\n")
-    cluster = boot(ru, "-w", "2", "--admin-token", TOKEN)
-    5.times { get("/", to: cluster) }
-    inside, outside = JSON.parse(get("/", to: cluster).body), stats(to: cluster)
-    assert_includes 5..6, inside["dispatched_rack"], "its own request may be counted behind it"
-    assert_empty outside["totals"].keys - inside.keys
-    assert_equal outside["workers"].map { |worker| worker["pid"] }, inside["workers"].map { |worker| worker["pid"] }
+    [[], %w[-w 2]].each do |flags|
+      asked = boot(ru, *flags, "--admin-token", TOKEN)
+      5.times { get("/", to: asked) }
+      inside, outside = JSON.parse(get("/", to: asked).body), stats(to: asked)
+      assert_includes 5..6, inside["dispatched_rack"], "its own may count a moment later"
+      assert_empty outside["totals"].keys - inside.keys
+      assert_equal outside["master_pid"], inside["master_pid"]
+      assert_operator inside["uptime_s"], :<=, outside["uptime_s"]
+      assert_equal outside["workers"].map(&:keys).map(&:sort), inside["workers"].map(&:keys).map(&:sort)
+      assert_equal outside["workers"].map { |worker| worker.values_at("slot", "pid") }, inside["workers"].map { |worker| worker.values_at("slot", "pid") }
+      inside["workers"].each { |worker| assert_operator worker["pss_bytes"], :<=, worker["rss_bytes"] }
+    end
   end
 
   def test_readiness_ends_with_the_notice_and_serving_goes_on_for_the_delay
@@ -97,43 +111,40 @@ class PagesTest < HyperionTest::AdminCase
     end
   end
 
+  def test_a_request_in_flight_is_answered_behind_the_delay
+    leaving = boot(KINDS, "--drain-delay", "0.5", "--admin-token", TOKEN)
+    held = connect(leaving).request("GET", "/sleep?2")
+    eventually { stats(to: leaving)["totals"]["executors_busy"] == 1 }
+    assert_equal 202, ask("quit", method: "POST", to: leaving).status
+    eventually { get("/-/ready", to: leaving).then { |answer| [answer.status, answer.body] } == [503, "draining"] }
+    leaving.wait_for_log(/"draining"/)
+    assert_equal 200, held.response.status
+    assert_equal 0, leaving.wait.exitstatus
+  end
+
   def test_quit_stops_the_server
     [[], %w[-w 2]].each do |flags|
       leaving = boot(KINDS, *flags, "--admin-token", TOKEN)
-      assert_equal 405, ask("quit", to: leaving).status
+      assert_equal [405, "POST"], ask("quit", to: leaving).then { |answer| [answer.status, answer["allow"]] }
       assert_equal [202, "stopping"], ask("quit", method: "POST", to: leaving).then { |answer| [answer.status, answer.body] }
       assert_equal 0, leaving.wait.exitstatus
     end
   end
 
-  def test_W15_an_address_of_its_own_shows_all_workers_and_outlives_them
-    path = "#{dir}/admin.sock"
-    cluster = boot(KINDS, "-w", "2", "--admin-bind", "unix://#{path}")
-    assert_equal 0o600, File.stat(path).mode & 0o777
-    told = JSON.parse(admin(path).get("/-/stats").body)
-    assert_equal cluster.worker_pids.sort, told["workers"].map { |worker| worker["pid"] }.sort
-    assert_equal [404, 200], ["/", "/-/metrics"].map { |page| admin(path).get(page).status }
-    assert_includes cluster.worker_pids.map(&:to_s), get("/-/metrics", to: cluster).body, "the app's port shows none of it"
-    cluster.worker_pids.each { |pid| Process.kill(:KILL, pid) }
-    eventually { (admin(path).get("/-/health").status rescue nil) == 200 }
-    assert_equal 0, cluster.stop.exitstatus
-    refute_path_exists path
+  # Each knob by each of its ways, and what it is for.
+  { "flag" => ->(name, value) { [["--admin-#{name}", value], {}, ""] },
+    "variable" => ->(name, value) { [[], { "HYPERION_ADMIN_#{name.upcase.tr("-", "_")}" => value }, ""] },
+    "file" => ->(name, value) { [[], {}, "admin do\n  #{name.tr("-", "_")} #{value.inspect}\nend\n"] } }.each do |way, by|
+    define_method("test_W16_each_setting_has_an_effect_by_#{way}") do
+      path = file("token", "#{TOKEN}\n").tap { |secret| File.chmod(0o600, secret) }
+      %w[token token-file bind].zip([TOKEN, path, "unix://#{dir}/admin.sock"]) do |name, value|
+        flags, env, config = by.call(name, value)
+        set = boot_with(config, *flags, app: KINDS, env: env)
+        found = name == "bind" ? HyperionTest::RawClient.unix("#{dir}/admin.sock").tap { |client| ending { client.close } }.get("/-/stats") : ask("stats", to: set)
+        assert_equal ["application/json", 200], [found["content-type"], found.status], name
+        assert_equal name == "bind" ? 200 : 401, get("/-/stats", to: set).status
+        assert_equal 0, set.stop.exitstatus
+      end
+    end
   end
-
-  def test_an_address_of_its_own_may_be_a_port_or_have_a_mode
-    path = "#{dir}/admin.sock"
-    boot(KINDS, "--admin-bind", "unix://#{path}?mode=0660")
-    assert_equal 0o660, File.stat(path).mode & 0o777
-    port = TCPServer.open("127.0.0.1", 0) { |free| free.addr[1] }
-    own = boot(KINDS, "--admin-bind", "127.0.0.1:#{port}", "--admin-token", TOKEN)
-    assert_match(%r{127\.0\.0\.1:#{port}}, own.log)
-    client = HyperionTest::RawClient.tcp("127.0.0.1", port)
-    ending { client.close }
-    assert_equal [401, 200, 404], [client.get("/-/stats"), client.get("/-/stats", "x-hyperion-admin-token" => TOKEN), client.get("/")].map(&:status)
-    assert_match(/in use/, refuse("--admin-bind", "127.0.0.1:#{port}", "-p", "0", KINDS))
-  end
-
-  private
-
-  def admin(path) = HyperionTest::RawClient.unix(path).tap { |client| ending { client.close } }
 end

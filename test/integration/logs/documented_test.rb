@@ -65,8 +65,6 @@ class DocumentedTest < HyperionTest::LinesCase
     eventually { File.read("#{dir}/access.log").include?("before") }
     File.rename("#{dir}/access.log", "#{dir}/access.log.1")
     assert system("sh", "-c", script)
-    eventually { File.exist?("#{dir}/access.log") }
-    get("/?behind", to: rotated)
-    eventually { File.read("#{dir}/access.log").include?("behind") }
+    eventually { get("/?behind", to: rotated) && File.exist?("#{dir}/access.log") && File.read("#{dir}/access.log").include?("behind") }
   end
 end

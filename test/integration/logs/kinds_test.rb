@@ -26,7 +26,7 @@ class KindsTest < HyperionTest::LinesCase
     {
       "/?app" => 200, "/block?block" => 200, "/static?static" => 200, "/files/lines.ru?file" => 200, "/files/none?nofile" => 404,
       "/raise?raise" => 500, "/block/raise?blockraise" => 500, "/split?split" => 500, "/early?early" => 200, "/-/health?health" => 200,
-      "/-/ready?ready" => 200, "/-/stats?nostats" => 401, "/-/metrics?nometrics" => 401
+      "/-/ready?ready" => 200
     }.each do |target, status|
       answer = get(target)
       found = entry(%("query":"#{target[/\w+\z/]}"))
@@ -36,10 +36,11 @@ class KindsTest < HyperionTest::LinesCase
     end
   end
 
+  # Whoever puts the token into the query by mistake does not find it in the log.
   def test_W19_the_servers_pages_behind_the_token
-    %w[metrics stats].each do |page|
-      assert_equal 200, get("/-/#{page}?#{page}-shown", "x-hyperion-admin-token" => TOKEN).status
-      assert_equal [200, "/-/#{page}"], entry("#{page}-shown").values_at("status", "path")
+    { "metrics" => [401, {}], "stats" => [200, { "x-hyperion-admin-token" => TOKEN }] }.each do |page, (status, headers)|
+      answer = get("/-/#{page}?token=#{TOKEN}", **headers)
+      assert_equal [status, "GET", answer.body.bytesize], entry(%("path":"/-/#{page}")).values_at("status", "method", "bytes")
     end
     refute_includes server.log, TOKEN
   end
@@ -145,9 +146,9 @@ class KindsTest < HyperionTest::LinesCase
 
   def test_quit_has_its_line
     ending = boot(APP, *OPTIONS)
-    assert_equal 202, post("/-/quit?bye", "", to: ending, "x-hyperion-admin-token" => TOKEN).status
+    assert_equal 202, post("/-/quit", "", to: ending, "x-hyperion-admin-token" => TOKEN).status
     assert_equal 0, ending.wait.exitstatus
-    assert_equal [202, "POST"], entry('"query":"bye"', to: ending).values_at("status", "method")
+    assert_equal [202, "POST"], entry('"path":"/-/quit"', to: ending).values_at("status", "method")
   end
 
   private

@@ -68,6 +68,7 @@ class QueueTimeTest < HyperionTest::LinesCase
     ending { client.close }
     assert_includes 0..0.3, client.get("/queue").json
     waiting.signal(:STOP)
+    eventually("it still runs") { Dir["/proc/#{waiting.pid}/task/*/stat"].all? { |path| File.read(path).rpartition(")").last.split.first == "T" } }
     client.request("GET", "/queue?stopped")
     assert client.silent?(0.6)
     waiting.signal(:CONT)

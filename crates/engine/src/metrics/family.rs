@@ -74,7 +74,7 @@ families! {
     REJECTIONS = Counter "hyperion_rejections_total",
         "Requests and connections turned away by the server itself, by reason.";
     REQUEST_DURATION = Histogram "hyperion_request_duration_seconds" in "seconds",
-        "Time between the end of a request's head and the end of its response.";
+        "Time between a request's first byte and the last of its response.";
     REQUESTS_CANCELLED = Counter "hyperion_requests_cancelled_total",
         "Requests whose client left before a thread took them.";
     REQUESTS_DISPATCH = Counter "hyperion_requests_dispatch_total",

@@ -29,9 +29,10 @@ pub(crate) struct Responded<'a> {
     /// As received; or a name for many paths, such as `/assets/*`.
     pub path: &'a str,
     pub status: u16,
-    /// From the request's head to the end of its response.
+    /// From the first byte of the request to the end of its response.
     pub duration: Duration,
-    /// From the request's head to an executor; none when it never reached one.
+    /// From the arrival of the request, here or at a proxy, to an executor; none when it never reached
+    /// one.
     pub queued: Option<Duration>,
 }
 

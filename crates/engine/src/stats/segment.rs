@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hyperion_io::SharedMemory;
 
@@ -133,6 +133,11 @@ impl Segment {
         self.load(layout::STARTED_AT_MS)
     }
 
+    /// How long ago the segment was made, by the clock on the wall.
+    pub fn uptime(&self) -> Duration {
+        since(self.started_at_ms())
+    }
+
     /// All numbers now.
     pub fn snapshot(&self) -> Snapshot {
         snapshot::take(self)
@@ -237,6 +242,11 @@ impl Segment {
 /// A number of one block.
 pub(crate) fn scalar_of(block: &[AtomicU64], scalar: Scalar) -> u64 {
     block[layout::SCALARS + scalar as usize].load(Ordering::Relaxed)
+}
+
+/// Since a time in milliseconds since 1970. A clock that was set back makes no negative time.
+pub(super) fn since(time_ms: u64) -> Duration {
+    Duration::from_millis(now_ms().saturating_sub(time_ms))
 }
 
 fn now_ms() -> u64 {

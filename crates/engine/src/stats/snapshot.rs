@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use super::Segment;
 use super::layout::Scalar;
 use super::reasons::{Restart, rejections};
-use super::segment::scalar_of;
+use super::segment::{scalar_of, since};
 use crate::routes::Mode;
 
 /// The numbers of all processes at one moment.
@@ -34,6 +36,13 @@ impl Snapshot {
     /// The processes that live, by slot.
     pub fn workers(&self) -> &[Worker] {
         &self.workers
+    }
+}
+
+impl Worker {
+    /// How long ago it began, by the clock on the wall.
+    pub fn uptime(&self) -> Duration {
+        since(self.started_at_ms)
     }
 }
 
