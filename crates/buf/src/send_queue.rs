@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +22,21 @@ pub struct FileRange {
     pub offset: u64,
     /// Bytes to send from `offset`.
     pub length: u64,
+}
+
+impl FileRange {
+    /// Takes up to `count` bytes off its front, by reading them.
+    ///
+    /// # Errors
+    /// Those of reading; `UnexpectedEof` when the file has become shorter than the range.
+    pub fn take(&mut self, count: usize) -> io::Result<Bytes> {
+        let count = self.length.min(count as u64) as usize;
+        let mut bytes = vec![0; count];
+        self.file.read_exact_at(&mut bytes, self.offset)?;
+        self.offset += count as u64;
+        self.length -= count as u64;
+        Ok(bytes.into())
+    }
 }
 
 /// One contiguous part of the output.
@@ -272,6 +288,16 @@ mod tests {
         assert_eq!((front.offset, front.length), (5, 8));
         queue.advance(8);
         assert_eq!(contents(&queue), b"tail");
+    }
+
+    #[test]
+    fn a_file_is_taken_piece_by_piece_up_to_its_end() {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, b"0123456789").unwrap();
+        let mut range = FileRange { file: Arc::new(file), offset: 2, length: 9 };
+        assert_eq!(range.take(3).unwrap(), "234");
+        assert_eq!(range.take(5).unwrap(), "56789");
+        assert_eq!(range.take(5).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]

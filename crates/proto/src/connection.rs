@@ -6,10 +6,11 @@ use hyperion_buf::{FileRange, SendQueue};
 
 use crate::config::Config;
 use crate::fields::Fields;
-use crate::http1;
 use crate::prepared::Prepared;
+use crate::protocol::Protocol;
 use crate::request::Request;
 use crate::response::Response;
+use crate::security::{ClientCertificate, Progress, Tls, TlsConfig};
 use crate::violation::Violation;
 
 /// Names one exchange of a connection: the sequence number of its request.
@@ -56,13 +57,14 @@ pub enum Event {
         /// Whether all of the response has left, to its proper end.
         complete: bool,
     },
-    /// The connection answered by itself; it closes.
+    /// The connection answered by itself. HTTP/1 closes behind it; HTTP/2 closes where `id` is none and
+    /// there was no answer.
     Rejected {
         /// The exchange, when its request was announced before; `Aborted` precedes this event then.
         id: Option<StreamId>,
         /// What the peer did.
         violation: Violation,
-        /// The status of the answer.
+        /// The status of the answer; 0 where there is none.
         status: u16,
         /// Bytes of the answer behind its head.
         bytes: u64,
@@ -89,20 +91,41 @@ pub enum Closing {
 /// exchange that is unknown or over is ignored, since answers race with the peer.
 #[derive(Debug)]
 pub struct Connection {
-    http1: http1::Connection,
+    config: Arc<Config>,
+    security: Option<Box<Tls>>,
+    protocol: Protocol,
+    /// What became of the handshake, to be told first.
+    complaint: Option<Violation>,
+    now: Instant,
 }
 
 impl Connection {
     /// A connection accepted at `now`.
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
-        Self { http1: http1::Connection::new(config, now) }
+        let protocol = Protocol::new(config.clone(), now);
+        Self { config, security: None, protocol, complaint: None, now }
     }
 
-    /// A connection above the allowed number: it is answered 503 at once and closes.
-    pub fn refused(config: Arc<Config>, now: Instant) -> Self {
-        let mut http1 = http1::Connection::new(config, now);
-        http1.refuse();
-        Self { http1 }
+    /// A connection accepted at `now` that begins with a TLS handshake.
+    pub fn secure(config: Arc<Config>, tls: &TlsConfig, now: Instant) -> Self {
+        let security = Tls::new(tls, &config, now).map(Box::new);
+        let is_lost = security.is_none();
+        let mut connection = Self { security, ..Self::new(config, now) };
+        if is_lost {
+            connection.protocol.handle_disconnect();
+        }
+        connection
+    }
+
+    /// A connection above the allowed number: it is answered 503 at once and closes; behind a TLS
+    /// handshake where `tls` is given.
+    pub fn refused(config: Arc<Config>, tls: Option<&TlsConfig>, now: Instant) -> Self {
+        let mut connection = match tls {
+            Some(tls) => Self::secure(config, tls, now),
+            None => Self::new(config, now),
+        };
+        connection.protocol.refuse();
+        connection
     }
 }
 
@@ -110,28 +133,89 @@ impl Connection {
 impl Connection {
     /// Takes received bytes, all of them.
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        self.http1.handle_input(now, bytes);
+        match &self.security {
+            None => self.protocol.handle_input(now, bytes),
+            Some(_) => self.decrypt(now, bytes),
+        }
     }
 
     /// The peer sends no more. Complete requests are still answered.
     pub fn handle_eof(&mut self, now: Instant) {
-        self.http1.handle_eof(now);
+        self.now = now;
+        match &self.security {
+            Some(tls) if tls.is_handshaking() || tls.has_ended() => self.handle_disconnect(),
+            _ => self.protocol.handle_eof(now),
+        }
     }
 
     /// The socket failed: open exchanges end, and nothing more can be sent.
     pub fn handle_disconnect(&mut self) {
-        self.http1.handle_disconnect();
+        self.protocol.handle_disconnect();
+        self.security = None;
     }
 
     /// `bytes` of what `poll_transmit` gave out have left.
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
-        self.http1.handle_sent(now, bytes);
+        self.now = now;
+        match &mut self.security {
+            None => self.protocol.handle_sent(now, bytes),
+            Some(tls) => match tls.handle_sent(bytes) {
+                0 => {}
+                bytes => self.protocol.handle_sent(now, bytes),
+            },
+        }
     }
 
     /// The time of `poll_deadline` has come. Of what has left, the socket still holds `backlog`
     /// bytes that the peer has not taken.
     pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
-        self.http1.handle_timeout(now, backlog);
+        self.now = now;
+        if let Some(tls) = &self.security
+            && tls.deadline().is_some_and(|at| at <= now)
+        {
+            if tls.is_handshaking() {
+                self.complaint = Some(Violation::TlsHandshakeTimeout);
+            }
+            self.handle_disconnect();
+        }
+        self.protocol.handle_timeout(now, backlog);
+    }
+
+    fn decrypt(&mut self, now: Instant, bytes: &[u8]) {
+        self.now = now;
+        let mut input = bytes;
+        let mut plain = Vec::new();
+        while let Some(tls) = &mut self.security
+            && !input.is_empty()
+        {
+            if tls.is_plain_http(input) {
+                self.security = None;
+                return self.protocol.violate(now, Violation::HttpOnTlsPort);
+            }
+            plain.clear();
+            let progress = tls.read(&mut input, &mut plain);
+            if progress == Progress::Established {
+                self.protocol.begin(now, tls.is_http2());
+            }
+            if !plain.is_empty() {
+                self.protocol.handle_input(now, &plain);
+            }
+            match progress {
+                Progress::Going | Progress::Established => {}
+                Progress::PeerEnded => self.protocol.handle_eof(now),
+                Progress::HandshakeFailed | Progress::Failed => self.fail(progress),
+            }
+        }
+    }
+
+    fn fail(&mut self, progress: Progress) {
+        if progress == Progress::HandshakeFailed {
+            self.complaint = Some(Violation::TlsHandshakeFailed);
+        }
+        self.protocol.handle_disconnect();
+        if let Some(tls) = &mut self.security {
+            tls.end(self.now.checked_add(self.config.timeouts.linger));
+        }
     }
 }
 
@@ -139,17 +223,37 @@ impl Connection {
 impl Connection {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.http1.poll_event()
+        match self.complaint.take() {
+            None => self.protocol.poll_event(),
+            Some(violation) => Some(Event::Rejected {
+                id: None,
+                violation,
+                status: 0,
+                bytes: 0,
+                line: Bytes::new(),
+            }),
+        }
     }
 
     /// Moves what may leave now behind the output in `out`.
     pub fn poll_transmit(&mut self, out: &mut SendQueue) {
-        self.http1.poll_transmit(out);
+        let Some(tls) = &mut self.security else { return self.protocol.poll_transmit(out) };
+        self.protocol.poll_transmit(tls.queue());
+        if self.protocol.closing() != Closing::Open && !self.protocol.is_cut() && !tls.has_ended() {
+            tls.end(self.now.checked_add(self.config.timeouts.linger));
+        }
+        if tls.write(out, self.config.limits.output_bytes).is_err() {
+            self.protocol.cut();
+        }
     }
 
     /// When `handle_timeout` is due.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.http1.poll_deadline()
+        let deadline = self.protocol.poll_deadline();
+        match &self.security {
+            None => deadline,
+            Some(tls) => [deadline, tls.deadline()].into_iter().flatten().min(),
+        }
     }
 }
 
@@ -158,7 +262,7 @@ impl Connection {
     /// Answers a request. `date` is the IMF-fixdate of the moment, or empty; a `date` field of the
     /// application wins.
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        self.http1.respond(now, id, response, date);
+        self.protocol.respond(now, id, response, date);
     }
 
     /// Answers a request with a response that was rendered before; otherwise as
@@ -170,72 +274,72 @@ impl Connection {
         prepared: &Prepared,
         date: &str,
     ) {
-        self.http1.respond_prepared(now, id, prepared, date);
+        self.protocol.respond_prepared(now, id, prepared, date);
     }
 
     /// Sends an informational response (1xx but 101) in front of the final one; HTTP/1.0 clients
     /// get none.
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
-        self.http1.inform(id, status, fields);
+        self.protocol.inform(id, status, fields);
     }
 
     /// Asks the client for the body it holds back, if it still does.
     pub fn send_continue(&mut self, id: StreamId) {
-        self.http1.send_continue(id);
+        self.protocol.send_continue(id);
     }
 
     /// Hands over bytes of a streamed response or of a tunnel.
     pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
-        self.http1.send_body(id, bytes);
+        self.protocol.send_body(id, bytes);
     }
 
     /// Hands over a part of a file as bytes of a streamed response or of a tunnel.
     pub fn send_file(&mut self, id: StreamId, range: FileRange) {
-        self.http1.send_file(id, range);
+        self.protocol.send_file(id, range);
     }
 
     /// Ends a streamed response or a tunnel. Trailers go out if the body is chunked and the client
     /// accepts them.
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        self.http1.finish(now, id, trailers);
+        self.protocol.finish(now, id, trailers);
     }
 
     /// The application failed: 500 if it has not answered yet, else the response is cut and the
     /// connection closes without a clean end.
     pub fn reset(&mut self, now: Instant, id: StreamId) {
-        self.http1.reset(now, id);
+        self.protocol.reset(now, id);
     }
 
     /// Answers with a plain text for `status`. The connection stays if the request is read to its
     /// end.
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        self.http1.reject(now, id, status, retry_after_s);
+        self.protocol.reject(now, id, status, retry_after_s);
     }
 
     /// Stops reading the body of a request, or a tunnel.
     pub fn pause_body(&mut self, id: StreamId) {
-        self.http1.pause_body(id);
+        self.protocol.pause_body(id);
     }
 
     /// Goes on reading the body of a request, or a tunnel.
     pub fn resume_body(&mut self, id: StreamId) {
-        self.http1.resume_body(id);
+        self.protocol.resume_body(id);
     }
 
     /// Takes one more request at most. The first response that can still say so announces the end.
     pub fn last_call(&mut self, now: Instant) {
-        self.http1.last_call(now);
+        self.protocol.last_call(now);
     }
 
     /// Takes no more requests, answers those taken, and closes.
     pub fn drain(&mut self, now: Instant) {
-        self.http1.drain(now);
+        self.protocol.drain(now);
     }
 
     /// The bytes received behind the requests taken so far, for an application that takes over the
     /// socket; the connection is of no use afterwards.
     pub fn take_unread(&mut self) -> Bytes {
-        self.http1.take_unread()
+        self.protocol.take_unread()
     }
 }
 
@@ -243,27 +347,54 @@ impl Connection {
 impl Connection {
     /// Whether to read from the socket.
     pub fn wants_input(&self) -> bool {
-        self.http1.wants_input()
+        match &self.security {
+            Some(tls) if tls.is_handshaking() || tls.has_ended() => true,
+            _ => self.protocol.wants_input(),
+        }
     }
 
     /// Bytes of a response that wait here or in the driver, framing included.
     pub fn buffered(&self, id: StreamId) -> u64 {
-        self.http1.buffered(id)
+        self.protocol.buffered(id)
     }
 
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
-        self.http1.is_idle()
+        !self.security.as_ref().is_some_and(|tls| tls.is_handshaking()) && self.protocol.is_idle()
+    }
+
+    /// Whether TLS is spoken.
+    pub fn is_secure(&self) -> bool {
+        self.security.is_some()
+    }
+
+    /// Whether all that there is of this connection stands in its socket and in the requests that were
+    /// announced, so that another process may go on with it.
+    pub fn is_portable(&self) -> bool {
+        self.security.is_none() && self.protocol.is_http1()
+    }
+
+    /// What the client has shown of itself in the TLS handshake.
+    pub fn peer_certificate(&self) -> Option<ClientCertificate> {
+        self.security.as_ref()?.peer_certificate()
     }
 
     /// What is to be done with the socket.
     pub fn closing(&self) -> Closing {
-        self.http1.closing()
+        match &self.security {
+            None => self.protocol.closing(),
+            Some(tls) if !tls.has_ended() => match self.protocol.closing() {
+                Closing::Close if self.protocol.is_cut() => Closing::Close,
+                _ => Closing::Open,
+            },
+            Some(tls) if tls.unsent() > 0 => Closing::Open,
+            Some(_) => Closing::ShutdownWrite,
+        }
     }
 
     /// Whether a response is cut whose only end is the end of the connection. Then the socket
     /// should be reset rather than closed, so that the peer does not take the part for the whole.
     pub fn is_cut(&self) -> bool {
-        self.http1.is_cut()
+        self.protocol.is_cut()
     }
 }

@@ -13,6 +13,8 @@ pub struct Timeouts {
     /// In every span of this length the peer takes what is pending, or as much as the slowest pace
     /// allows.
     pub write: Duration,
+    /// For a TLS handshake, from accept.
+    pub tls_handshake: Duration,
     /// For the peer to end its side after the last response.
     pub linger: Duration,
 }
@@ -24,6 +26,7 @@ impl Default for Timeouts {
             request_read: Some(Duration::from_secs(60)),
             idle: Duration::from_secs(75),
             write: Duration::from_secs(30),
+            tls_handshake: Duration::from_secs(10),
             linger: Duration::from_secs(2),
         }
     }

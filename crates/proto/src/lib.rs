@@ -4,7 +4,10 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `connection` | [`Connection`]: one peer, as the engine sees it; [`Event`], [`Closing`] |
+//! | `security` | TLS below the protocol; certificates, tickets; the only place that names rustls |
+//! | `protocol` | which HTTP is spoken, and the switch between them |
 //! | `http1` | the HTTP/1.0 and HTTP/1.1 machine: head, body framing, exchanges, encoding |
+//! | `http2` | the HTTP/2 machine: streams over the h2 crate; the only place that names h2 and tokio |
 //! | `request`, `response`, `prepared`, `fields` | the messages that cross the border |
 //! | `config`, `limits`, `deadlines` | what bounds a connection in bytes and in time |
 //! | `violation` | every fault of a peer, by name |
@@ -15,10 +18,15 @@ mod connection;
 mod deadlines;
 mod fields;
 mod http1;
+mod http2;
 mod limits;
+mod pace;
+mod plain;
 mod prepared;
+mod protocol;
 mod request;
 mod response;
+mod security;
 mod syntax;
 mod violation;
 
@@ -30,4 +38,8 @@ pub use limits::Limits;
 pub use prepared::Prepared;
 pub use request::{BodyLength, Request, Version};
 pub use response::{Response, ResponseBody};
+pub use security::{
+    Certificate, CertificateError, ClientAuth, ClientCertificate, Clock, TicketSecret, TlsConfig,
+    TlsError, TlsSettings,
+};
 pub use violation::Violation;

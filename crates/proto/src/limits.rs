@@ -26,6 +26,10 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Bytes of unread input that are discarded for the sake of a clean end or of keep-alive.
     pub linger_bytes: u64,
+    /// HTTP/2 streams that are open at once; what comes on top is refused for the client to try again.
+    pub h2_concurrent_streams: u32,
+    /// HTTP/2 streams over the life of a connection, which is drained then; `None` means no bound.
+    pub h2_total_streams: Option<u64>,
     /// The slowest pace of a body, in either direction.
     pub body_bytes_per_second: u64,
 }
@@ -44,6 +48,8 @@ impl Default for Limits {
             in_flight: NonZeroUsize::MIN,
             output_bytes: 256 * 1024,
             linger_bytes: 256 * 1024,
+            h2_concurrent_streams: 128,
+            h2_total_streams: None,
             body_bytes_per_second: 500,
         }
     }

@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
 use crate::fields::Fields;
-use crate::http1::Rendered;
+use crate::http1::{LengthField, Rendered};
+use crate::http2::response;
 
 /// A response that is rendered once and sent many times; only `date` and what concerns the
 /// connection are added when it leaves.
@@ -11,6 +12,7 @@ pub struct Prepared {
     fields: Fields,
     body: Bytes,
     http1: Rendered,
+    http2: http::HeaderMap,
 }
 
 impl Prepared {
@@ -20,7 +22,8 @@ impl Prepared {
         debug_assert!((200..1000).contains(&status), "only final responses can be prepared");
         let body = if matches!(status, 204 | 205 | 304) { Bytes::new() } else { body };
         let http1 = Rendered::new(status, &fields, &body);
-        Self { status, fields, body, http1 }
+        let http2 = response::header_map(&fields);
+        Self { status, fields, body, http1, http2 }
     }
 
     /// The status code.
@@ -36,6 +39,18 @@ impl Prepared {
     /// The bytes behind the fields.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// How the length of the body is announced where it is not rendered.
+    pub(crate) fn length(&self) -> LengthField {
+        match self.status {
+            204 | 304 => LengthField::Omitted,
+            _ => LengthField::Written(self.body.len() as u64),
+        }
+    }
+
+    pub(crate) fn http2(&self) -> &http::HeaderMap {
+        &self.http2
     }
 
     pub(crate) fn http1(&self) -> &Rendered {

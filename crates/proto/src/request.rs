@@ -31,6 +31,8 @@ pub enum Version {
     Http10,
     /// HTTP/1.1
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 /// How long a request body is.
@@ -40,7 +42,7 @@ pub enum BodyLength {
     None,
     /// `Content-Length` bytes, possibly zero.
     Known(u64),
-    /// As long as the chunks say.
+    /// As long as the chunks, or the frames of HTTP/2, say.
     Chunked,
 }
 
@@ -132,6 +134,12 @@ impl Request {
     /// How long the body is.
     pub fn body(&self) -> BodyLength {
         self.body
+    }
+
+    /// Whether it calls a gRPC method, whose messages may come and go for as long as the call lasts.
+    pub fn is_grpc(&self) -> bool {
+        self.version == Version::Http2
+            && self.header("content-type").is_some_and(|kind| kind.starts_with(b"application/grpc"))
     }
 
     /// Whether the client holds the body back until it is asked for.

@@ -34,3 +34,17 @@ pub enum ResponseBody {
     /// Raw bytes in both directions once the head has left.
     Tunnel,
 }
+
+impl ResponseBody {
+    /// Bytes of it, where that is known before they come.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Full(bytes) => Some(bytes.len() as u64),
+            Self::File(range) => Some(range.length),
+            Self::Parts(parts) => Some(parts.iter().map(Segment::len).sum()),
+            Self::Stream { length } => *length,
+            Self::Tunnel => None,
+        }
+    }
+}

@@ -60,12 +60,24 @@ pub enum Violation {
     /// More than one `Host`.
     #[error("repeated Host")]
     DuplicateHost,
+    /// Too many frames that do no work, or too many resets.
+    #[error("too many HTTP/2 control frames or resets")]
+    H2Flood,
+    /// HTTP/2 that breaks its rules.
+    #[error("HTTP/2 protocol error")]
+    H2ProtocolError,
+    /// The reader of a stream makes no room for its response.
+    #[error("no progress of a response stream in time")]
+    H2StalledStream,
     /// The head did not arrive in time.
     #[error("request head not complete in time")]
     HeadTimeout,
     /// The head is larger than allowed.
     #[error("request head too large")]
     HeadTooLarge,
+    /// Plain HTTP where TLS is spoken.
+    #[error("plain HTTP on a TLS port")]
+    HttpOnTlsPort,
     /// Both `Content-Length` and `Transfer-Encoding`.
     #[error("both Content-Length and Transfer-Encoding")]
     LengthWithTransferEncoding,
@@ -87,6 +99,12 @@ pub enum Violation {
     /// The target is longer than allowed.
     #[error("request target too long")]
     TargetTooLong,
+    /// A TLS handshake that fails.
+    #[error("TLS handshake failed")]
+    TlsHandshakeFailed,
+    /// A TLS handshake that is not complete in time.
+    #[error("TLS handshake not complete in time")]
+    TlsHandshakeTimeout,
     /// A TLS handshake where plain HTTP is spoken.
     #[error("TLS handshake on a plain HTTP port")]
     TlsOnPlainPort,
@@ -115,7 +133,7 @@ pub enum Violation {
 
 impl Violation {
     /// Every violation, in alphabetical order; for tables of counters.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 42] = [
         Self::BareCr,
         Self::BareLf,
         Self::BadChunkEnd,
@@ -135,8 +153,12 @@ impl Violation {
         Self::ConnectMethod,
         Self::DuplicateContentLength,
         Self::DuplicateHost,
+        Self::H2Flood,
+        Self::H2ProtocolError,
+        Self::H2StalledStream,
         Self::HeadTimeout,
         Self::HeadTooLarge,
+        Self::HttpOnTlsPort,
         Self::LengthWithTransferEncoding,
         Self::MethodTooLong,
         Self::MissingHost,
@@ -144,6 +166,8 @@ impl Violation {
         Self::NulByte,
         Self::RequestTimeout,
         Self::TargetTooLong,
+        Self::TlsHandshakeFailed,
+        Self::TlsHandshakeTimeout,
         Self::TlsOnPlainPort,
         Self::TooManyConnections,
         Self::TooManyFields,
@@ -157,7 +181,10 @@ impl Violation {
     /// The status that answers it.
     pub fn status(self) -> u16 {
         match self {
-            Self::BodyTimeout | Self::HeadTimeout | Self::RequestTimeout => 408,
+            Self::BodyTimeout
+            | Self::HeadTimeout
+            | Self::RequestTimeout
+            | Self::TlsHandshakeTimeout => 408,
             Self::BodyTooLarge => 413,
             Self::TargetTooLong => 414,
             Self::UnknownExpectation => 417,
@@ -191,8 +218,12 @@ impl Violation {
             Self::ConnectMethod => "connect_method",
             Self::DuplicateContentLength => "duplicate_content_length",
             Self::DuplicateHost => "duplicate_host",
+            Self::H2Flood => "h2_flood",
+            Self::H2ProtocolError => "h2_protocol_error",
+            Self::H2StalledStream => "h2_stalled_stream",
             Self::HeadTimeout => "head_timeout",
             Self::HeadTooLarge => "head_too_large",
+            Self::HttpOnTlsPort => "http_on_tls_port",
             Self::LengthWithTransferEncoding => "length_with_transfer_encoding",
             Self::MethodTooLong => "method_too_long",
             Self::MissingHost => "missing_host",
@@ -200,6 +231,8 @@ impl Violation {
             Self::NulByte => "nul_byte",
             Self::RequestTimeout => "request_timeout",
             Self::TargetTooLong => "target_too_long",
+            Self::TlsHandshakeFailed => "tls_handshake_failed",
+            Self::TlsHandshakeTimeout => "tls_handshake_timeout",
             Self::TlsOnPlainPort => "tls_on_plain_port",
             Self::TooManyConnections => "too_many_connections",
             Self::TooManyFields => "too_many_fields",

@@ -9,7 +9,7 @@ pub(super) const COPY_MAX: usize = 4096;
 
 /// How the head says where the body ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum LengthField {
+pub(crate) enum LengthField {
     /// The application's `content-length` stays.
     Kept,
     /// There is no `content-length`.
@@ -152,7 +152,7 @@ pub(super) fn write_last_chunk(out: &mut SendQueue, trailers: Option<&Fields>) {
 
 /// Fields that frame, route, authenticate or describe a message have no effect behind it and are
 /// dangerous where a recipient merges them (RFC 9110, section 6.5.1).
-pub(super) fn is_forbidden_trailer(name: &[u8]) -> bool {
+pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
     const FORBIDDEN: [&str; 32] = [
         "authorization",
         "cache-control",
@@ -207,7 +207,7 @@ pub(super) fn extend(buffer: &mut Vec<u8>, parts: &[&[u8]]) {
 }
 
 /// The reason phrase; empty for codes without one.
-pub(super) fn reason(status: u16) -> &'static str {
+pub(crate) fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
         101 => "Switching Protocols",

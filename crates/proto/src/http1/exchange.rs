@@ -5,6 +5,8 @@
 //!    └──────── respond with all bytes ────────▲
 //! ```
 
+use std::io;
+
 use bytes::Bytes;
 use hyperion_buf::{FileRange, Segment, SendQueue};
 
@@ -15,7 +17,7 @@ use crate::request::{Request, Version};
 
 /// What the response must know of its request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub version: Version,
     /// HEAD: the response has no body.
     pub head_only: bool,
@@ -49,7 +51,7 @@ pub(super) enum Answer {
 
 /// How the bytes of a body are framed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// The response has no body, whatever is handed over.
     Nothing,
     /// Bytes still to come.
@@ -63,7 +65,7 @@ pub(super) enum Framing {
 
 /// Bytes of a body, in memory or in a file.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Bytes(Bytes),
     File(FileRange),
 }
@@ -78,6 +80,11 @@ impl Asked {
             takes_trailers: request.takes_trailers,
             exclusive: request.upgrades || !is_safe(method.as_bytes()),
         }
+    }
+
+    /// On a connection that frames bodies by itself and outlives each response.
+    pub fn multiplexed(head_only: bool) -> Self {
+        Self { head_only, keep_alive: true, takes_trailers: true, ..Self::nothing() }
     }
 
     /// For an answer to something that is no valid request.
@@ -132,7 +139,7 @@ impl Exchange {
         match self.asked.version {
             _ if self.close => Persistence::Close,
             Version::Http10 => Persistence::KeepAlive,
-            Version::Http11 => Persistence::Implied,
+            Version::Http11 | Version::Http2 => Persistence::Implied,
         }
     }
 
@@ -205,6 +212,17 @@ impl Piece {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::File(range) => range.length,
+        }
+    }
+
+    /// Takes up to `count` bytes off its front; a file is read.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn take(&mut self, count: usize) -> io::Result<Bytes> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.split_to(count.min(bytes.len()))),
+            Self::File(range) => range.take(count),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Deciding how a response is framed.
 
-use hyperion_buf::Segment;
-
 use super::encode::LengthField;
 use super::exchange::{Asked, Framing};
 use crate::fields::ContentLength;
@@ -10,7 +8,7 @@ use crate::response::{Response, ResponseBody};
 
 /// The framing of one response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     pub length: LengthField,
     pub framing: Framing,
     /// The framing ends the connection.
@@ -24,14 +22,10 @@ impl Plan {
             ContentLength::Valid(length) => Some(length),
             ContentLength::Absent | ContentLength::Invalid => None,
         };
-        let actual = match &response.body {
-            ResponseBody::Empty => Some(0),
-            ResponseBody::Full(bytes) => Some(bytes.len() as u64),
-            ResponseBody::File(range) => Some(range.length),
-            ResponseBody::Parts(parts) => Some(parts.iter().map(Segment::len).sum()),
-            ResponseBody::Stream { length } => *length,
-            ResponseBody::Tunnel => return Self::tunnel(response.status, declared),
-        };
+        if matches!(response.body, ResponseBody::Tunnel) {
+            return Self::tunnel(response.status, declared);
+        }
+        let actual = response.body.length();
         match response.status {
             204 | 304 => return Self::without_body(LengthField::Omitted),
             205 => return Self::without_body(LengthField::Written(0)),

@@ -110,10 +110,16 @@ impl Connection {
         self.settle();
     }
 
-    /// Answers for the server as a whole: it has no room for this connection.
-    pub fn refuse(&mut self) {
-        self.violate(Violation::TooManyConnections, Bytes::new());
+    /// Answers for the server as a whole, whatever the peer may send.
+    pub fn refuse(&mut self, violation: Violation) {
+        self.violate(violation, Bytes::new());
         self.settle();
+    }
+
+    /// Output that was handed over cannot be sent.
+    pub fn break_off(&mut self) {
+        self.cut = true;
+        self.handle_disconnect();
     }
 
     /// Parses what was left in the buffer if that was our doing and is no longer needed.

@@ -42,12 +42,16 @@ use hyperion_buf::SendQueue;
 
 use self::body::Receiving;
 use self::buffer::Buffer;
+pub(crate) use self::encode::{LengthField, is_forbidden_trailer, reason};
 use self::exchange::Exchange;
+pub(crate) use self::exchange::{Asked, Framing, Piece};
+pub(crate) use self::framing::Plan;
 use self::head::HeadScan;
 pub(crate) use self::rendered::Rendered;
 use crate::config::Config;
 use crate::connection::{Closing, Event, StreamId};
 use crate::deadlines::Deadlines;
+use crate::pace::Pace;
 
 /// One HTTP/1 connection; see [`crate::Connection`] for the meaning of its public calls.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ pub(crate) struct Connection {
     deadlines: Deadlines,
     /// What was left of the request's time when its timer was suspended.
     request_left: Option<Duration>,
-    write_window: WriteWindow,
+    pace: Pace,
 }
 
 /// The last time known, and whether it is the present.
@@ -131,15 +135,6 @@ struct Departing {
     body_bytes: u64,
 }
 
-/// The measure of the current span of the write timer.
-#[derive(Debug, Default)]
-struct WriteWindow {
-    /// Bytes the peer had taken when they were last counted.
-    mark: u64,
-    /// Bytes that must leave within the span.
-    need: u64,
-}
-
 impl Connection {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         let mut connection = Self {
@@ -164,7 +159,7 @@ impl Connection {
             backlog: 0,
             deadlines: Deadlines::default(),
             request_left: None,
-            write_window: WriteWindow::default(),
+            pace: Pace::default(),
         };
         connection.settle();
         connection

@@ -11,6 +11,7 @@ use super::framing::Plan;
 use super::{Connection, Ending, Input, Intake};
 use crate::connection::StreamId;
 use crate::fields::Fields;
+use crate::plain;
 use crate::prepared::Prepared;
 use crate::request::Version;
 use crate::response::{Response, ResponseBody};
@@ -144,8 +145,11 @@ impl Connection {
     /// Tells the peer what it did wrong; the connection ends behind it.
     pub(super) fn answer_violation(&mut self, index: usize, violation: Violation) {
         let retry_after_s = (violation == Violation::TooManyConnections).then_some(1);
-        let text = (violation == Violation::TlsOnPlainPort)
-            .then_some("This port speaks plain HTTP, not HTTPS\n");
+        let text = match violation {
+            Violation::HttpOnTlsPort => Some("This port speaks HTTPS, not plain HTTP\n"),
+            Violation::TlsOnPlainPort => Some("This port speaks plain HTTP, not HTTPS\n"),
+            _ => None,
+        };
         let exchange = &mut self.exchanges[index];
         exchange.close = true;
         exchange.answer = Answer::Waiting;
@@ -160,22 +164,8 @@ impl Connection {
         retry_after_s: Option<u32>,
         text: Option<&'static str>,
     ) {
-        let body = match text {
-            Some(text) => Bytes::from_static(text.as_bytes()),
-            None => format!("{}\n", encode::reason(status)).into(),
-        };
-        let mut fields = Fields::new();
-        let mut push = |name: &str, value: &str| {
-            fields
-                .push(name.as_bytes(), value.as_bytes())
-                .expect("names and values are plain ASCII");
-        };
-        push("content-type", "text/plain");
-        if let Some(seconds) = retry_after_s {
-            push("retry-after", itoa::Buffer::new().format(seconds));
-        }
         let date = self.config.date(self.clock.now);
-        self.deliver(index, Response { status, fields, body: ResponseBody::Full(body) }, &date);
+        self.deliver(index, plain::response(status, retry_after_s, text), &date);
     }
 
     /// Ends the response at `index` without a clean end.

@@ -37,16 +37,11 @@ impl Connection {
         }
     }
 
-    /// Counts what the peer has taken, not what the socket has: its buffer holds megabytes. The mark
-    /// is what was taken when it was last counted, so a span may credit a peer with more than it took
-    /// in it, but never with less.
     fn judge_reader(&mut self) {
-        let taken = self.sent.saturating_sub(self.backlog);
-        if taken.saturating_sub(self.write_window.mark) < self.write_window.need {
+        if !self.pace.is_kept(self.sent.saturating_sub(self.backlog)) {
             self.cut = true;
             self.close();
         }
-        self.write_window.mark = taken;
     }
 
     /// Starts and stops timers after what just happened.
@@ -100,9 +95,7 @@ impl Connection {
         if unsent == 0 {
             self.deadlines.stop(Timer::Write);
         } else if !self.deadlines.is_running(Timer::Write) {
-            let pace = u128::from(self.config.limits.body_bytes_per_second);
-            let least = timeout.as_millis() * pace / 1000;
-            self.write_window.need = unsent.min(u64::try_from(least).unwrap_or(u64::MAX));
+            self.pace.begin(unsent, timeout, self.config.limits.body_bytes_per_second);
             self.start(Timer::Write, timeout);
         }
     }

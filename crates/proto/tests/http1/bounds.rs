@@ -297,7 +297,7 @@ fn c6_the_limit_itself_is_allowed() {
 fn a_connection_above_the_bound_is_told_so() {
     let now = Instant::now();
     let config = Config { date_origin: Some((now, SystemTime::UNIX_EPOCH)), ..Config::default() };
-    let mut peer = Peer::of(Connection::refused(Arc::new(config), now), now);
+    let mut peer = Peer::of(Connection::refused(Arc::new(config), None, now), now);
     assert_eq!(
         peer.read(),
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\n\

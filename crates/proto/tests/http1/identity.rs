@@ -84,7 +84,6 @@ fn b7_methods() {
     assert_refused(head(&"X".repeat(33)), 501, MethodTooLong);
     assert_refused(head(&"X".repeat(10_240)), 501, MethodTooLong);
     assert_refused("CONNECT a:443 HTTP/1.1\r\nhost: a\r\n\r\n", 501, ConnectMethod);
-    assert_refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, UnsupportedVersion);
     for line in [" / HTTP/1.1", "G(T / HTTP/1.1", "G\u{e9}T / HTTP/1.1", "\"GET\" / HTTP/1.1"] {
         assert_refused(format!("{line}\r\nhost: a\r\n\r\n"), 400, BadRequestLine);
     }

@@ -1,0 +1,191 @@
+//! What arrives: bytes, requests and their bodies.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+
+use super::budget::RESET_COST;
+use super::request;
+use super::stream::{Answer, Stream};
+use super::{Connection, Ending};
+use crate::connection::{Event, StreamId};
+use crate::deadlines::Timer;
+use crate::plain;
+use crate::request::Request;
+use crate::violation::Violation;
+
+/// As much of a request line goes to the log.
+const LINE_BYTES: usize = 256;
+
+impl Connection {
+    pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
+        self.observe(now);
+        if self.ending != Ending::Open {
+            self.discarded += bytes.len() as u64;
+            return;
+        }
+        let mut cost = 0;
+        let accepted = self.frames.advance(bytes, |head| {
+            cost += head.cost();
+            head.has_possible_length()
+        });
+        self.pipe.wire().input.extend_from_slice(accepted);
+        if let Some(stream) = self.frames.open_data().and_then(|id| self.streams.get_mut(&id)) {
+            stream.input.since = Some(now);
+        }
+        self.charge(cost);
+        self.drive();
+        if accepted.len() < bytes.len() {
+            self.leave(Reason::FRAME_SIZE_ERROR, Violation::H2ProtocolError);
+            self.drive();
+        }
+        let resets = std::mem::take(&mut self.pipe.wire().resets);
+        if resets > 0 {
+            self.charge(resets * RESET_COST);
+            self.drive();
+        }
+    }
+
+    fn charge(&mut self, cost: i64) {
+        if !self.budget.spend(self.now, cost) {
+            self.leave(Reason::ENHANCE_YOUR_CALM, Violation::H2Flood);
+        }
+    }
+
+    /// Tells the peer that this is the end, and whose fault it is.
+    pub(super) fn leave(&mut self, reason: Reason, violation: Violation) {
+        if let Some(h2) = &mut self.h2
+            && !std::mem::replace(&mut self.is_left, true)
+        {
+            h2.abrupt_shutdown(reason);
+            self.complain(violation);
+        }
+    }
+
+    pub fn handle_eof(&mut self, now: Instant) {
+        self.observe(now);
+        self.pipe.wire().ended = true;
+        if self.ending == Ending::Lingering {
+            self.ending = Ending::Closed;
+        }
+        self.drive();
+    }
+
+    pub fn handle_disconnect(&mut self) {
+        self.presume();
+        self.close();
+    }
+
+    pub fn pause_body(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id.0) {
+            stream.input.paused = true;
+        }
+    }
+
+    pub fn resume_body(&mut self, id: StreamId) {
+        self.presume();
+        if let Some(stream) = self.streams.get_mut(&id.0) {
+            stream.input.paused = false;
+            stream.input.since = None;
+            self.ready.push(id);
+        }
+        self.drive();
+    }
+
+    /// A request has arrived.
+    pub(super) fn open(
+        &mut self,
+        request: http::Request<RecvStream>,
+        respond: SendResponse<Bytes>,
+    ) {
+        let id = StreamId(respond.stream_id().as_u32());
+        let (parts, body) = request.into_parts();
+        let ended = body.is_end_stream();
+        let mut stream = Stream::new(id, body, respond, &self.ready, self.now);
+        stream.head_only = parts.method == http::Method::HEAD;
+        self.streams.insert(id.0, stream);
+        self.deadlines.stop(Timer::Idle);
+        self.count_accepted();
+        match request::parse(&parts, ended, &self.config) {
+            Ok(request) => self.announce(id, request, ended),
+            Err(violation) => self.refuse_head(id, violation, line_of(&parts)),
+        }
+    }
+
+    /// Tells of a request. Its body is looked for at once, since it may be here.
+    fn announce(&mut self, id: StreamId, request: Request, ended: bool) {
+        if let Some(stream) = self.streams.get_mut(&id.0) {
+            stream.input.is_conversation = request.is_grpc();
+        }
+        self.events.push_back(Event::Request { id, request: request.into() });
+        if ended {
+            self.events.push_back(Event::End { id, trailers: None });
+        }
+        self.ready.push(id);
+    }
+
+    /// Streams over the life of the connection, where they are bounded.
+    fn count_accepted(&mut self) {
+        self.accepted += 1;
+        if self.config.limits.h2_total_streams.is_some_and(|total| self.accepted >= total)
+            && let Some(h2) = &mut self.h2
+            && !std::mem::replace(&mut self.draining, true)
+        {
+            h2.graceful_shutdown();
+        }
+    }
+
+    /// What is malformed is a stream error (section 8.1.1); what is too much, or not to be had here, is
+    /// answered.
+    fn refuse_head(&mut self, id: StreamId, violation: Violation, line: Bytes) {
+        let (mut status, mut bytes) = (0, 0);
+        if violation.status() == 400 {
+            if let Some(mut stream) = self.streams.remove(&id.0) {
+                stream.reset(Reason::PROTOCOL_ERROR);
+            }
+        } else {
+            status = violation.status();
+            bytes = self.answer_plainly(id, status, None);
+        }
+        self.events.push_back(Event::Rejected { id: None, violation, status, bytes, line });
+    }
+
+    /// The body of a request that was announced is refused: with an answer, where there is none yet.
+    pub(super) fn refuse_stream(&mut self, id: u32, violation: Violation) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let id = stream.id;
+        self.events.push_back(Event::Aborted { id });
+        let (mut status, mut bytes) = (0, 0);
+        if stream.output.answer == Answer::Waiting {
+            status = violation.status();
+            bytes = self.answer_plainly(id, status, None);
+        } else {
+            stream.reset(Reason::CANCEL);
+            self.streams.remove(&id.0);
+        }
+        let line = Bytes::new();
+        self.events.push_back(Event::Rejected { id: Some(id), violation, status, bytes, line });
+    }
+
+    /// Answers for an exchange that the application does not know, or does not know any more.
+    fn answer_plainly(&mut self, id: StreamId, status: u16, retry_after_s: Option<u32>) -> u64 {
+        let response = plain::response(status, retry_after_s, None);
+        let length = response.body.length().unwrap_or_default();
+        let date = self.config.date(self.now);
+        self.deliver(id, response, &date);
+        if let Some(stream) = self.streams.get_mut(&id.0) {
+            stream.input.paused = true;
+            stream.is_silent = true;
+        }
+        length
+    }
+}
+
+fn line_of(parts: &http::request::Parts) -> Bytes {
+    let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+    let mut line = format!("{} {target} HTTP/2", parts.method);
+    line.truncate(line.floor_char_boundary(LINE_BYTES));
+    line.into()
+}

@@ -1,0 +1,382 @@
+//! HTTP/2, one server connection (RFC 9113), by the h2 crate over a [`pipe::Pipe`] in memory.
+//!
+//! The crate is a future without a runtime: [`Connection::drive`] polls it whenever something has
+//! happened, and a stream that waits for the peer wakes up by its name in [`stream::Ready`]. What
+//! becomes of the connection:
+//!
+//! ```text
+//!   Open ── h2 is done ──▶ Flushing ── all has left ──▶ Lingering ──▶ Closed
+//!    └──────── idle too long, peer too slow, socket failed ────────────▲
+//! ```
+
+mod budget;
+mod input;
+mod output;
+mod pipe;
+mod request;
+pub(crate) mod response;
+mod stream;
+mod timing;
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::{Builder, Connection as Server};
+use http::HeaderValue;
+use hyperion_buf::SendQueue;
+
+use self::budget::{Budget, Frames};
+use self::pipe::Pipe;
+use self::stream::{Answer, Fault, Ready, Stream};
+use crate::config::Config;
+use crate::connection::{Closing, Event, StreamId};
+use crate::deadlines::Deadlines;
+use crate::pace::Pace;
+use crate::violation::Violation;
+
+/// What a client with prior knowledge, or behind ALPN, sends first (section 3.4).
+pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Of a request's body that may come before it is read.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// Of a response's body that h2 holds.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// Received bytes that wait for h2, which reads nothing while it cannot write.
+const INPUT_MAX: usize = 256 * 1024;
+
+/// Requests that were reset before they were looked at.
+const RESET_MAX: usize = 100;
+
+/// One HTTP/2 connection; see [`crate::Connection`] for the meaning of its public calls.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    config: Arc<Config>,
+    now: Instant,
+    /// Whether `now` is the present.
+    exact: bool,
+    pipe: Pipe,
+    /// None once it is done.
+    h2: Option<Server<Pipe, Bytes>>,
+    streams: HashMap<u32, Stream>,
+    ready: Ready,
+    frames: Frames,
+    budget: Budget,
+    accepted: u64,
+    draining: bool,
+    /// The end was told, for a fault of the peer.
+    is_left: bool,
+    ending: Ending,
+    discarded: u64,
+    departing: VecDeque<Departing>,
+    /// Streams that were given to h2 to the end, and are perhaps not yet written.
+    given: Vec<Departing>,
+    events: VecDeque<Event>,
+    /// Bytes ever given out by `poll_transmit`, and how many of them have left.
+    polled: u64,
+    sent: u64,
+    backlog: u64,
+    deadlines: Deadlines,
+    pace: Pace,
+    date: Option<(String, HeaderValue)>,
+}
+
+/// How far the end of the connection is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Ending {
+    Open,
+    /// h2 is done; output has still to leave.
+    Flushing,
+    /// The write side is shut; input is discarded.
+    Lingering,
+    Closed,
+}
+
+/// A response that is on its way out.
+#[derive(Debug)]
+struct Departing {
+    id: StreamId,
+    complete: bool,
+    /// Where it ends, counted like `polled`.
+    end: u64,
+    body_bytes: u64,
+}
+
+impl Connection {
+    /// A connection whose client has sent the preface.
+    pub fn new(config: Arc<Config>, now: Instant) -> Self {
+        let pipe = Pipe::default();
+        {
+            let mut wire = pipe.wire();
+            wire.input.extend_from_slice(PREFACE);
+            wire.room = config.limits.output_bytes;
+        }
+        let h2 = begin(&config, pipe.clone());
+        let mut connection = Self {
+            config,
+            now,
+            exact: true,
+            pipe,
+            ending: if h2.is_some() { Ending::Open } else { Ending::Closed },
+            h2,
+            streams: HashMap::new(),
+            ready: Ready::default(),
+            frames: Frames::default(),
+            budget: Budget::new(now),
+            accepted: 0,
+            draining: false,
+            is_left: false,
+            discarded: 0,
+            departing: VecDeque::new(),
+            given: Vec::new(),
+            events: VecDeque::new(),
+            polled: 0,
+            sent: 0,
+            backlog: 0,
+            deadlines: Deadlines::default(),
+            pace: Pace::default(),
+            date: None,
+        };
+        connection.drive();
+        connection
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub fn poll_transmit(&mut self, out: &mut SendQueue) {
+        self.drive();
+        let mut wire = self.pipe.wire();
+        self.polled += wire.output.len();
+        out.append(&mut wire.output);
+    }
+
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    pub fn wants_input(&self) -> bool {
+        match self.ending {
+            Ending::Open => self.pipe.wire().input.len() < INPUT_MAX,
+            Ending::Flushing | Ending::Lingering => {
+                self.discarded <= self.config.limits.linger_bytes
+            }
+            Ending::Closed => false,
+        }
+    }
+
+    pub fn buffered(&self, id: StreamId) -> u64 {
+        self.streams.get(&id.0).map_or(0, |stream| stream.output.pending)
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.ending == Ending::Open
+            && self.streams.is_empty()
+            && !self.frames.is_partial()
+            && self.unsent() == 0
+    }
+
+    pub fn closing(&self) -> Closing {
+        match self.ending {
+            Ending::Open | Ending::Flushing => Closing::Open,
+            Ending::Lingering => Closing::ShutdownWrite,
+            Ending::Closed => Closing::Close,
+        }
+    }
+
+    /// Takes no new requests once the client knows: first it is told that no more are wanted, and when
+    /// it has heard so, which was the last (section 6.8).
+    pub fn drain(&mut self, now: Instant) {
+        self.observe(now);
+        if let Some(h2) = &mut self.h2
+            && !std::mem::replace(&mut self.draining, true)
+        {
+            h2.graceful_shutdown();
+        }
+        self.drive();
+    }
+
+    /// Bytes written and not yet taken by the peer.
+    fn unsent(&self) -> u64 {
+        self.polled + self.pipe.wire().output.len() - self.sent
+    }
+
+    fn observe(&mut self, now: Instant) {
+        self.now = now.max(self.now);
+        self.exact = true;
+    }
+
+    /// Takes note that the present is unknown in this call.
+    fn presume(&mut self) {
+        self.exact = false;
+    }
+}
+
+/// Moving on.
+impl Connection {
+    /// Lets h2 and the streams react to each other, until nothing moves.
+    fn drive(&mut self) {
+        let unsent = self.unsent();
+        {
+            let mut wire = self.pipe.wire();
+            wire.room = self.config.limits.output_bytes.saturating_sub(unsent);
+            wire.blocked = false;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        while let Some(h2) = &mut self.h2 {
+            match h2.poll_accept(&mut context) {
+                Poll::Ready(Some(Ok((request, respond)))) => self.open(request, respond),
+                Poll::Ready(Some(Err(error))) => self.fail(&error),
+                Poll::Ready(None) => self.h2 = None,
+                Poll::Pending if !self.attend() => break,
+                Poll::Pending => {}
+            }
+        }
+        self.depart();
+        self.settle();
+    }
+
+    /// Looks after streams that were woken; false when there are none.
+    fn attend(&mut self) -> bool {
+        let woken = self.ready.take();
+        for &id in &woken {
+            let Some(stream) = self.streams.get_mut(&id) else { continue };
+            match stream.attend(self.now, &self.config.limits, &mut self.events) {
+                Ok(()) if stream.output.answer == Answer::Given => self.retire(id, true),
+                Ok(()) => self.await_peer(id),
+                Err(fault) => self.end_stream(id, fault),
+            }
+        }
+        !woken.is_empty()
+    }
+
+    /// All of a response is with h2, or as much as there will be.
+    fn retire(&mut self, id: u32, complete: bool) {
+        let Some(stream) = self.streams.remove(&id) else { return };
+        let body_bytes = stream.output.given;
+        self.budget.earn_response();
+        self.budget.earn_bytes(body_bytes);
+        if !stream.is_silent {
+            self.given.push(Departing { id: stream.id, complete, end: 0, body_bytes });
+        }
+    }
+
+    /// A stream is over before its response is.
+    fn end_stream(&mut self, id: u32, fault: Fault) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        match fault {
+            Fault::Reset => {
+                let (id, is_silent) = (stream.id, stream.is_silent);
+                self.streams.remove(&id.0);
+                if !is_silent {
+                    self.events.push_back(Event::Aborted { id });
+                }
+            }
+            Fault::Refused(violation) => self.refuse_stream(id, violation),
+            Fault::Broken => {
+                stream.reset(Reason::INTERNAL_ERROR);
+                self.retire(id, false);
+            }
+        }
+    }
+
+    /// What was given to h2 is written by now, unless there was no room.
+    fn depart(&mut self) {
+        let wire = self.pipe.wire();
+        if !wire.blocked {
+            let end = self.polled + wire.output.len();
+            self.departing.extend(self.given.drain(..).map(|one| Departing { end, ..one }));
+        }
+    }
+
+    fn settle(&mut self) {
+        while self.departing.front().is_some_and(|front| front.end <= self.sent)
+            && let Some(Departing { id, complete, body_bytes, .. }) = self.departing.pop_front()
+        {
+            self.events.push_back(Event::Finished { id, bytes: body_bytes, complete });
+        }
+        if self.h2.is_none() && self.ending == Ending::Open {
+            self.ending = Ending::Flushing;
+            self.abort_streams();
+        }
+        if self.ending == Ending::Flushing && self.unsent() == 0 {
+            self.ending = if self.pipe.wire().ended { Ending::Closed } else { Ending::Lingering };
+        }
+        if self.ending == Ending::Closed {
+            self.close();
+        }
+        self.schedule();
+    }
+
+    /// The peer has broken the protocol, or left; it was told why.
+    fn fail(&mut self, error: &h2::Error) {
+        self.h2 = None;
+        let violation = match error.reason() {
+            Some(Reason::ENHANCE_YOUR_CALM) => Violation::H2Flood,
+            _ => Violation::H2ProtocolError,
+        };
+        if error.is_library() && !std::mem::replace(&mut self.is_left, true) {
+            self.complain(violation);
+        }
+    }
+
+    fn complain(&mut self, violation: Violation) {
+        self.events.push_back(Event::Rejected {
+            id: None,
+            violation,
+            status: 0,
+            bytes: 0,
+            line: Bytes::new(),
+        });
+    }
+
+    fn abort_streams(&mut self) {
+        let known = self.streams.drain().filter(|(_, stream)| !stream.is_silent);
+        self.events.extend(known.map(|(_, stream)| Event::Aborted { id: stream.id }));
+    }
+
+    /// Ends everything now.
+    fn close(&mut self) {
+        self.h2 = None;
+        self.ending = Ending::Closed;
+        self.abort_streams();
+        let end = self.polled;
+        let given = self.given.drain(..).map(|one| Departing { end, ..one });
+        for departing in self.departing.drain(..).chain(given) {
+            let Departing { id, body_bytes, .. } = departing;
+            self.events.push_back(Event::Finished { id, bytes: body_bytes, complete: false });
+        }
+        self.pipe.wire().output.clear();
+        self.deadlines.stop_all();
+    }
+}
+
+/// Does its part of the handshake, for which all it needs has arrived.
+fn begin(config: &Config, pipe: Pipe) -> Option<Server<Pipe, Bytes>> {
+    let limits = &config.limits;
+    // Each field counts 32 bytes beside its own here, which heads of HTTP/1.1 do not know.
+    let header_list = limits.head_bytes + 32 * limits.field_count + 1024;
+    let streams = limits.h2_concurrent_streams;
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW.saturating_mul(streams.clamp(8, 256)))
+        .max_concurrent_streams(streams)
+        .max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
+        .max_send_buffer_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESET_MAX)
+        .max_local_error_reset_streams(None);
+    let handshake = pin!(builder.handshake(pipe));
+    match handshake.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(connection) => connection.ok(),
+        Poll::Pending => None,
+    }
+}

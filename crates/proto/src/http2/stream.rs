@@ -1,0 +1,341 @@
+//! One request and its response on a multiplexed connection.
+//!
+//! ```text
+//! Waiting ──respond──▶ Streaming ──finish, and all pieces given to h2──▶ Given
+//!    └──────────── respond without a body ──────────────────────────────▲
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::HeaderMap;
+
+use super::request;
+use crate::connection::{Event, StreamId};
+use crate::http1::{Framing, Piece};
+use crate::limits::Limits;
+use crate::pace::Pace;
+use crate::violation::Violation;
+
+/// Bytes that are asked of the peer's window, and read of a file, at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub id: StreamId,
+    /// HEAD: the response has no body.
+    pub head_only: bool,
+    /// The application does not know it, or not any more.
+    pub is_silent: bool,
+    pub opened_at: Instant,
+    respond: SendResponse<Bytes>,
+    waker: Waker,
+    pub input: Input,
+    pub output: Output,
+}
+
+/// The body of the request.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// None once it has ended.
+    body: Option<RecvStream>,
+    pub paused: bool,
+    /// It is half of a conversation, which takes as long and is as large as its parties want.
+    pub is_conversation: bool,
+    pub received: u64,
+    /// When it last came on, or began to be awaited; none where that is yet to be looked up.
+    pub since: Option<Instant>,
+}
+
+/// The body of the response.
+#[derive(Debug)]
+pub(super) struct Output {
+    send: Option<SendStream<Bytes>>,
+    pub answer: Answer,
+    pieces: VecDeque<Piece>,
+    pub pending: u64,
+    ending: Option<Option<HeaderMap>>,
+    /// Bytes given to h2.
+    pub given: u64,
+    /// When the present span of waiting for the peer began; none where that is yet to be looked up.
+    pub since: Option<Instant>,
+    pub pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    Waiting,
+    Streaming(Framing),
+    Given,
+}
+
+/// Why a stream is over before its response is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fault {
+    /// The peer has reset it, or broken its framing.
+    Reset,
+    /// The body, or what follows it, is not what is allowed.
+    Refused(Violation),
+    /// The response cannot be completed.
+    Broken,
+}
+
+/// Streams that have something to do.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ready(Arc<Mutex<Vec<u32>>>);
+
+impl Ready {
+    pub fn push(&self, id: StreamId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id.0);
+    }
+
+    pub fn take(&self) -> Vec<u32> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+struct Alarm {
+    ready: Ready,
+    id: StreamId,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.ready.push(self.id);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ready.push(self.id);
+    }
+}
+
+impl Stream {
+    pub fn new(
+        id: StreamId,
+        body: RecvStream,
+        respond: SendResponse<Bytes>,
+        ready: &Ready,
+        now: Instant,
+    ) -> Self {
+        let alarm = Alarm { ready: ready.clone(), id };
+        let body = (!body.is_end_stream()).then_some(body);
+        Self {
+            id,
+            head_only: false,
+            is_silent: false,
+            opened_at: now,
+            respond,
+            waker: Arc::new(alarm).into(),
+            input: Input {
+                body,
+                paused: false,
+                is_conversation: false,
+                received: 0,
+                since: Some(now),
+            },
+            output: Output {
+                send: None,
+                answer: Answer::Waiting,
+                pieces: VecDeque::new(),
+                pending: 0,
+                ending: None,
+                given: 0,
+                since: None,
+                pace: Pace::default(),
+            },
+        }
+    }
+
+    /// Does what there is to do.
+    ///
+    /// # Errors
+    /// What ends the stream.
+    pub fn attend(
+        &mut self,
+        now: Instant,
+        limits: &Limits,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Fault> {
+        let waker = self.waker.clone();
+        let context = &mut Context::from_waker(&waker);
+        let reset = match &mut self.output.send {
+            Some(send) => send.poll_reset(context),
+            None => self.respond.poll_reset(context),
+        };
+        if reset.is_ready() {
+            return Err(Fault::Reset);
+        }
+        self.input.receive(self.id, now, limits, events, context)?;
+        self.output.give(context)
+    }
+
+    /// Sends a head; `ended` says that it is all.
+    ///
+    /// # Errors
+    /// When the stream is over.
+    pub fn send_head(&mut self, head: http::Response<()>, ended: bool) -> Result<(), Fault> {
+        let sent = self.respond.send_response(head, ended).map_err(|_| Fault::Reset)?;
+        if ended {
+            self.output.answer = Answer::Given;
+        } else {
+            self.output.send = Some(sent);
+        }
+        Ok(())
+    }
+
+    /// Sends an informational response; a stream that is over gets none.
+    pub fn inform(&mut self, head: http::Response<()>) {
+        if self.output.answer == Answer::Waiting {
+            let _ = self.respond.send_informational(head);
+        }
+    }
+
+    pub fn reset(&mut self, reason: Reason) {
+        match &mut self.output.send {
+            Some(send) => send.send_reset(reason),
+            None => self.respond.send_reset(reason),
+        }
+    }
+}
+
+impl Input {
+    /// Whether more of it is to come.
+    pub fn is_open(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Whether the peer is awaited.
+    pub fn is_awaited(&self) -> bool {
+        self.is_open() && !self.paused && !self.is_conversation
+    }
+
+    fn receive(
+        &mut self,
+        id: StreamId,
+        now: Instant,
+        limits: &Limits,
+        events: &mut VecDeque<Event>,
+        context: &mut Context<'_>,
+    ) -> Result<(), Fault> {
+        while let Some(body) = self.body.as_mut().filter(|_| !self.paused) {
+            match body.poll_data(context) {
+                Poll::Pending => break,
+                Poll::Ready(Some(Err(_))) => return Err(Fault::Reset),
+                Poll::Ready(Some(Ok(bytes))) => {
+                    let _ = body.flow_control().release_capacity(bytes.len());
+                    self.received += bytes.len() as u64;
+                    self.since = Some(now);
+                    if self.received > limits.body_bytes && !self.is_conversation {
+                        return Err(Fault::Refused(Violation::BodyTooLarge));
+                    }
+                    if !bytes.is_empty() {
+                        events.push_back(Event::Data { id, bytes });
+                    }
+                }
+                Poll::Ready(None) => {
+                    let Poll::Ready(trailers) = body.poll_trailers(context) else { break };
+                    let trailers = trailers.map_err(|_| Fault::Reset)?;
+                    let trailers = match trailers {
+                        Some(map) => request::trailers(&map, limits).map_err(Fault::Refused)?,
+                        None => None,
+                    };
+                    events.push_back(Event::End { id, trailers });
+                    self.body = None;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    /// Puts a piece behind the others. What exceeds the announced length is a fault.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`].
+    pub fn push(&mut self, piece: Piece) -> Result<(), Fault> {
+        let Answer::Streaming(framing) = &mut self.answer else { return Ok(()) };
+        match framing {
+            Framing::Nothing => return Ok(()),
+            Framing::Length(left) => {
+                *left = left.checked_sub(piece.len()).ok_or(Fault::Broken)?;
+            }
+            Framing::Chunked | Framing::UntilClose | Framing::Raw => {}
+        }
+        if piece.len() > 0 && self.ending.is_none() {
+            self.pending += piece.len();
+            self.pieces.push_back(piece);
+        }
+        Ok(())
+    }
+
+    /// Nothing more is pushed.
+    ///
+    /// # Errors
+    /// [`Fault::Broken`] when less was pushed than was announced.
+    pub fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), Fault> {
+        match self.answer {
+            Answer::Streaming(Framing::Length(1..)) => return Err(Fault::Broken),
+            Answer::Streaming(_) if self.ending.is_none() => self.ending = Some(trailers),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it waits for the peer to make room.
+    pub fn is_stalled(&self) -> bool {
+        self.pending > 0
+    }
+
+    /// Gives h2 what there is room for.
+    fn give(&mut self, context: &mut Context<'_>) -> Result<(), Fault> {
+        let Some(send) = &mut self.send else { return Ok(()) };
+        while let Some(piece) = self.pieces.front_mut() {
+            let wanted = piece.len().min(PIECE_BYTES as u64) as usize;
+            send.reserve_capacity(wanted);
+            let room = match send.capacity() {
+                0 => match send.poll_capacity(context) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Some(Ok(room))) => room,
+                    Poll::Ready(_) => return Err(Fault::Reset),
+                },
+                room => room,
+            };
+            if room == 0 {
+                continue;
+            }
+            let bytes = piece.take(room.min(wanted)).map_err(|_| Fault::Broken)?;
+            self.pending -= bytes.len() as u64;
+            self.given += bytes.len() as u64;
+            if piece.len() == 0 {
+                self.pieces.pop_front();
+            }
+            if self.pending == 0 {
+                self.since = None;
+            }
+            let ended = self.pieces.is_empty() && matches!(self.ending, Some(None));
+            send.send_data(bytes, ended).map_err(|_| Fault::Reset)?;
+            if ended {
+                self.answer = Answer::Given;
+            }
+        }
+        match self.ending.take() {
+            Some(_) if self.answer == Answer::Given => {}
+            Some(Some(trailers)) => {
+                send.send_trailers(trailers).map_err(|_| Fault::Reset)?;
+                self.answer = Answer::Given;
+            }
+            Some(None) => {
+                send.send_data(Bytes::new(), true).map_err(|_| Fault::Reset)?;
+                self.answer = Answer::Given;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+}

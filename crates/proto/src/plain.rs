@@ -1,0 +1,28 @@
+//! Answers that the server gives by itself.
+
+use bytes::Bytes;
+
+use crate::fields::Fields;
+use crate::http1::reason;
+use crate::response::{Response, ResponseBody};
+
+/// A response with `text`, or with the reason phrase of the status.
+pub(crate) fn response(
+    status: u16,
+    retry_after_s: Option<u32>,
+    text: Option<&'static str>,
+) -> Response {
+    let body = match text {
+        Some(text) => Bytes::from_static(text.as_bytes()),
+        None => format!("{}\n", reason(status)).into(),
+    };
+    let mut fields = Fields::new();
+    let mut push = |name: &str, value: &str| {
+        fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are plain ASCII");
+    };
+    push("content-type", "text/plain");
+    if let Some(seconds) = retry_after_s {
+        push("retry-after", itoa::Buffer::new().format(seconds));
+    }
+    Response { status, fields, body: ResponseBody::Full(body) }
+}

@@ -1,0 +1,282 @@
+//! Which HTTP is spoken, and the switch from the one to the other.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyperion_buf::{FileRange, SendQueue};
+
+use crate::config::Config;
+use crate::connection::{Closing, Event, StreamId};
+use crate::fields::Fields;
+use crate::http2::PREFACE;
+use crate::prepared::Prepared;
+use crate::response::Response;
+use crate::violation::Violation;
+use crate::{http1, http2};
+
+/// HTTP/1 until the client shows by its first bytes that it speaks HTTP/2; whether it said so in a TLS
+/// handshake or knew it before, those bytes are the same (RFC 9113, section 3.4).
+#[derive(Debug)]
+pub(crate) struct Protocol {
+    config: Arc<Config>,
+    machine: Machine,
+    /// What has come of the preface so far; none once it is known what is spoken.
+    held: Option<Vec<u8>>,
+    leaving: Leaving,
+    is_refused: bool,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most connections speak HTTP/1")]
+enum Machine {
+    Http1(http1::Connection),
+    Http2(Box<http2::Connection>),
+}
+
+/// How far the end of serving is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Leaving {
+    No,
+    LastCall,
+    Drain,
+}
+
+/// Calls the same on whichever machine there is.
+macro_rules! on_machine {
+    ($machine:expr, $each:ident => $call:expr) => {
+        match $machine {
+            Machine::Http1($each) => $call,
+            Machine::Http2($each) => $call,
+        }
+    };
+}
+
+impl Protocol {
+    pub fn new(config: Arc<Config>, now: Instant) -> Self {
+        let machine = Machine::Http1(http1::Connection::new(config.clone(), now));
+        let held = Some(Vec::new());
+        Self { config, machine, held, leaving: Leaving::No, is_refused: false }
+    }
+
+    /// The TLS handshake is done: time counts from here.
+    pub fn begin(&mut self, now: Instant, is_http2: bool) {
+        if self.is_refused {
+            // The answer that waits is one of HTTP/1.
+            if is_http2 {
+                self.handle_disconnect();
+            }
+        } else if self.closing() == Closing::Open {
+            self.switch(now, Machine::Http1(http1::Connection::new(self.config.clone(), now)));
+        }
+    }
+
+    /// Answers for the server as a whole: it has no room for this connection.
+    pub fn refuse(&mut self) {
+        self.is_refused = true;
+        self.held = None;
+        self.violate_http1(Violation::TooManyConnections);
+    }
+
+    /// Answers what is no HTTP that could be spoken here.
+    pub fn violate(&mut self, now: Instant, violation: Violation) {
+        self.machine = Machine::Http1(http1::Connection::new(self.config.clone(), now));
+        self.held = None;
+        self.violate_http1(violation);
+    }
+
+    fn violate_http1(&mut self, violation: Violation) {
+        if let Machine::Http1(http1) = &mut self.machine {
+            http1.refuse(violation);
+        }
+    }
+
+    fn switch(&mut self, now: Instant, machine: Machine) {
+        self.machine = machine;
+        match self.leaving {
+            Leaving::No => {}
+            Leaving::LastCall => self.last_call(now),
+            Leaving::Drain => self.drain(now),
+        }
+    }
+
+    pub fn is_http1(&self) -> bool {
+        matches!(self.machine, Machine::Http1(_))
+    }
+}
+
+/// Input.
+impl Protocol {
+    pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
+        if self.held.is_some() {
+            return self.look_for_preface(now, bytes);
+        }
+        on_machine!(&mut self.machine, machine => machine.handle_input(now, bytes));
+    }
+
+    fn look_for_preface(&mut self, now: Instant, bytes: &[u8]) {
+        let Some(mut held) = self.held.take() else { return };
+        let known = held.len();
+        let expected = &PREFACE[known..];
+        let matching =
+            bytes.iter().zip(expected).take_while(|(byte, wanted)| byte == wanted).count();
+        if matching == expected.len() {
+            let http2 = http2::Connection::new(self.config.clone(), now);
+            self.switch(now, Machine::Http2(Box::new(http2)));
+            return self.handle_input(now, &bytes[matching..]);
+        }
+        if matching == bytes.len() {
+            held.extend_from_slice(bytes);
+            self.held = Some(held);
+            return;
+        }
+        if known > 0 {
+            self.handle_input(now, &held);
+        }
+        self.handle_input(now, bytes);
+    }
+
+    pub fn handle_eof(&mut self, now: Instant) {
+        if let Some(held) = self.held.take().filter(|held| !held.is_empty()) {
+            self.handle_input(now, &held);
+        }
+        on_machine!(&mut self.machine, machine => machine.handle_eof(now));
+    }
+
+    pub fn handle_disconnect(&mut self) {
+        on_machine!(&mut self.machine, machine => machine.handle_disconnect());
+    }
+
+    pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
+        on_machine!(&mut self.machine, machine => machine.handle_sent(now, bytes));
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
+        on_machine!(&mut self.machine, machine => machine.handle_timeout(now, backlog));
+    }
+}
+
+/// Output.
+impl Protocol {
+    pub fn poll_event(&mut self) -> Option<Event> {
+        on_machine!(&mut self.machine, machine => machine.poll_event())
+    }
+
+    pub fn poll_transmit(&mut self, out: &mut SendQueue) {
+        on_machine!(&mut self.machine, machine => machine.poll_transmit(out));
+    }
+
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        on_machine!(&self.machine, machine => machine.poll_deadline())
+    }
+}
+
+/// What the application wants.
+impl Protocol {
+    pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
+        on_machine!(&mut self.machine, machine => machine.respond(now, id, response, date));
+    }
+
+    pub fn respond_prepared(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        prepared: &Prepared,
+        date: &str,
+    ) {
+        on_machine!(&mut self.machine, machine => machine.respond_prepared(now, id, prepared, date));
+    }
+
+    pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
+        on_machine!(&mut self.machine, machine => machine.inform(id, status, fields));
+    }
+
+    pub fn send_continue(&mut self, id: StreamId) {
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.send_continue(id),
+            Machine::Http2(http2) => http2.inform(id, 100, &Fields::new()),
+        }
+    }
+
+    pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
+        on_machine!(&mut self.machine, machine => machine.send_body(id, bytes));
+    }
+
+    pub fn send_file(&mut self, id: StreamId, range: FileRange) {
+        on_machine!(&mut self.machine, machine => machine.send_file(id, range));
+    }
+
+    pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
+        on_machine!(&mut self.machine, machine => machine.finish(now, id, trailers));
+    }
+
+    pub fn reset(&mut self, now: Instant, id: StreamId) {
+        on_machine!(&mut self.machine, machine => machine.reset(now, id));
+    }
+
+    pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
+        on_machine!(&mut self.machine, machine => machine.reject(now, id, status, retry_after_s));
+    }
+
+    pub fn pause_body(&mut self, id: StreamId) {
+        on_machine!(&mut self.machine, machine => machine.pause_body(id));
+    }
+
+    pub fn resume_body(&mut self, id: StreamId) {
+        on_machine!(&mut self.machine, machine => machine.resume_body(id));
+    }
+
+    pub fn last_call(&mut self, now: Instant) {
+        self.leaving = Leaving::LastCall;
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.last_call(now),
+            Machine::Http2(http2) => http2.drain(now),
+        }
+    }
+
+    pub fn drain(&mut self, now: Instant) {
+        self.leaving = Leaving::Drain;
+        on_machine!(&mut self.machine, machine => machine.drain(now));
+    }
+
+    pub fn take_unread(&mut self) -> Bytes {
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.take_unread(),
+            Machine::Http2(_) => Bytes::new(),
+        }
+    }
+
+    /// What it has handed over cannot be sent: a file is not what it was.
+    pub fn cut(&mut self) {
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.break_off(),
+            Machine::Http2(http2) => http2.handle_disconnect(),
+        }
+    }
+}
+
+/// Getters.
+impl Protocol {
+    pub fn wants_input(&self) -> bool {
+        on_machine!(&self.machine, machine => machine.wants_input())
+    }
+
+    pub fn buffered(&self, id: StreamId) -> u64 {
+        on_machine!(&self.machine, machine => machine.buffered(id))
+    }
+
+    pub fn is_idle(&self) -> bool {
+        on_machine!(&self.machine, machine => machine.is_idle())
+    }
+
+    pub fn closing(&self) -> Closing {
+        on_machine!(&self.machine, machine => machine.closing())
+    }
+
+    pub fn is_cut(&self) -> bool {
+        match &self.machine {
+            Machine::Http1(http1) => http1.is_cut(),
+            Machine::Http2(_) => false,
+        }
+    }
+}

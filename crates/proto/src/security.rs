@@ -1,0 +1,242 @@
+//! TLS below the protocol (RFC 8446, RFC 5246), by rustls between buffers in memory. Nothing above it
+//! knows of records, and nothing outside this module knows of rustls.
+
+mod certificates;
+mod settings;
+mod tickets;
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Read, Write};
+use std::time::Instant;
+
+use hyperion_buf::SendQueue;
+use rustls::ServerConnection;
+
+use crate::config::Config;
+
+pub use self::certificates::{Certificate, CertificateError, ClientCertificate};
+pub use self::settings::{ClientAuth, Clock, TlsConfig, TlsError, TlsSettings};
+pub use self::tickets::TicketSecret;
+
+/// Bytes that are encrypted at once, a few records.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Decrypted bytes that are handed over at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// One TLS session.
+///
+/// Its output is counted twice: as the protocol wrote it, and as it leaves. [`Mark`] says where both
+/// meet.
+pub(crate) struct Tls {
+    session: ServerConnection,
+    state: State,
+    /// Nothing has come yet.
+    is_fresh: bool,
+    /// Ends a handshake, or the wait for the peer's end.
+    deadline: Option<Instant>,
+    /// What the protocol wrote and is still to be encrypted.
+    plain: SendQueue,
+    /// Bytes ever given out, and how many of them have left.
+    given: u64,
+    sent: u64,
+    marks: VecDeque<Mark>,
+}
+
+/// Once `end` bytes have left, so have `plain` bytes more of the protocol.
+#[derive(Debug)]
+struct Mark {
+    end: u64,
+    plain: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Handshake,
+    Established,
+    /// The peer was told that nothing more comes; what it sends is discarded.
+    Ended,
+}
+
+/// What input has led to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Progress {
+    /// More is needed, or all was handed over.
+    Going,
+    /// The handshake has just ended.
+    Established,
+    /// The peer has ended its side in an orderly way.
+    PeerEnded,
+    /// The handshake has failed; the alert is output.
+    HandshakeFailed,
+    /// What came later is no TLS; the alert is output.
+    Failed,
+}
+
+impl Tls {
+    /// A session that begins at `now`; none where the configuration is of no use.
+    pub fn new(tls: &TlsConfig, config: &Config, now: Instant) -> Option<Self> {
+        let mut session = ServerConnection::new(tls.server()).ok()?;
+        session.set_buffer_limit(None);
+        Some(Self {
+            session,
+            state: State::Handshake,
+            is_fresh: true,
+            deadline: now.checked_add(config.timeouts.tls_handshake),
+            plain: SendQueue::new(),
+            given: 0,
+            sent: 0,
+            marks: VecDeque::new(),
+        })
+    }
+
+    /// Whether `input` begins like a request rather than like a handshake.
+    pub fn is_plain_http(&self, input: &[u8]) -> bool {
+        self.is_fresh && input.first().is_some_and(u8::is_ascii_uppercase)
+    }
+
+    /// Whether the peers have still to agree.
+    pub fn is_handshaking(&self) -> bool {
+        self.state == State::Handshake
+    }
+
+    /// Whether the client has chosen HTTP/2 (RFC 7301).
+    pub fn is_http2(&self) -> bool {
+        self.session.alpn_protocol() == Some(b"h2")
+    }
+
+    /// What the client has shown of itself.
+    pub fn peer_certificate(&self) -> Option<ClientCertificate> {
+        ClientCertificate::from_der(self.session.peer_certificates()?.first()?)
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Takes received bytes off the front of `input`, up to the next thing that the caller must know,
+    /// and appends what they say to `plain`.
+    pub fn read(&mut self, input: &mut &[u8], plain: &mut Vec<u8>) -> Progress {
+        self.is_fresh = false;
+        while !input.is_empty() && self.state != State::Ended {
+            if self.session.read_tls(input).is_err() {
+                return self.fail();
+            }
+            let Ok(state) = self.session.process_new_packets() else { return self.fail() };
+            let mut left = state.plaintext_bytes_to_read();
+            while left > 0 {
+                let start = plain.len();
+                plain.resize(start + left.min(READ_BYTES), 0);
+                let count = self.session.reader().read(&mut plain[start..]).unwrap_or(0);
+                plain.truncate(start + count);
+                left = if count == 0 { 0 } else { left - count };
+            }
+            if self.state == State::Handshake && !self.session.is_handshaking() {
+                self.state = State::Established;
+                self.deadline = None;
+                return Progress::Established;
+            }
+            if state.peer_has_closed() {
+                *input = &[];
+                return Progress::PeerEnded;
+            }
+        }
+        *input = if self.state == State::Ended { &[] } else { input };
+        Progress::Going
+    }
+
+    fn fail(&mut self) -> Progress {
+        let was = std::mem::replace(&mut self.state, State::Ended);
+        self.plain.clear();
+        if was == State::Handshake { Progress::HandshakeFailed } else { Progress::Failed }
+    }
+
+    /// The protocol's output, to be encrypted behind what waits already.
+    pub fn queue(&mut self) -> &mut SendQueue {
+        &mut self.plain
+    }
+
+    /// Encrypts as much as may be under way at once, and moves it to `out`.
+    ///
+    /// # Errors
+    /// Those of reading a file.
+    pub fn write(&mut self, out: &mut SendQueue, limit: u64) -> io::Result<()> {
+        self.fetch(out);
+        while self.state == State::Established && !self.plain.is_empty() && self.unsent() < limit {
+            let before = self.plain.len();
+            self.encrypt_piece()?;
+            self.fetch(out);
+            self.marks.push_back(Mark { end: self.given, plain: before - self.plain.len() });
+        }
+        Ok(())
+    }
+
+    fn encrypt_piece(&mut self) -> io::Result<()> {
+        if let Some(file) = self.plain.front_file() {
+            let bytes = file.clone().take(PIECE_BYTES)?;
+            self.session.writer().write_all(&bytes)?;
+            self.plain.advance(bytes.len() as u64);
+            return Ok(());
+        }
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = self.plain.io_slices(&mut slices);
+        let (mut pieces, mut left) = ([IoSlice::new(&[]); 16], PIECE_BYTES);
+        for (piece, slice) in pieces.iter_mut().zip(&slices[..count]) {
+            let length = slice.len().min(left);
+            *piece = IoSlice::new(&slice[..length]);
+            left -= length;
+        }
+        let written = self.session.writer().write_vectored(&pieces[..count])?;
+        self.plain.advance(written as u64);
+        Ok(())
+    }
+
+    /// Moves the records of the session to `out`.
+    fn fetch(&mut self, out: &mut SendQueue) {
+        while self.session.wants_write() {
+            let before = out.len();
+            out.append_with(|buffer| drop(self.session.write_tls(buffer)));
+            self.given += out.len() - before;
+        }
+    }
+
+    /// So many bytes have left; how many that are of the protocol.
+    pub fn handle_sent(&mut self, bytes: u64) -> u64 {
+        self.sent += bytes;
+        let mut plain = 0;
+        while let Some(mark) = self.marks.front().filter(|mark| mark.end <= self.sent) {
+            plain += mark.plain;
+            self.marks.pop_front();
+        }
+        plain
+    }
+
+    /// Bytes on their way to the peer.
+    pub fn unsent(&self) -> u64 {
+        self.given - self.sent
+    }
+
+    /// Whether the end was told, by whichever side failed or finished first.
+    pub fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    /// Tells the peer that nothing more comes, and waits for its end until `deadline`.
+    pub fn end(&mut self, deadline: Option<Instant>) {
+        if self.state != State::Ended {
+            self.state = State::Ended;
+            self.session.send_close_notify();
+        }
+        self.deadline = deadline;
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Tls")
+            .field("state", &self.state)
+            .field("unsent", &self.unsent())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::UnixTime;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use thiserror::Error;
+
+use super::certificates::{Certificate, CertificateError, Chooser, read_chain};
+use super::tickets::{TicketSecret, Tickets};
+
+/// How one address speaks TLS.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    /// The first is for clients that name no other; at least one.
+    pub certificates: Vec<Certificate>,
+    /// TLS 1.2 is spoken, too.
+    pub allows_tls12: bool,
+    /// Whether clients have to show a certificate.
+    pub client_auth: ClientAuth,
+    /// What tickets follow from.
+    pub tickets: TicketSecret,
+    /// By which tickets and the certificates of clients are dated.
+    pub clock: Clock,
+}
+
+/// Tells the present.
+pub type Clock = fn() -> SystemTime;
+
+#[derive(Debug)]
+struct Present(Clock);
+
+impl TimeProvider for Present {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch((self.0)().duration_since(UNIX_EPOCH).ok()?))
+    }
+}
+
+/// Whether clients have to show a certificate; with those who sign them, in PEM.
+#[derive(Clone, Debug)]
+pub enum ClientAuth {
+    /// They are not asked.
+    None,
+    /// They may; what they show must be good.
+    Optional(Vec<u8>),
+    /// They must.
+    Required(Vec<u8>),
+}
+
+/// Why TLS cannot be spoken with these settings.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The certificates that sign those of clients.
+    #[error("the certificates for client authentication: {0}")]
+    ClientCa(#[from] CertificateError),
+    /// There is no certificate.
+    #[error("TLS needs a certificate")]
+    NoCertificate,
+    /// All else.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// [`TlsSettings`] that were found good; shared by all connections of an address.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    server: Arc<ServerConfig>,
+}
+
+impl TlsConfig {
+    /// Puts them to use.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
+        let TlsSettings { certificates, allows_tls12, client_auth, tickets: secret, clock } =
+            settings;
+        if certificates.is_empty() {
+            return Err(TlsError::NoCertificate);
+        }
+        let versions: &[_] = if allows_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
+        let provider = Arc::new(default_provider());
+        let builder = ServerConfig::builder_with_details(provider, Arc::new(Present(clock)))
+            .with_protocol_versions(versions)
+            .map_err(unusable)?;
+        let builder = match client_auth {
+            ClientAuth::None => builder.with_no_client_auth(),
+            ClientAuth::Optional(roots) => {
+                let verifier = verifier(&roots)?.allow_unauthenticated();
+                builder.with_client_cert_verifier(verifier.build().map_err(unusable)?)
+            }
+            ClientAuth::Required(roots) => {
+                builder.with_client_cert_verifier(verifier(&roots)?.build().map_err(unusable)?)
+            }
+        };
+        let mut server = builder.with_cert_resolver(Arc::new(Chooser(certificates)));
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        server.ticketer = Arc::new(Tickets { secret, clock });
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 2;
+        Ok(Self { server: Arc::new(server) })
+    }
+
+    pub(super) fn server(&self) -> Arc<ServerConfig> {
+        self.server.clone()
+    }
+}
+
+fn verifier(roots: &[u8]) -> Result<rustls::server::ClientCertVerifierBuilder, TlsError> {
+    let mut store = RootCertStore::empty();
+    for root in read_chain(roots)? {
+        store.add(root).map_err(unusable)?;
+    }
+    Ok(WebPkiClientVerifier::builder_with_provider(Arc::new(store), Arc::new(default_provider())))
+}
+
+fn unusable(cause: impl std::fmt::Display) -> TlsError {
+    TlsError::Unusable(cause.to_string())
+}

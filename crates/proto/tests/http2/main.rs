@@ -1,0 +1,18 @@
+//! The HTTP/2 machine, spoken to in hand-made frames through its public calls; time is virtual.
+#![allow(clippy::unwrap_used, reason = "a test that fails here says so")]
+
+mod attacks;
+mod cases;
+mod codes;
+mod drain;
+mod floods;
+mod flow;
+mod frames;
+mod hpack;
+mod malformed;
+mod properties;
+mod request;
+mod response;
+mod streams;
+mod support;
+mod wire;
