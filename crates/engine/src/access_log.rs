@@ -45,6 +45,7 @@ impl<'a> RequestLine<'a> {
         let version: &[u8] = match request.version() {
             Version::Http10 => b"1.0",
             Version::Http11 => b"1.1",
+            Version::Http2 => b"2",
         };
         let (path, query) = (request.path(), request.query().unwrap_or(""));
         // The pages behind the token take none from a query; who puts it there by mistake must not

@@ -66,7 +66,7 @@ impl Admin {
         listener: &Listener,
         segment: &Segment,
     ) -> Option<Response> {
-        let is_own = *listener == Listener::Admin;
+        let is_own = matches!(listener, Listener::Admin);
         let found = Page::at(request.path()).filter(|page| self.shows(*page, is_own));
         let Some(page) = found else {
             return is_own.then(|| text(404, "there is nothing here but the admin surface"));

@@ -22,6 +22,10 @@ pub struct Config {
     pub io: IoChoice,
     /// Connections open at once; the next ones are told 503.
     pub max_connections: usize,
+    /// TLS handshakes that may begin in a second; connections on top are closed. None for no bound.
+    pub handshakes_per_second: Option<u32>,
+    /// The application is called before the body has arrived, and not for gRPC alone.
+    pub streams_request_bodies: bool,
     /// Request bodies above this many bytes are kept in a temporary file.
     pub spool_threshold_bytes: usize,
     /// Logging.

@@ -18,6 +18,7 @@ use crate::routes::Routes;
 use crate::sessions::SystemClock;
 use crate::siblings::Siblings;
 use crate::stats::{Snapshot, Stats};
+use crate::tls::Tls;
 
 /// A reactor on a thread of its own, with its log: the engine of one process. Made after the last
 /// fork, because threads do not survive one.
@@ -51,7 +52,7 @@ type Ready = Result<(Arc<Inbox>, &'static str, Option<Arc<dyn Lead>>), StartErro
 /// What moves to the reactor's thread.
 struct Parts {
     config: Config,
-    listeners: Vec<OwnedFd>,
+    listeners: Vec<(OwnedFd, Option<Arc<Tls>>)>,
     service: Arc<dyn Service>,
     stats: Arc<Stats>,
     log: Arc<Log>,
@@ -59,13 +60,14 @@ struct Parts {
 }
 
 impl Engine {
-    /// Starts serving the listening sockets. Nobody else counts in `stats`.
+    /// Starts serving the listening sockets, those beside which a [`Tls`] stands with it. Nobody else
+    /// counts in `stats`.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub fn start(
         config: Config,
-        listeners: Vec<OwnedFd>,
+        listeners: Vec<(OwnedFd, Option<Arc<Tls>>)>,
         service: Arc<dyn Service>,
         stats: Arc<Stats>,
     ) -> Result<Self, StartError> {
@@ -221,10 +223,11 @@ impl Parts {
             self.log,
             Box::new(SystemClock),
         );
-        for socket in self.listeners {
-            let address = match hyperion_io::local_address(&socket)? {
-                Some(address) => Listener::Tcp(address),
-                None => Listener::Unix,
+        for (socket, tls) in self.listeners {
+            let address = match (hyperion_io::local_address(&socket)?, tls) {
+                (Some(address), Some(tls)) => Listener::Tls(address, tls),
+                (Some(address), None) => Listener::Tcp(address),
+                (None, _) => Listener::Unix,
             };
             reactor.listen(socket, address)?;
         }

@@ -1,13 +1,14 @@
 use std::fs::File;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use hyperion_proto::{Fields, Request};
+use hyperion_proto::{ClientCertificate, Fields, Request};
 
 use crate::reply::ReplyHandle;
 use crate::routes::Target;
+use crate::tls::Tls;
 
 /// A request on its way to an executor, with everything needed to answer it.
 #[derive(Debug)]
@@ -57,6 +58,11 @@ pub enum Body {
     },
     /// The client waits for `100 Continue`; see [`ReplyHandle::request_body`].
     OnDemand,
+    /// It is read while it arrives; see [`ReplyHandle::take_input`].
+    Live {
+        /// Bytes that a reader may ask for at once, since there is no end to wait for.
+        at_once: u64,
+    },
 }
 
 /// What a request's environment tells about its connection; made once per connection.
@@ -68,13 +74,27 @@ pub struct ConnectionInfo {
     pub remote_port: u16,
     /// The listener the connection came in on.
     pub listener: Arc<Listener>,
+    /// What the client has shown in the TLS handshake; set before its first request.
+    pub certificate: OnceLock<ClientCertificate>,
+}
+
+impl ConnectionInfo {
+    /// The TLS that is spoken on it.
+    pub fn tls(&self) -> Option<&Tls> {
+        match &*self.listener {
+            Listener::Tls(_, tls) => Some(tls),
+            Listener::Tcp(_) | Listener::Unix | Listener::Admin => None,
+        }
+    }
 }
 
 /// Where a listening socket is bound.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Listener {
     /// A TCP address.
     Tcp(SocketAddr),
+    /// A TCP address where TLS is spoken.
+    Tls(SocketAddr, Arc<Tls>),
     /// A unix socket.
     Unix,
     /// Any socket where only [`Admin`](crate::Admin) answers.

@@ -400,6 +400,7 @@ mod tests {
                 hyperion_proto::Request::from_head(head.as_bytes(), &config).unwrap(),
             ),
             connection: Arc::new(ConnectionInfo {
+                certificate: std::sync::OnceLock::new(),
                 remote_addr: String::new(),
                 remote_port: 0,
                 listener: Arc::new(Listener::Unix),

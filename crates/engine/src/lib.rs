@@ -22,6 +22,7 @@ mod job_queue;
 mod log;
 pub mod metrics;
 mod queue_time;
+mod rate;
 mod reactor;
 mod relay;
 mod reply;
@@ -33,6 +34,7 @@ mod spool;
 mod stats;
 mod stream;
 mod timers;
+mod tls;
 
 pub use admin::Admin;
 pub use config::{Config, IoChoice, LogConfig, LogFormat};
@@ -49,8 +51,10 @@ pub use sessions::Clock;
 pub use siblings::Channels;
 pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 
+pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};
+
 pub use hyperion_buf::FileRange;
 pub use hyperion_proto::{
-    BodyLength, Config as ProtocolConfig, FieldError, Fields, Limits, Request, Response,
-    ResponseBody, Timeouts, UnderscorePolicy, Version,
+    BodyLength, ClientCertificate, Config as ProtocolConfig, FieldError, Fields, Limits, Request,
+    Response, ResponseBody, Timeouts, UnderscorePolicy, Version,
 };

@@ -19,6 +19,7 @@ use crate::reply::ReplyHandle;
 use crate::routes::{Answer, Mode, Resolution, Routes, Target};
 use crate::stats::{Recorder, Stats};
 use crate::stream::{OpenStream, Phase};
+use crate::tls::Tls;
 
 use self::departure::Departure;
 use self::ending::Rejection;
@@ -28,8 +29,8 @@ pub(crate) use self::departure::PATIENCE;
 mod departure;
 mod ending;
 
-/// A tunnel's unread input above this pauses its connection.
-const TUNNEL_INPUT_BYTES: usize = 256 * 1024;
+/// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
+const INPUT_BYTES: usize = 256 * 1024;
 
 /// What every session of a reactor works with.
 pub(crate) struct Context {
@@ -217,6 +218,12 @@ impl Session {
     }
 
     fn open(&mut self, id: StreamId, request: Arc<Request>, context: &Context) {
+        if self.info.tls().is_some_and(Tls::asks_clients)
+            && self.info.certificate.get().is_none()
+            && let Some(certificate) = self.connection.peer_certificate()
+        {
+            let _ = self.info.certificate.set(certificate);
+        }
         let hops = std::mem::take(&mut self.hops);
         let dropped = request.dropped_underscore_headers();
         if hops == 0 {
@@ -235,12 +242,17 @@ impl Session {
                 return self.answer(id, request, answer, target, context);
             }
         };
-        let on_demand = request.expects_continue() && !matches!(request.body(), BodyLength::None);
+        let has_body = request.body() != BodyLength::None;
+        let on_demand = request.expects_continue() && has_body;
+        let is_live = has_body && (request.is_grpc() || context.config.streams_request_bodies);
         let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
         stream.hops = hops;
         self.streams.push(stream);
         if on_demand {
             self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
+        } else if is_live {
+            let body = Body::Live { at_once: context.protocol.limits.body_bytes };
+            self.dispatch(id, body, Phase::Live, context);
         }
     }
 
@@ -294,13 +306,13 @@ impl Session {
 
     fn receive_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
         let Some(stream) = find(&mut self.streams, id) else { return };
-        if stream.phase == Phase::Tunnel {
+        if matches!(stream.phase, Phase::Tunnel | Phase::Live) {
             let mut waiting = 0;
             stream.share(|state| {
                 state.input.push_back(bytes);
                 waiting = state.input.iter().map(Bytes::len).sum();
             });
-            if waiting > TUNNEL_INPUT_BYTES {
+            if waiting > INPUT_BYTES {
                 stream.input_paused = true;
                 self.connection.pause_body(id);
             }
@@ -323,7 +335,7 @@ impl Session {
                 stream.phase = Phase::Dispatched;
                 stream.share(|state| state.body = Some(body));
             }
-            Phase::Tunnel => stream.share(|state| state.input_ended = true),
+            Phase::Tunnel | Phase::Live => stream.share(|state| state.input_ended = true),
             Phase::Dispatched => {}
         }
     }

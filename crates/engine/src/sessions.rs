@@ -1,7 +1,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyperion_io::{Completion, Key, Peer, Sink};
@@ -11,6 +11,7 @@ use slab::Slab;
 use crate::inbox::Message;
 use crate::job::{ConnectionInfo, Listener};
 use crate::log::Level;
+use crate::rate::Rate;
 use crate::session::{Context, PATIENCE, Session};
 use crate::siblings::Place;
 use crate::timers::Timers;
@@ -64,6 +65,8 @@ pub(crate) struct Sessions<S> {
     pub timer_moved: bool,
     pub phase: Phase,
     accept_complained_at: Option<Instant>,
+    /// TLS handshakes that may begin.
+    handshakes: Option<Rate>,
 }
 
 /// How far the end of serving is.
@@ -88,6 +91,7 @@ impl Phase {
 
 impl<S> Sessions<S> {
     pub fn new(context: Context, clock: Box<dyn Clock>) -> Self {
+        let handshakes = context.config.handshakes_per_second.map(Rate::new);
         Self {
             context,
             clock,
@@ -103,13 +107,14 @@ impl<S> Sessions<S> {
             timer_moved: false,
             phase: Phase::Open,
             accept_complained_at: None,
+            handshakes,
         }
     }
 
     /// A session for a connection; [`greet`](Self::greet) is to follow.
     pub fn open(&mut self, listener: usize, peer: Peer) -> Option<Key> {
         let listener = self.listeners.get(listener)?.clone();
-        let is_admin = *listener == Listener::Admin;
+        let is_admin = matches!(*listener, Listener::Admin);
         let maximum = self.context.config.max_connections;
         let open = self.slab.len();
         let reserve = REFUSED_CONNECTIONS + if is_admin { ADMIN_CONNECTIONS } else { 0 };
@@ -118,9 +123,18 @@ impl<S> Sessions<S> {
             return None;
         }
         let (config, now) = (self.context.protocol.clone(), self.context.now);
-        let connection = match is_admin || open < maximum {
-            true => Connection::new(config, now),
-            false => Connection::refused(config, now),
+        let tls = match &*listener {
+            Listener::Tls(_, tls) => Some(tls.config()),
+            _ => None,
+        };
+        if tls.is_some() && !self.handshakes.as_mut().is_none_or(|rate| rate.take(now)) {
+            self.context.stats.reject("tls_handshake_rate");
+            return None;
+        }
+        let connection = match tls {
+            tls if !is_admin && open >= maximum => Connection::refused(config, tls.as_ref(), now),
+            Some(tls) => Connection::secure(config, &tls, now),
+            None => Connection::new(config, now),
         };
         let info = connection_info(listener, &peer);
         self.generation = self.generation.wrapping_add(1);
@@ -322,16 +336,11 @@ pub(crate) fn find(sessions: &mut Slab<Session>, key: Key) -> Option<&mut Sessio
 }
 
 fn connection_info(listener: Arc<Listener>, peer: &Peer) -> ConnectionInfo {
-    match peer {
-        Peer::Tcp(address) => ConnectionInfo {
-            remote_addr: canonical(address).to_string(),
-            remote_port: address.port(),
-            listener,
-        },
-        Peer::Unix => {
-            ConnectionInfo { remote_addr: "127.0.0.1".to_owned(), remote_port: 0, listener }
-        }
-    }
+    let (remote_addr, remote_port) = match peer {
+        Peer::Tcp(address) => (canonical(address).to_string(), address.port()),
+        Peer::Unix => ("127.0.0.1".to_owned(), 0),
+    };
+    ConnectionInfo { remote_addr, remote_port, listener, certificate: OnceLock::new() }
 }
 
 /// An IPv4 client of a dual-stack listener is shown by its IPv4 address.

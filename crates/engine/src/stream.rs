@@ -41,6 +41,8 @@ pub(crate) enum Phase {
     Receiving,
     /// The request is dispatched; the body comes when the application reads.
     OnDemand,
+    /// The request is dispatched; its body is handed over as it arrives.
+    Live,
     /// The request is dispatched with all of its body, or answered; what still arrives of it is
     /// ignored.
     Dispatched,

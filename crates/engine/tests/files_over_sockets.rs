@@ -72,6 +72,8 @@ fn on_both_drivers(root: &Path, test: impl Fn(SocketAddr)) {
             admin: Arc::default(),
             io,
             max_connections: 100,
+            handshakes_per_second: None,
+            streams_request_bodies: false,
             spool_threshold_bytes: 1024,
             log: LogConfig {
                 level: Level::Error,
@@ -81,7 +83,7 @@ fn on_both_drivers(root: &Path, test: impl Fn(SocketAddr)) {
             },
         };
         let queue = Arc::new(JobQueue::new(100));
-        let listeners = vec![OwnedFd::from(listener)];
+        let listeners = vec![(OwnedFd::from(listener), None)];
         let engine = Engine::start(config, listeners, queue.clone(), Arc::default()).unwrap();
         test(address);
         queue.close();

@@ -40,10 +40,12 @@ impl Server {
             admin: Arc::new(admin),
             io,
             max_connections: 100,
+            handshakes_per_second: None,
+            streams_request_bodies: false,
             spool_threshold_bytes: 1024,
             log,
         };
-        let listeners = vec![OwnedFd::from(listener)];
+        let listeners = vec![(OwnedFd::from(listener), None)];
         let engine = Engine::start(config, listeners, queue.clone(), stats).unwrap();
         Self { engine, queue, address, admin: own_address }
     }

@@ -54,12 +54,15 @@ fn g7_a_panic_costs_one_connection_and_is_counted() {
             admin: Arc::new(Admin::new(None, false)),
             io,
             max_connections: 100,
+            handshakes_per_second: None,
+            streams_request_bodies: false,
             spool_threshold_bytes: 1024,
             log,
         };
         let stats = Arc::new(Stats::default());
         let engine =
-            Engine::start(config, vec![listener.into()], Arc::new(Fragile), stats.clone()).unwrap();
+            Engine::start(config, vec![(listener.into(), None)], Arc::new(Fragile), stats.clone())
+                .unwrap();
         for round in 1..=3 {
             let answer = talk(address, "/panic");
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 500"), "{answer}");

@@ -39,6 +39,8 @@ fn config(io: IoChoice) -> Config {
         admin: Arc::default(),
         io,
         max_connections: 100,
+        handshakes_per_second: None,
+        streams_request_bodies: false,
         spool_threshold_bytes: 1024,
         log: LogConfig {
             level: Level::Error,
@@ -54,7 +56,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let queue = Arc::new(JobQueue::new(100));
-        let listeners = vec![OwnedFd::from(listener)];
+        let listeners = vec![(OwnedFd::from(listener), None)];
         let engine =
             Engine::start(config(IoChoice::Epoll), listeners, queue.clone(), Arc::default())
                 .unwrap();

@@ -41,6 +41,8 @@ impl Server {
             admin: Arc::default(),
             io,
             max_connections: 100,
+            handshakes_per_second: None,
+            streams_request_bodies: false,
             spool_threshold_bytes: 1024,
             log: LogConfig {
                 level: Level::Error,
@@ -49,7 +51,7 @@ impl Server {
                 file: None,
             },
         };
-        let listeners = vec![OwnedFd::from(listener)];
+        let listeners = vec![(OwnedFd::from(listener), None)];
         let engine = Engine::start(config, listeners, queue.clone(), Arc::default()).unwrap();
         Self { engine, queue, address }
     }

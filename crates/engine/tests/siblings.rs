@@ -79,10 +79,13 @@ impl Worker {
             admin: Arc::new(Admin::new(None, false)),
             io,
             max_connections: 10_000,
+            handshakes_per_second: None,
+            streams_request_bodies: false,
             spool_threshold_bytes: 256 * 1024,
             log,
         };
-        let engine = Engine::start(config, vec![listener.into()], queue.clone(), stats).unwrap();
+        let engine =
+            Engine::start(config, vec![(listener.into(), None)], queue.clone(), stats).unwrap();
         Self { engine, queue, address }
     }
 

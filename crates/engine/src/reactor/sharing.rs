@@ -23,7 +23,7 @@ where
     /// Gives a connection to the sibling that has the fewest; it comes back where this process has.
     pub(super) fn give_away(&self, listener: usize, socket: D::Socket) -> Option<D::Socket> {
         let Some(siblings) = &self.siblings else { return Some(socket) };
-        let is_for_all = |address: &std::sync::Arc<Listener>| **address != Listener::Admin;
+        let is_for_all = |address: &std::sync::Arc<Listener>| !matches!(**address, Listener::Admin);
         if self.sessions.phase != Phase::Open
             || !self.sessions.listeners.get(listener).is_some_and(is_for_all)
         {

@@ -68,9 +68,10 @@ impl Session {
         let body = match &job.body {
             Body::Empty => 0,
             Body::Memory(bytes) => bytes.len(),
-            Body::File { .. } | Body::OnDemand => return false,
+            Body::File { .. } | Body::OnDemand | Body::Live { .. } => return false,
         };
-        stream.id == job.reply.stream()
+        self.connection.is_portable()
+            && stream.id == job.reply.stream()
             && stream.phase == Phase::Dispatched
             && stream.hops < HOPS_MAX
             && !job.request.expects_continue()

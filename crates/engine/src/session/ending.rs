@@ -55,10 +55,11 @@ impl Session {
     ) {
         let Rejection { violation, status, bytes, line } = *rejection;
         match stream {
+            None if status == 0 => context.recorder.rejected(violation.name(), 0),
             Some(mut stream) if stream.phase != Phase::Receiving => {
                 // Its status is counted with all else that is known of it.
                 context.recorder.rejected(violation.name(), 0);
-                stream.status = status;
+                stream.status = if status == 0 { stream.status } else { status };
                 stream.abandon();
                 self.end_stream(stream, bytes, false, context);
             }

@@ -8,8 +8,14 @@ use super::layout;
 use super::segment::Segment;
 
 /// Why requests and connections are turned away, beside the faults of the protocol.
-const OTHERS: [&str; 5] =
-    ["accept_failed", "max_connections", "other", "queue_full", "spool_failed"];
+const OTHERS: [&str; 6] = [
+    "accept_failed",
+    "max_connections",
+    "other",
+    "queue_full",
+    "spool_failed",
+    "tls_handshake_rate",
+];
 
 /// Why a worker was replaced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -24,6 +24,8 @@ pub fn config() -> Config {
         admin: Arc::default(),
         io: IoChoice::Auto,
         max_connections: 1000,
+        handshakes_per_second: None,
+        streams_request_bodies: false,
         spool_threshold_bytes: 64,
         log: LogConfig {
             level: Level::Error,
