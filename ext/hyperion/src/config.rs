@@ -61,6 +61,8 @@ impl Settings {
                         ("io_uring", IoChoice::IoUring),
                     ],
                 )?,
+                handshakes_per_second: reader.bound("tls_handshake_rate_limit", "unlimited")?,
+                streams_request_bodies: reader.fetch("stream_request_bodies")?,
                 siblings: reader.siblings()?.map(Arc::new),
                 admin: Arc::new(reader.admin()?),
                 max_connections: reader.fetch("max_connections")?,
@@ -104,6 +106,8 @@ impl Reader<'_> {
                 head_bytes: self.fetch("max_header_bytes")?,
                 body_bytes: self.fetch("max_body_bytes")?,
                 in_flight: self.in_flight()?,
+                h2_concurrent_streams: self.fetch("h2_max_concurrent_streams")?,
+                h2_total_streams: self.bound("h2_max_total_streams", "unbounded")?.map(u64::from),
                 ..Limits::default()
             },
             timeouts: self.timeouts()?,
@@ -122,6 +126,16 @@ impl Reader<'_> {
             .ok_or_else(|| error::error(self.ruby, "max_in_flight_per_conn must be at least 1"))
     }
 
+    /// A number, or none where the setting is this word.
+    fn bound(&self, name: &str, word: &str) -> Result<Option<u32>, Error> {
+        let value: Value = self.fetch(name)?;
+        if is_text(value) {
+            self.choice(name, &[(word, ())])?;
+            return Ok(None);
+        }
+        u32::try_convert(value).map(Some)
+    }
+
     fn timeouts(&self) -> Result<Timeouts, Error> {
         let request_read = self.seconds("max_request_read_seconds")?;
         Ok(Timeouts {
@@ -129,6 +143,7 @@ impl Reader<'_> {
             request_read: (!request_read.is_zero()).then_some(request_read),
             idle: self.seconds("idle_keepalive")?,
             write: self.seconds("write_timeout")?,
+            tls_handshake: self.seconds("tls_handshake_timeout")?,
             ..Timeouts::default()
         })
     }

@@ -10,6 +10,7 @@ use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
 use magnus::scan_args::scan_args;
+use magnus::typed_data::Obj;
 use magnus::value::{Lazy, Opaque};
 use magnus::{
     DataTypeFunctions, Error, RArray, RClass, RHash, Ruby, Symbol, TypedData, Value, function,
@@ -24,6 +25,7 @@ use crate::finish::Finishing;
 use crate::gvl::{Birthplace, without_gvl};
 use crate::hooks::Hooks;
 use crate::routes::Table;
+use crate::tls::Tls;
 use crate::{env, raw};
 
 /// Between two looks at whether everything has ended.
@@ -42,7 +44,7 @@ pub struct Engine {
     queue: Arc<JobQueue>,
     stats: Arc<Stats>,
     config: Config,
-    listeners: RefCell<Vec<OwnedFd>>,
+    listeners: RefCell<Vec<(OwnedFd, Option<Arc<hyperion_engine::Tls>>)>>,
     reactor: OnceLock<Arc<Reactor>>,
     birthplace: Birthplace,
 }
@@ -91,11 +93,15 @@ impl Engine {
         })
     }
 
-    /// `listen(fd)`: serves a duplicate of this listening socket.
-    fn listen(ruby: &Ruby, this: &Self, descriptor: RawFd) -> Result<(), Error> {
+    /// `listen(fd, tls = nil)`: serves a duplicate of this listening socket, by TLS where there is one.
+    fn listen(ruby: &Ruby, this: &Self, arguments: &[Value]) -> Result<(), Error> {
+        let arguments =
+            scan_args::<(RawFd,), (Option<Option<Obj<Tls>>>,), (), (), (), ()>(arguments)?;
+        let (descriptor,) = arguments.required;
+        let tls = arguments.optional.0.flatten().map(|tls| tls.shared());
         let listener = raw::duplicate(descriptor)
             .map_err(|cause| error::error(ruby, format!("descriptor {descriptor}: {cause}")))?;
-        this.listeners.borrow_mut().push(listener);
+        this.listeners.borrow_mut().push((listener, tls));
         Ok(())
     }
 
@@ -274,7 +280,7 @@ pub static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
     let class = ruby.get_inner(&CLASS);
     class.define_singleton_method("new", function!(Engine::new, 2))?;
-    class.define_method("listen", method!(Engine::listen, 1))?;
+    class.define_method("listen", method!(Engine::listen, -1))?;
     class.define_method("listen_admin", method!(Engine::listen_admin, 1))?;
     class.define_method("routes=", method!(Engine::replace_routes, 1))?;
     class.define_method("hooks=", method!(Engine::replace_hooks, 1))?;

@@ -7,12 +7,12 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use hyperion_engine::{ConnectionInfo, Listener, Request, Version};
+use hyperion_engine::{ConnectionInfo, Listener, Request, Tls, Version};
 use magnus::prelude::*;
 use magnus::rb_sys::{AsRawValue, FromRawValue, protect};
 use magnus::typed_data::Obj;
 use magnus::{Error, RArray, RHash, Ruby, Value};
-use rb_sys::{Qnil, VALUE};
+use rb_sys::{Qfalse, Qnil, VALUE};
 
 use crate::exchange::Exchange;
 use crate::input::Input;
@@ -204,10 +204,12 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         let protocol = match request.version() {
             Version::Http10 => keys.http_10,
             Version::Http11 => keys.http_11,
+            Version::Http2 => keys.http_2,
         };
         let method = request.method();
         let exchange = facts.exchange.as_raw();
         let mut port = [0; 5];
+        let is_secure = facts.connection.tls().is_some();
         pairs.push(keys.request_method, keys.method(method).unwrap_or_else(|| string(method)));
         pairs.push(keys.path_info, string(request.path()));
         pairs.push(keys.query_string, string(request.query().unwrap_or_default()));
@@ -216,18 +218,57 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         pairs.push(keys.server_protocol, protocol);
         pairs.push(keys.http_version, protocol);
         pairs.push(keys.server_name, string(authority.name));
-        pairs.push(keys.server_port, authority.port.map_or(keys.port_80, |port| string(port)));
+        pairs.push(
+            keys.server_port,
+            authority
+                .port
+                .map_or(if is_secure { keys.port_443 } else { keys.port_80 }, |port| string(port)),
+        );
         pairs.push(keys.remote_addr, string(&facts.connection.remote_addr));
         pairs.push(keys.remote_port, string(decimal(facts.connection.remote_port, &mut port)));
         let queued = rb_sys::rb_float_new(facts.queued.as_secs_f64());
         pairs.push(keys.hyperion_queue_seconds, queued);
         pairs.push(keys.rack_input, facts.input.as_raw());
-        pairs.push(keys.rack_hijack, exchange);
+        if is_secure {
+            pairs.push(keys.rack_url_scheme, keys.https);
+            pairs.push(keys.https_flag, keys.on);
+            show_client(&mut pairs, facts.connection, keys);
+        }
+        match can_hijack(facts) {
+            true => pairs.push(keys.rack_hijack, exchange),
+            false => pairs.push(keys.rack_is_hijack, Qfalse as VALUE),
+        }
         pairs.push(keys.rack_early_hints, exchange);
         pairs.push(keys.rack_response_finished, rb_sys::rb_ary_new());
         pairs.push(keys.rack_after_reply, rb_sys::rb_ary_new());
         pairs.flush();
     }
+}
+
+/// What the client has shown of itself in the TLS handshake, where it was asked.
+///
+/// # Safety
+/// As in [`call`].
+unsafe fn show_client(pairs: &mut Pairs, connection: &ConnectionInfo, keys: &Keys) {
+    // SAFETY: all strings are made from slices that outlive the calls.
+    unsafe {
+        match connection.certificate.get() {
+            Some(certificate) => {
+                pairs.push(keys.ssl_client_verify, keys.success);
+                pairs.push(keys.ssl_client_s_dn, string(&certificate.subject));
+                pairs.push(keys.ssl_client_cert, string(&certificate.pem));
+            }
+            None if connection.tls().is_some_and(Tls::asks_clients) => {
+                pairs.push(keys.ssl_client_verify, keys.none);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Whether the application may take the socket: not one that others share, nor one that it could not read.
+fn can_hijack(facts: &Facts<'_>) -> bool {
+    facts.request.version() != Version::Http2 && facts.connection.tls().is_none()
 }
 
 /// Pairs on their way into env, on the stack, where Ruby's collector sees them.
@@ -373,10 +414,12 @@ impl<'a> Authority<'a> {
 
 fn address(listener: &Listener) -> (String, String) {
     match listener {
-        Listener::Tcp(address) if address.is_ipv6() => {
+        Listener::Tcp(address) | Listener::Tls(address, _) if address.is_ipv6() => {
             (format!("[{}]", address.ip()), address.port().to_string())
         }
-        Listener::Tcp(address) => (address.ip().to_string(), address.port().to_string()),
+        Listener::Tcp(address) | Listener::Tls(address, _) => {
+            (address.ip().to_string(), address.port().to_string())
+        }
         Listener::Admin | Listener::Unix => ("localhost".to_owned(), "80".to_owned()),
     }
 }

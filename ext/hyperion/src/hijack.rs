@@ -43,7 +43,7 @@ pub fn hijack(
 fn socket(ruby: &Ruby, hijacked: Hijacked, listener: &Listener) -> Result<Value, Error> {
     ruby.require("socket")?;
     let class = match listener {
-        Listener::Tcp(_) => "TCPSocket",
+        Listener::Tcp(_) | Listener::Tls(..) => "TCPSocket",
         Listener::Admin | Listener::Unix => "UNIXSocket",
     };
     let class: RClass = ruby.class_object().const_get(class)?;

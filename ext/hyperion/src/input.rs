@@ -16,6 +16,7 @@ use magnus::{Error, RClass, RString, Ruby, TypedData, Value, method};
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
 use crate::gvl::wait_for;
+use crate::live::{self, Arrived, Want};
 
 /// The body of one request.
 #[derive(TypedData, magnus::DataTypeFunctions)]
@@ -37,6 +38,11 @@ enum Source {
         peer: Arc<Peer>,
         asked: bool,
     },
+    /// Read while it arrives.
+    Live {
+        peer: Arc<Peer>,
+        arrived: Arrived,
+    },
     Closed,
 }
 
@@ -50,8 +56,7 @@ impl Input {
     fn read(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
         contain(ruby, || {
             let (length, buffer) = read_arguments(ruby, arguments)?;
-            this.fetch(ruby)?;
-            let bytes = this.source(ruby, |source| source.take(length))?;
+            let bytes = this.take(ruby, length.map_or(Want::All, Want::Bytes))?;
             let at_end = bytes.is_empty() && length.is_some_and(|length| length > 0);
             filled(ruby, (!at_end).then_some(&bytes[..]), buffer)
         })
@@ -60,9 +65,7 @@ impl Input {
     /// `gets`: the next line, or nil.
     fn gets(ruby: &Ruby, this: Obj<Self>) -> Result<Option<RString>, Error> {
         contain(ruby, || {
-            this.fetch(ruby)?;
-            let mut line = Vec::new();
-            this.source(ruby, |source| source.reader()?.read_until(b'\n', &mut line))?;
+            let line = this.take(ruby, Want::Line)?;
             Ok((!line.is_empty()).then(|| ruby.str_from_slice(&line)))
         })
     }
@@ -105,6 +108,34 @@ impl Input {
             .map_err(|error| Error::new(ruby.exception_io_error(), error.to_string()))
     }
 
+    /// Takes what is wanted, or what is left, and waits for it where it is still to arrive.
+    ///
+    /// # Errors
+    /// An IOError of a closed input, `Hyperion::ClientDisconnected` when no more will come,
+    /// `Hyperion::Error` when more than may be kept is wanted at once of a body that still arrives.
+    pub fn take(&self, ruby: &Ruby, want: Want) -> Result<Bytes, Error> {
+        self.fetch(ruby)?;
+        loop {
+            let peer = match &mut *self.source.borrow_mut() {
+                Source::Live { peer, arrived } => {
+                    if peer.is_here() {
+                        arrived.fill(peer);
+                    }
+                    arrived.check_start(ruby)?;
+                    if let Some(bytes) = arrived.take(want) {
+                        return Ok(bytes);
+                    }
+                    arrived.check_size(ruby)?;
+                    peer.clone()
+                }
+                _ => break,
+            };
+            // Nothing is borrowed while other threads run.
+            live::wait(ruby, &peer)?;
+        }
+        self.source(ruby, |source| source.take(want))
+    }
+
     /// Gets the body from a client that holds it back.
     fn fetch(&self, ruby: &Ruby) -> Result<(), Error> {
         loop {
@@ -138,11 +169,23 @@ impl Source {
             Body::Memory(bytes) => Source::Memory(Cursor::new(bytes)),
             Body::File { file, length } => Source::File { reader: BufReader::new(file), length },
             Body::OnDemand => Source::Client { peer: peer.clone(), asked: false },
+            Body::Live { at_once } => {
+                Source::Live { peer: peer.clone(), arrived: Arrived::new(at_once) }
+            }
         }
     }
 
-    /// The next `length` bytes, or all that are left.
-    fn take(&mut self, length: Option<usize>) -> io::Result<Bytes> {
+    /// The next bytes, or all that are left.
+    fn take(&mut self, want: Want) -> io::Result<Bytes> {
+        let length = match want {
+            Want::Bytes(length) | Want::Some(length) => Some(length),
+            Want::All => None,
+            Want::Line => {
+                let mut line = Vec::new();
+                self.reader()?.read_until(b'\n', &mut line)?;
+                return Ok(line.into());
+            }
+        };
         if let Source::Memory(cursor) = self {
             let start = cursor.position() as usize;
             let left = cursor.get_ref().len() - start;
@@ -161,7 +204,9 @@ impl Source {
             Source::Empty(reader) => Ok(reader),
             Source::Memory(reader) => Ok(reader),
             Source::File { reader, .. } => Ok(reader),
-            Source::Client { .. } => Err(io::Error::other("the body has not arrived")),
+            Source::Client { .. } | Source::Live { .. } => {
+                Err(io::Error::other("the body has not arrived"))
+            }
             Source::Closed => Err(io::Error::other("closed stream")),
         }
     }
@@ -171,6 +216,10 @@ impl Source {
             Source::Memory(reader) => reader.seek(SeekFrom::Start(0)),
             Source::File { reader, .. } => reader.seek(SeekFrom::Start(0)),
             Source::Empty(_) | Source::Client { .. } => Ok(0),
+            Source::Live { arrived, .. } => {
+                arrived.rewind();
+                Ok(0)
+            }
             Source::Closed => Err(io::Error::other("closed stream")),
         }
     }
@@ -180,6 +229,7 @@ impl Source {
             Source::Memory(reader) => Ok(reader.get_ref().len() as u64),
             Source::File { length, .. } => Ok(*length),
             Source::Empty(_) | Source::Client { .. } => Ok(0),
+            Source::Live { .. } => Err(io::Error::other("a body that still arrives has no size")),
             Source::Closed => Err(io::Error::other("closed stream")),
         }
     }

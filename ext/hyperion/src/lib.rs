@@ -3,10 +3,11 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `engine`, `config` | `Hyperion::Engine` and its settings |
+//! | `tls` | `Hyperion::Tls`, the certificates of an address |
 //! | `segment` | `Hyperion::Engine::Segment`, the memory in which all processes count |
 //! | `executor` | the loop of an executor thread |
 //! | `env`, `keys` | request → Rack env, and the call of the application |
-//! | `exchange`, `input`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
+//! | `exchange`, `input`, `live`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
 //! | `answer`, `body`, `delivery` | what the application returned → response |
 //! | `hijack`, `hints`, `finish`, `log_extras` | full hijack, early hints, callbacks behind a response, additions to its log line |
 //! | `routes`, `file` | what is answered without the application; files that it names |
@@ -38,6 +39,7 @@ mod hints;
 mod hooks;
 mod input;
 mod keys;
+mod live;
 mod log_extras;
 #[allow(unsafe_code)]
 mod raw;
@@ -45,6 +47,7 @@ mod request;
 mod routes;
 mod segment;
 mod stream;
+mod tls;
 mod trailers;
 
 mod load {
@@ -58,6 +61,7 @@ mod load {
         crate::keys::init(ruby);
         crate::exchange::init(ruby)?;
         crate::input::init(ruby)?;
+        crate::tls::init(ruby)?;
         crate::stream::init(ruby)?;
         crate::request::init(ruby)?;
         crate::engine::init(ruby)?;

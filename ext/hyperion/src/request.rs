@@ -70,6 +70,7 @@ impl Request {
         ruby.str_new(match this.head.version() {
             Version::Http10 => "HTTP/1.0",
             Version::Http11 => "HTTP/1.1",
+            Version::Http2 => "HTTP/2",
         })
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
 use crate::gvl::wait_for;
 use crate::input::{Input, filled, read_arguments};
+use crate::live::Want;
 
 static READ: LazyId = LazyId::new("read");
 
@@ -197,8 +198,8 @@ impl Stream {
         if self.is_tunnel {
             return self.receive(ruby, most);
         }
-        let part: Option<RString> = ruby.get_inner(self.input).funcall(*READ, (most as i64,))?;
-        Ok(part.map(|part| crate::raw::with_bytes(part, Bytes::copy_from_slice)))
+        let part = ruby.get_inner(self.input).take(ruby, Want::Some(most))?;
+        Ok((!part.is_empty() || most == 0).then_some(part))
     }
 
     /// The next bytes of the tunnel; `None` at the end. Waits without the interpreter's lock.

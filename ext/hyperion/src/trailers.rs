@@ -2,11 +2,12 @@
 
 use hyperion_engine::{Fields, Level, Log};
 use magnus::prelude::*;
+use magnus::r_hash::ForEach;
 use magnus::value::LazyId;
-use magnus::{Error, RHash, Ruby, Value};
+use magnus::{Error, RHash, RString, Ruby, Value};
 
 use crate::answer::Headers;
-use crate::error;
+use crate::{error, raw};
 
 static TRAILERS: LazyId = LazyId::new("trailers");
 
@@ -46,7 +47,8 @@ fn read(ruby: &Ruby, body: Value) -> Result<Option<Fields>, Error> {
     let trailers: Value = body.funcall(*TRAILERS, ())?;
     match RHash::from_value(trailers) {
         Some(hash) if !hash.is_empty() => {
-            Headers::read(ruby, trailers).map(|headers| Some(headers.fields))
+            let fields = Headers::read(ruby, sendable(ruby, hash)?.as_value())?.fields;
+            Ok((!fields.is_empty()).then_some(fields))
         }
         Some(_) => Err(error::error(ruby, "the trailers are empty")),
         None => {
@@ -54,4 +56,18 @@ fn read(ruby: &Ruby, body: Value) -> Result<Option<Fields>, Error> {
             Err(error::error(ruby, format!("the trailers are not a Hash but a {class}")))
         }
     }
+}
+
+/// Those whose names could be names of trailers: pseudo fields are none, nor is an empty name.
+fn sendable(ruby: &Ruby, trailers: RHash) -> Result<RHash, Error> {
+    let sendable = ruby.hash_new();
+    trailers.foreach(|name: Value, value: Value| {
+        let is_none = RString::from_value(name)
+            .is_some_and(|name| raw::with_bytes(name, |name| matches!(name, [] | [b':', ..])));
+        if !is_none {
+            sendable.aset(name, value)?;
+        }
+        Ok(ForEach::Continue)
+    })?;
+    Ok(sendable)
 }

@@ -1,0 +1,182 @@
+//! A request body that is read while it arrives.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use hyperion_engine::Wait;
+use magnus::{Error, Ruby};
+
+use crate::error::{client_disconnected, error};
+use crate::exchange::Peer;
+use crate::gvl::wait_for;
+
+/// What has arrived and was not read.
+#[derive(Debug)]
+pub struct Arrived {
+    bytes: BytesMut,
+    /// How many of them have no line's end, so that a long line is looked at once.
+    without_line_end: usize,
+    has_ended: bool,
+    /// Bytes that may be kept for one reader.
+    most: u64,
+    /// Bytes that were read.
+    position: u64,
+    /// It was told to go back to its start, which is gone.
+    is_rewound: bool,
+}
+
+/// How much a reader wants.
+#[derive(Clone, Copy, Debug)]
+pub enum Want {
+    /// So many bytes.
+    Bytes(usize),
+    /// Any byte, and no more than so many.
+    Some(usize),
+    /// A line.
+    Line,
+    /// All to the end.
+    All,
+}
+
+impl Arrived {
+    /// Nothing yet, and never more than `most` bytes at once.
+    pub fn new(most: u64) -> Self {
+        Self {
+            bytes: BytesMut::new(),
+            without_line_end: 0,
+            has_ended: false,
+            most,
+            position: 0,
+            is_rewound: false,
+        }
+    }
+
+    /// Goes back to the start, as Rack 2 does behind a form that it has read. What was read is not kept:
+    /// whoever reads on is told.
+    pub fn rewind(&mut self) {
+        self.is_rewound = self.position > 0;
+    }
+
+    /// Whether what comes next is what a reader means.
+    ///
+    /// # Errors
+    /// `Hyperion::Error` when that is what was read before.
+    pub fn check_start(&self, ruby: &Ruby) -> Result<(), Error> {
+        if self.is_rewound {
+            return Err(error(
+                ruby,
+                "a request body that is read while it arrives is read only once",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether more may be waited for.
+    ///
+    /// # Errors
+    /// `Hyperion::Error` when a reader has asked for more than may be kept.
+    pub fn check_size(&self, ruby: &Ruby) -> Result<(), Error> {
+        if self.bytes.len() as u64 <= self.most {
+            return Ok(());
+        }
+        Err(error(
+            ruby,
+            format!(
+                "more than {} bytes of a request body were to be read at once: read it in parts, or raise \
+                 --max-body-bytes",
+                self.most
+            ),
+        ))
+    }
+
+    /// Takes what is wanted, or what is left at the end; `None` while more is needed.
+    pub fn take(&mut self, want: Want) -> Option<Bytes> {
+        let length = self.bytes.len();
+        let enough = match want {
+            Want::Bytes(count) => (length >= count).then_some(count),
+            Want::Some(most) => (length > 0 || most == 0).then_some(length.min(most)),
+            Want::Line => self.line(),
+            Want::All => None,
+        };
+        let count = enough.or(self.has_ended.then_some(length))?;
+        self.position += count as u64;
+        self.without_line_end = self.without_line_end.saturating_sub(count);
+        Some(self.bytes.split_to(count).freeze())
+    }
+
+    /// The length of the first line, with its end.
+    fn line(&mut self) -> Option<usize> {
+        let new = &self.bytes[self.without_line_end..];
+        let end = new.iter().position(|byte| *byte == b'\n');
+        let length = end.map(|end| self.without_line_end + end + 1);
+        self.without_line_end = length.unwrap_or(self.bytes.len());
+        length
+    }
+
+    /// Adds what the engine has received; `peer` says whether it was all.
+    pub fn fill(&mut self, peer: &Peer) {
+        // The end is looked at first, since what comes before it is there by then.
+        let has_ended = peer.input_ended();
+        while let Some(bytes) = peer.take_input() {
+            self.bytes.extend_from_slice(&bytes);
+        }
+        self.has_ended |= has_ended;
+    }
+}
+
+/// Waits for more without the interpreter's lock.
+///
+/// # Errors
+/// `Hyperion::ClientDisconnected` when no more will come although the body has not ended.
+pub fn wait(ruby: &Ruby, peer: &Arc<Peer>) -> Result<(), Error> {
+    if !peer.is_here() {
+        return Err(client_disconnected(ruby));
+    }
+    match wait_for(ruby, peer, |peer, interrupt| peer.wait_input(interrupt, None))? {
+        Wait::Abandoned => Err(client_disconnected(ruby)),
+        Wait::Ready | Wait::TimedOut | Wait::Interrupted => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrived(bytes: &str, has_ended: bool) -> Arrived {
+        Arrived { bytes: bytes.into(), has_ended, ..Arrived::new(100) }
+    }
+
+    #[test]
+    fn readers_get_what_they_want_or_wait() {
+        let mut open = arrived("ab\ncd", false);
+        assert_eq!(open.take(Want::Bytes(9)), None);
+        assert_eq!(open.take(Want::All), None);
+        assert_eq!(open.take(Want::Line).unwrap(), "ab\n");
+        assert_eq!(open.take(Want::Line), None);
+        assert_eq!(open.take(Want::Some(1)).unwrap(), "c");
+        assert_eq!(open.take(Want::Bytes(1)).unwrap(), "d");
+        assert_eq!(open.take(Want::Some(1)), None);
+        assert_eq!(open.take(Want::Bytes(0)).unwrap(), "");
+    }
+
+    #[test]
+    fn a_line_may_come_in_pieces_and_be_read_by_bytes_in_between() {
+        let mut open = arrived("abc", false);
+        assert_eq!(open.take(Want::Line), None);
+        assert_eq!(open.take(Want::Bytes(1)).unwrap(), "a");
+        open.bytes.extend_from_slice(b"d\ne\n\n");
+        assert_eq!(open.take(Want::Line).unwrap(), "bcd\n");
+        assert_eq!(open.take(Want::Line).unwrap(), "e\n");
+        assert_eq!(open.take(Want::Line).unwrap(), "\n");
+        assert_eq!(open.take(Want::Line), None);
+    }
+
+    #[test]
+    fn at_the_end_they_get_what_is_left() {
+        for want in [Want::Bytes(9), Want::Some(9), Want::Line, Want::All] {
+            let mut ended = arrived("ab", true);
+            assert_eq!(ended.take(want).unwrap(), "ab");
+            assert_eq!(ended.take(want).unwrap(), "");
+        }
+    }
+}
