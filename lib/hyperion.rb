@@ -6,6 +6,7 @@ require_relative "hyperion/error"
 # A Rack web server with its engine in Rust. This half reads options, opens sockets, minds processes
 # and signals; it never touches a request. Loading it loads neither the native library nor rack.
 module Hyperion
+  autoload :Certificates, "hyperion/certificates"
   autoload :Configuration, "hyperion/configuration"
   autoload :CLI, "hyperion/cli"
   autoload :Launcher, "hyperion/launcher"

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "application"
+require_relative "certificates"
 require_relative "configuration"
 require_relative "routes"
 
@@ -12,17 +13,24 @@ module Hyperion
       @out = out
     end
 
-    # Prints the settings, then loads the app.
-    # @raise [ApplicationError]
+    # Prints the settings, reads the certificates, then loads the app.
+    # @raise [ConfigurationError, ApplicationError]
     def run
       print_settings
       @configuration.warnings.each { |warning| @out.puts("warning: #{warning}") }
+      print_certificates
       Application.load(@configuration)
       @out.puts("app #{@configuration.rackup}: loads")
       routes = Routes.default.describe and @out.puts("routes: #{routes}")
     end
 
     private
+
+    def print_certificates
+      certificates = Certificates.new(@configuration.bind)
+      certificates.facts.each { |fact| @out.puts("certificates: #{fact}") }
+      certificates.warnings.each { |warning| @out.puts("warning: #{warning}") }
+    end
 
     def print_settings
       rows = Options::ALL.map { |option| [option.name.to_s, shown(option), @configuration.source(option.name)] }

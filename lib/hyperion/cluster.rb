@@ -175,6 +175,7 @@ module Hyperion
       end
       @recycling.round(now) if @announced
       @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
+      @launcher.certificates.look # Workers tell what they read; those to come have it from here.
     end
 
     def take_over(slot)

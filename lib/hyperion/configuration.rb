@@ -4,6 +4,7 @@ require_relative "command_line"
 require_relative "dsl"
 require_relative "error"
 require_relative "processors"
+require_relative "tls_options"
 require_relative "token_file"
 require_relative "variables"
 require_relative "version"
@@ -88,8 +89,11 @@ module Hyperion
       @settings = layers.reverse.reduce(defaults) { |lower, layer| lower.merge(layer.settings) }.freeze
       @hooks = (hooks || {}).transform_values(&:freeze).freeze
       @rackup = File.expand_path(rackup || DEFAULT_RACKUP)
-      @resolved = resolve.freeze
-      @warnings = [*warnings, *port_warning, *recycling_warnings, *admin_warnings].freeze
+      tls = TlsOptions.new(@settings)
+      raise ConfigurationError, tls.problems unless tls.problems.empty?
+
+      @resolved = resolve(tls).freeze
+      @warnings = [*warnings, *port_warning, *recycling_warnings, *admin_warnings, *tls.warnings].freeze
       freeze
     end
 
@@ -115,7 +119,8 @@ module Hyperion
     # @return [Hash{Symbol=>Object}] what the engine wants to know
     def engine_settings(multiprocess: false)
       names = %i[threads max_body_bytes max_header_bytes max_pending max_connections read_timeout max_request_read_seconds
-                 idle_keepalive write_timeout graceful_timeout log_requests log_file admin_token native_routes static_cache_bytes]
+                 idle_keepalive write_timeout graceful_timeout log_requests log_file admin_token native_routes static_cache_bytes
+                 tls_handshake_timeout tls_handshake_rate_limit h2_max_concurrent_streams h2_max_total_streams stream_request_bodies]
       words = %i[io log_level log_format underscore_headers sendfile_header]
       @resolved.slice(*names).merge(words.to_h { |name| [name, @resolved[name].to_s] }).merge(
         max_in_flight_per_conn: max_in_flight_per_conn == :auto ? "auto" : max_in_flight_per_conn,
@@ -126,13 +131,13 @@ module Hyperion
 
     private
 
-    def resolve
+    def resolve(tls)
       values = @settings.transform_values(&:value)
-      values[:bind] = values[:bind].map { |bind| bind.with_default_port(values[:port]) }.freeze
+      values[:bind] = values[:bind].map { |bind| bind.with_default_port(values[:port]).with_tls(tls.for_address(bind)) }.freeze
       values[:workers] = Processors.count if values[:workers] == :auto
       values[:log_format] = automatic_format(values) if values[:log_format] == :auto
       values[:admin_token] ||= token_of_file(values)
-      %i[log_file pid_file config admin_token_file].each { |name| values[name] &&= File.expand_path(values[name]) }
+      %i[log_file pid_file config admin_token_file tls_client_ca].each { |name| values[name] &&= File.expand_path(values[name]) }
       values
     end
 

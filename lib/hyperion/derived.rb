@@ -36,7 +36,7 @@ module Hyperion
       on_worker_shutdown { |slot| puts "worker \#{slot} has served its last request" }
       ```
 
-      The blocks `logging` and `admin` hold the options whose names begin with `log_` and `admin_`, without that beginning. Each hook may be registered several times:
+      The blocks `logging`, `admin`, `tls` and `h2` hold the options whose names begin with `log_`, `admin_`, `tls_` and `h2_`, without that beginning. Each hook may be registered several times:
 
     TEXT
 

@@ -120,11 +120,11 @@ module Hyperion
       def convert(raw) = (raw.to_s.to_sym if @names.include?(raw.to_s))
     end
 
-    # Directories that are there.
-    class Directories < Kind
-      def initialize = super(metavar: "DIR", rbs: "Array[String]")
+    # Files or directories; whether they are of use shows later.
+    class Paths < Kind
+      def initialize(metavar = "PATH") = super(metavar: metavar, rbs: "Array[String]")
       def repeatable? = true
-      def range_phrase = "a directory that is there"
+      def range_phrase = "a path"
       def show(value) = value.join(", ")
 
       private
@@ -133,9 +133,22 @@ module Hyperion
         return unless Array(raw).all? { |path| path.is_a?(String) || path.respond_to?(:to_path) }
 
         paths = Array(raw).flat_map { |path| path.to_s.split(",") }.map(&:strip).reject(&:empty?)
-        paths.each { |path| raise Invalid, "#{path.inspect} is not #{expected}" if path.include?("\0") || !File.directory?(path) }
-        paths.map { |path| File.expand_path(path) } unless paths.empty?
+        paths.each { |path| raise Invalid, "#{path.inspect} is not #{expected}" unless good?(path) }
+        paths unless paths.empty?
       end
+
+      def good?(path) = !path.include?("\0")
+    end
+
+    # Directories that are there.
+    class Directories < Paths
+      def initialize = super("DIR")
+      def range_phrase = "a directory that is there"
+
+      private
+
+      def convert(raw) = super&.map { |path| File.expand_path(path) }
+      def good?(path) = super && File.directory?(path)
     end
 
     # On or off.

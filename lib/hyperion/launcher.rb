@@ -2,6 +2,7 @@
 
 require_relative "application"
 require_relative "banner"
+require_relative "certificates"
 require_relative "listeners"
 require_relative "log"
 require_relative "mailbox"
@@ -27,6 +28,9 @@ module Hyperion
     attr_reader :signals
     # @return [Listeners]
     attr_reader :listeners
+
+    # @return [Certificates] of the addresses that speak TLS
+    attr_reader :certificates
 
     # @return [Metrics] what all processes count
     attr_reader :metrics
@@ -95,6 +99,7 @@ module Hyperion
     def announce(io_driver, routes = nil)
       @pid_file.write
       metrics.phase = :serving
+      certificates.tell(log)
       @out.print(Banner.new(configuration, listeners.urls, io_driver: io_driver, routes: routes, admin: admin.urls.first).to_s)
       @out.flush
     rescue IOError, SystemCallError => e
@@ -147,6 +152,7 @@ module Hyperion
       configuration.warnings.each { |warning| log.warn(warning) }
       @pid_file.check
       @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
+      @certificates = Certificates.new(configuration.bind)
       raise_descriptor_limit
       enable_yjit
     end

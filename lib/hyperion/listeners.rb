@@ -14,7 +14,7 @@ module Hyperion
     UNAVAILABLE = [Errno::EADDRNOTAVAIL, Errno::EAFNOSUPPORT].freeze
 
     # One bind: where it became, and its sockets by slot.
-    Opened = Struct.new(:url, :port, :slots, :file)
+    Opened = Struct.new(:bind, :url, :port, :slots, :file)
 
     # @return [Array<Opened>] in the order of the binds
     attr_reader :opened
@@ -44,6 +44,9 @@ module Hyperion
     # @return [Array<Socket>] for this worker
     def for_slot(slot) = @opened.flat_map { |one| one.slots[slot] }
 
+    # @return [Hash{Socket=>Bind}] for this worker, and what each was opened for
+    def binds_for_slot(slot) = @opened.flat_map { |one| one.slots[slot].map { |socket| [socket, one.bind] } }.to_h
+
     # Closes this process's copies of all sockets, or of all but one slot's.
     def close(except: nil)
       kept = except ? for_slot(except) : []
@@ -58,7 +61,7 @@ module Hyperion
     def open_unix(bind)
       file = UnixSocketFile.new(bind.path, mode: bind.mode)
       @made << (socket = file.listen(BACKLOG))
-      Opened.new(bind.url, nil, Array.new(@slots) { [socket] }, file)
+      Opened.new(bind, bind.url, nil, Array.new(@slots) { [socket] }, file)
     end
 
     def open_tcp(bind)
@@ -68,11 +71,11 @@ module Hyperion
         port = sockets.first.local_address.ip_port
         sockets
       end
-      raise BindError, "#{bind}: no address of #{bind.host} is one of this machine" if by_address.empty?
+      raise BindError, "#{bind.address}: no address of #{bind.host} is one of this machine" if by_address.empty?
 
-      Opened.new(bind.url(port), port, by_address.transpose)
+      Opened.new(bind, bind.url(port), port, by_address.transpose)
     rescue SystemCallError => e
-      raise BindError, "#{bind.with_default_port(port)}: #{reason(e, port)}"
+      raise BindError, "#{bind.with_default_port(port).address}: #{reason(e, port)}"
     end
 
     # A name may have several addresses, as localhost has one of each family.
@@ -82,7 +85,7 @@ module Hyperion
       end
       found.uniq(&:ip_address).sort_by { |one| one.ipv4? ? 0 : 1 }
     rescue SocketError => e
-      raise BindError, "#{bind}: #{bind.host} cannot be resolved (#{e.message})"
+      raise BindError, "#{bind.address}: #{bind.host} cannot be resolved (#{e.message})"
     end
 
     # @return [Array<Socket>, nil] by slot; nil for a family or an address that this machine has not

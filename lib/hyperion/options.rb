@@ -13,16 +13,25 @@ module Hyperion
     GIB = 1024 * MIB
     MANY = 1_000_000
 
-    TOPICS = { network: "Addresses", processes: "Processes and threads", app: "The app", routes: "Routes and files",
-               limits: "Limits", deadlines: "Deadlines", admin: "Administration", log: "Log" }.freeze
+    TOPICS = { network: "Addresses", tls: "TLS", processes: "Processes and threads", app: "The app", routes: "Routes and files",
+               limits: "Limits", h2: "HTTP/2", deadlines: "Deadlines", admin: "Administration", log: "Log" }.freeze
 
     count = ->(range, **rest) { Kinds::Count.new(range, **rest) }
     seconds = ->(least, **rest) { Kinds::Seconds.new(least, **rest) }
 
     ALL = [
-      Option.new(:bind, Bind::List.new, "127.0.0.1", "Listen here; may be repeated. A host, host:port, tcp://host:port, [address]:port or unix://path?mode=0660. [::] takes IPv4 too.", topic: :network, letter: "b"),
+      Option.new(:bind, Bind::List.new, "127.0.0.1", "Listen here; may be repeated. A host, host:port or [address]:port, which speaks TLS where there is a certificate; tcp://host:port, which never does; ssl://host:port, which always does, with ?cert=PATH&key=PATH of its own or not; or unix://path?mode=0660. [::] takes IPv4 too.", topic: :network, letter: "b"),
       Option.new(:port, count[0..65_535], 9292, "The port of each address that names none. 0 lets the kernel pick; the banner prints it.", topic: :network, letter: "p", known: %w[PORT], foreign: %r{\Atcp://}),
       Option.new(:io, Kinds::Choice.new(:auto, :epoll, :io_uring), :auto, "How sockets are driven. io_uring falls back to epoll with a warning where the kernel refuses it.", topic: :network, synonyms: { "HYPERION_IO_URING_ACCEPT" => { "1" => "io_uring" } }),
+
+      Option.new(:tls_cert, Kinds::Paths.new, nil, "The certificate in PEM, followed by those that lead to its root; may be repeated. The first is for clients that name no other host. Read again when it changes.", topic: :tls),
+      Option.new(:tls_key, Kinds::Paths.new, nil, "The private key in PEM, without a passphrase; one for each tls_cert, in the same order.", topic: :tls),
+      Option.new(:tls_self_signed, Kinds::Switch.new, false, "For development: a certificate made in memory for localhost, 127.0.0.1, ::1 and the host of the address.", topic: :tls),
+      Option.new(:tls_min_version, Kinds::Choice.new(:"1.2", :"1.3"), :"1.2", "The oldest version of TLS that is spoken.", topic: :tls),
+      Option.new(:tls_client_auth, Kinds::Choice.new(:none, :optional, :required), :none, "Whether clients may or must show a certificate, which the app finds in env.", topic: :tls),
+      Option.new(:tls_client_ca, Kinds::Text.new("PATH"), nil, "The certificates in PEM of those who sign the certificates of clients.", topic: :tls),
+      Option.new(:tls_handshake_timeout, seconds[0.1], 10, "For a TLS handshake to be complete.", topic: :tls),
+      Option.new(:tls_handshake_rate_limit, count[1..MANY, words: %i[unlimited]], :unlimited, "TLS handshakes that a worker begins per second; connections above are closed.", topic: :tls),
 
       Option.new(:workers, count[0..1024, words: %i[auto]], 1, "Worker processes. 0 and 1 are one process without a master; auto is one for each CPU that the machine and its cgroup allow.", topic: :processes, letter: "w", known: %w[WEB_CONCURRENCY], cluster: true),
       Option.new(:threads, count[1..1024], 5, "Ruby threads in each worker that run the app.", topic: :processes, letter: "t", aliases: %i[thread_count], known: %w[RAILS_MAX_THREADS]),
@@ -38,6 +47,7 @@ module Hyperion
       Option.new(:environment, Kinds::Text.new("NAME"), "development", "The environment of the app, put into RACK_ENV.", topic: :app, letter: "e", known: %w[RACK_ENV RAILS_ENV APP_ENV]),
       Option.new(:preload, Kinds::Switch.new, true, "Load the app in the master, before workers are forked.", topic: :app, cluster: true),
       Option.new(:yjit, Kinds::Switch.new(words: %i[auto]), :auto, "Compile with YJIT; auto does so where Ruby can turn it on at run time.", topic: :app, cluster: true),
+      Option.new(:stream_request_bodies, Kinds::Switch.new, false, "Call the app when the head of a request is there; it waits in rack.input for the rest. Off, the app is called when the body is there, too, except for gRPC.", topic: :app),
 
       Option.new(:native_routes, Kinds::Switch.new, true, "Static routes and files are answered by the engine; off, by the threads that run the app.", topic: :routes, synonyms: { "HYPERION_C_ACCEPT_LOOP" => { "0" => "false" } }),
       Option.new(:preload_static, Kinds::Directories.new, nil, "Serve the files of this directory, which never change, at /; may be repeated. What is not there goes to the app.", topic: :routes),
@@ -50,6 +60,9 @@ module Hyperion
       Option.new(:max_in_flight_per_conn, count[1..1024, words: %i[auto]], :auto, "Pipelined safe requests of one connection that may run at once; auto is 1. What comes on top is read later.", topic: :limits),
       Option.new(:max_connections, count[1..MANY], 65_536, "Open connections of a worker; 503 and close above.", topic: :limits),
       Option.new(:underscore_headers, Kinds::Choice.new(:drop, :allow), :drop, "What becomes of header names with an underscore, which the app cannot tell from those with a dash.", topic: :limits),
+
+      Option.new(:h2_max_concurrent_streams, count[1..65_535], 128, "Requests of an HTTP/2 connection that may be open at once; more are refused, to be sent again.", topic: :h2),
+      Option.new(:h2_max_total_streams, count[1..MANY * 1000, words: %i[unbounded]], :unbounded, "Requests of an HTTP/2 connection in its life; then it is told to end, and its requests are finished.", topic: :h2),
 
       Option.new(:read_timeout, seconds[0.1], 30, "For a request's head to be complete, and between two pieces of its body; 408.", topic: :deadlines),
       Option.new(:max_request_read_seconds, seconds[0.1, off: true], 60, "For a whole request, prolonged by a second for each 500 bytes of body; 408. 0 is off.", topic: :deadlines),
@@ -67,7 +80,7 @@ module Hyperion
     ].freeze
 
     # Blocks of the configuration file: inside, the options whose names begin so lose that beginning.
-    GROUPS = { admin: "admin_", logging: "log_" }.freeze
+    GROUPS = { admin: "admin_", logging: "log_", tls: "tls_", h2: "h2_" }.freeze
 
     # Blocks of Ruby that the configuration file may register.
     HOOKS = {

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "certificates"
 require_relative "configuration"
 require_relative "listeners"
 require_relative "metrics"
@@ -109,14 +110,16 @@ module Hyperion
       deaths = Thread::Queue.new
       Service.engine_class
       @metrics = Metrics.new
+      certificates = Certificates.new(@configuration.bind)
       @listeners = Listeners.new(@configuration.bind)
       @admin = Listeners.new([*@configuration.admin_bind])
-      service = Service.new(@app, @configuration, @listeners.for_slot(0), died: ->(dead) { dead == :engine ? deaths.close : deaths << dead }, runtime: @runtime,
-                                                                          seat: @metrics.seat(0), admin: @admin.for_slot(0))
+      sockets = @listeners.binds_for_slot(0).transform_values { |bind| certificates.for(bind) }
+      service = Service.new(@app, @configuration, sockets, died: ->(dead) { dead == :engine ? deaths.close : deaths << dead }, runtime: @runtime,
+                                                           seat: @metrics.seat(0), admin: @admin.for_slot(0))
       @metrics.phase = :serving
       Hyperion.metrics ||= @metrics
       @service = service
-      @replacing = Thread.new { while (index = deaths.pop) do service.replace(index) end }
+      @threads = [Thread.new { while (index = deaths.pop) do service.replace(index) end }, *looking(certificates)]
     ensure
       take_down unless @service
     end
@@ -128,9 +131,16 @@ module Hyperion
       @service.wait_drained
       @service.stop
     ensure
-      @replacing.kill
+      @threads.each(&:kill)
       @service = nil
       take_down
+    end
+
+    # @return [Thread, nil] that reads changed certificates again
+    def looking(certificates)
+      return unless certificates.any?
+
+      Thread.new { loop { sleep(Certificates::LOOK_S) && certificates.look(Hyperion.logger) } }
     end
 
     def take_down

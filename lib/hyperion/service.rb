@@ -30,7 +30,7 @@ module Hyperion
 
     # @param app [#call]
     # @param configuration [Configuration]
-    # @param sockets [Array<Socket>] listening; closed here once the engine has its copies
+    # @param sockets [Hash{Socket=>Tls, nil}] listening, and what is spoken there; closed here once the engine has its copies
     # @param died [#call] told the index of an executor that died, or :engine when the engine has ended by itself
     # @param seat [Metrics::Seat] where this process counts
     # @param admin [Array<Socket>] listening, for the server's own pages only; closed here, too
@@ -44,10 +44,10 @@ module Hyperion
       settings = configuration.engine_settings(multiprocess: !siblings.nil?)
       @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings(seat.slot).to_h, may_quit: launched))
       attach
-      sockets.each { |socket| @engine.listen(socket.fileno) }
+      sockets.each { |socket, tls| @engine.listen(socket.fileno, tls) }
       admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
-      [*sockets, *admin, *siblings].each(&:close)
+      [*sockets.keys, *admin, *siblings].each(&:close)
       @executors = Executors.new(@engine, configuration.threads, died: died)
       Service.current = self
     ensure

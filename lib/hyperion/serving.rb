@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "certificates"
 require_relative "last_resort"
 require_relative "service"
 
@@ -37,7 +38,10 @@ module Hyperion
     private
 
     def start(app)
-      @service = Service.new(app, @configuration, @launcher.listeners.for_slot(@slot),
+      # A successor's master has read the files long ago.
+      certificates.look(@launcher.log)
+      sockets = @launcher.listeners.binds_for_slot(@slot).transform_values { |bind| certificates.for(bind) }
+      @service = Service.new(app, @configuration, sockets,
                              died: ->(index) { @mailbox.post([:died, index]) }, siblings: @launcher.siblings,
                              seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
@@ -45,7 +49,10 @@ module Hyperion
     end
 
     def serve
-      @mailbox.take.first.each { |event, detail| handle(event, detail) } until @drained
+      until @drained
+        @mailbox.take(certificates.any? ? Certificates::LOOK_S : nil).first.each { |event, detail| handle(event, detail) }
+        certificates.look(@launcher.log)
+      end
     end
 
     def handle(event, detail)
@@ -54,7 +61,7 @@ module Hyperion
       when :leave then drain(detail)
       when :orphaned, :retired then drain(event)
       when :retire then retire
-      when :HUP then reopen_logs
+      when :HUP then read_again
       when :died then replace(detail)
       when :drained then @drained = true
       else @launcher.ignore(event)
@@ -101,9 +108,12 @@ module Hyperion
       @launcher.stubborn! unless @service.stop
     end
 
-    def reopen_logs
+    def read_again
       @service.reopen_log
       @launcher.reopen_log
+      certificates.reload(@launcher.log)
     end
+
+    def certificates = @launcher.certificates
   end
 end

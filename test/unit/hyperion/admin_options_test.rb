@@ -37,7 +37,7 @@ class AdminOptionsTest < UnitCase
     assert_equal "http://[::1]:9293", configure("--admin-bind", "[::1]:9293").admin_bind.url
     path = "unix://#{dir}/admin.sock"
     assert_equal [0o600, 0o660], [path, "#{path}?mode=0660"].map { |raw| configure("--admin-bind", raw).admin_bind.mode }
-    ["127.0.0.1", "", "localhost"].each { |raw| assert_match(/is not an address such as/, problems { configure("--admin-bind", raw) }.first) }
+    ["127.0.0.1", "", "localhost", "ssl://127.0.0.1:9293"].each { |raw| assert_match(/is not an address such as/, problems { configure("--admin-bind", raw) }.first) }
   end
 
   def test_the_block_of_the_file

@@ -24,16 +24,40 @@ class BindTest < UnitCase
   end
 
   def test_what_cannot_be
-    ["", "a b", "host:", "host:port", "tcp://nowhere:port:x", "tcp://h:70000", "[::1", "[1.2.3.4]", "http://h:1", "tcp://", "unix://",
+    ["", "a b", "host:", "host:port", "tcp://nowhere:port:x", "tcp://h:70000", "[::1", "ssl://", "ssl://h:x", "[1.2.3.4]", "http://h:1", "tcp://", "unix://",
      "unix://@abstract", "unix:///a?mode=9", "unix:///a?backlog=5", "unix:///#{"x" * 120}", "h:1/path", "a\nb"].each do |text|
       error = assert_raises(Hyperion::Kinds::Invalid, text) { Bind.parse(text) }
       assert_includes error.message, text.inspect
     end
   end
 
-  def test_tls_is_refused_plainly
-    error = assert_raises(Hyperion::Kinds::Invalid) { Bind.parse("ssl://0.0.0.0:443?cert=a&key=b") }
-    assert_match(/not built yet/, error.message)
+  def test_the_scheme_says_what_is_spoken
+    { "ssl://h:1" => :ssl, "tcp://h" => :tcp, "h:1" => nil, "[::1]" => nil, "unix:///a" => :unix }.each do |text, scheme|
+      assert_equal [scheme], [Bind.parse(text).scheme], text
+    end
+  end
+
+  def test_an_address_may_have_certificates_of_its_own
+    bind = Bind.parse("ssl://[::1]:443?cert=a.pem&key=b.pem&cert=c%2Cd.pem&key=e&client_ca=f&client_auth=required")
+    assert_equal ["::1", 443], [bind.host, bind.port]
+    assert_equal({ cert: %w[a.pem c,d.pem], key: %w[b.pem e], client_ca: %w[f], client_auth: %w[required] }, bind.parameters)
+    assert_empty Bind.parse("ssl://h:1").parameters
+  end
+
+  def test_what_cannot_stand_behind_an_address
+    { "cert=a" => /each cert=PATH needs a key=PATH/, "cert=a&key=" => /key= has no value/, "certificate=a" => /certificate= is none of cert=, key=/,
+      "client_auth=maybe" => /client_auth=maybe is none of none, optional, required/, "client_ca=a&client_ca=b" => /client_ca= stands there twice/,
+      "cert=a%00&key=b" => /cert= has no value/ }.each do |query, wrong|
+      assert_match wrong, assert_raises(Hyperion::Kinds::Invalid, query) { Bind.parse("ssl://h:1?#{query}") }.message
+    end
+  end
+
+  def test_what_is_spoken_is_settled_later
+    bare = Bind.parse("h:1")
+    assert_equal %w[http://h:1 https://h:1], [bare.with_tls(nil), bare.with_tls({})].map(&:url)
+    assert_equal %w[tcp://h:1 ssl://h:1], [bare.with_tls(nil), bare.with_tls({})].map(&:to_s)
+    assert_equal({ client_auth: "none" }, Bind.parse("ssl://h:1").with_tls({ client_auth: "none" }).with_default_port(3).tls)
+    assert_equal "unix:///a", Bind.parse("unix:///a").with_tls(nil).url
   end
 
   def test_a_default_port_fills_only_what_is_missing
@@ -47,13 +71,13 @@ class BindTest < UnitCase
   end
 
   def test_a_bind_prints_as_it_can_be_typed
-    ["tcp://h:1", "tcp://[::1]:1", "tcp://h", "unix:///a?mode=0660", "unix:///a"].each { |text| assert_equal text, Bind.parse(text).to_s }
+    ["tcp://h:1", "tcp://[::1]:1", "tcp://h", "h:1", "ssl://h:1", "ssl://h?cert=a%26b&key=c%2C", "unix:///a?mode=0660", "unix:///a"].each { |text| assert_equal text, Bind.parse(text).to_s }
   end
 
   def test_a_list_gathers
     list = Bind::List.new
-    assert_equal %w[tcp://a tcp://b:1], list.parse("a, b:1").map(&:to_s)
-    assert_equal %w[tcp://a tcp://c], list.parse(%w[a c]).map(&:to_s)
+    assert_equal %w[a b:1], list.parse("a, b:1").map(&:to_s)
+    assert_equal %w[a c], list.parse(%w[a c]).map(&:to_s)
     assert_raises(Hyperion::Kinds::Invalid) { list.parse(" ,") }
   end
 end

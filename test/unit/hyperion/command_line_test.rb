@@ -17,7 +17,7 @@ class CommandLineTest < UnitCase
   end
 
   def test_binds_are_gathered
-    assert_equal %w[tcp://a:1 tcp://b], read("-b", "a:1", "-b", "b").layer.settings[:bind].value.map(&:to_s)
+    assert_equal %w[a:1 b], read("-b", "a:1", "-b", "b").layer.settings[:bind].value.map(&:to_s)
   end
 
   def test_the_last_flag_counts

@@ -11,7 +11,7 @@ class DSLTest < UnitCase
   end
 
   def test_binds_are_gathered
-    assert_equal %w[tcp://a tcp://b:1], values(load("bind 'a'\nbind 'b:1'\n"))[:bind].map(&:to_s)
+    assert_equal %w[a b:1], values(load("bind 'a'\nbind 'b:1'\n"))[:bind].map(&:to_s)
   end
 
   def test_a_switch_without_a_value_is_on

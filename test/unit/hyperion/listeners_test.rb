@@ -28,6 +28,14 @@ class ListenersTest < UnitCase
     assert_equal [3, [listeners.port]], [sockets.uniq.size, sockets.map { |socket| socket.local_address.ip_port }.uniq]
   end
 
+  def test_each_socket_knows_what_it_was_opened_for
+    listeners = listen("tcp://localhost:0", "ssl://127.0.0.1:0", slots: 2, reuseport: true)
+    by_bind = listeners.binds_for_slot(1)
+    assert_equal listeners.for_slot(1), by_bind.keys
+    assert_equal ["ssl://127.0.0.1:0", ["tcp://localhost:0"]], [by_bind.values.last.to_s, by_bind.values[0..-2].map(&:to_s).uniq]
+    assert_match(%r{\Ahttps://127\.0\.0\.1:\d+\z}, listeners.urls.last)
+  end
+
   def test_one_slot_may_be_kept_open
     listeners = listen("127.0.0.1:0", slots: 2, reuseport: true)
     listeners.close(except: 1)
