@@ -19,7 +19,7 @@ module HyperionTest
     ROOT = File.expand_path("../..", __dir__)
     APPS = File.join(ROOT, "test", "apps")
     BOOT_TIMEOUT_S = Float(ENV.fetch("TEST_BOOT_TIMEOUT", "30"))
-    LISTENING = %r{Listening on (?:http://(?<host>\[[^\]]+\]|[^:\s"]+):(?<port>\d+)|unix://(?<path>[^\s"?]+))}
+    LISTENING = %r{Listening on (?:https?://(?<host>\[[^\]]+\]|[^:\s"]+):(?<port>\d+)|unix://(?<path>[^\s"?]+))}
 
     # Variables of the developer's shell that would change what the server does; HYPERION_* passes through,
     # so that HYPERION_IO=epoll|io_uring selects the driver for a whole run.

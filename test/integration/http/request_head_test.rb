@@ -94,7 +94,7 @@ class RequestHeadTest < HyperionTest::AttackCase
   rejects "W10", "CONNECT", 501, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"
   rejects "W10", "CONNECT to a path", [400, 501], "CONNECT /attacked HTTP/1.1\r\nHost: a\r\n\r\n"
 
-  rejects "B7", "the HTTP 2 preface", 505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+  rejects "B7", "the beginning of the HTTP 2 preface", 505, "PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n"
   rejects "B7", "a method of ten kilobytes", 501, "#{"A" * 10_240} /attacked HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "B7", "a method of 33 bytes", 501, "#{"A" * 33} /attacked HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "B7", "a method that is no token", 400, "G@T /attacked HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -102,6 +102,12 @@ class RequestHeadTest < HyperionTest::AttackCase
   rejects "B7", "a method with upper bytes", 400, "G\xC3\x8BT /attacked HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "B7", "no method", 400, " /attacked HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "B7", "garbage", 400, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"
+
+  def test_B7_the_HTTP_2_preface_behind_a_request
+    client = connect
+    client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert_equal [200, 505], Array.new(2) { client.response.status }
+  end
 
   def test_B7_any_short_token_reaches_the_app_as_it_is
     ["TRACE", "get", "PURGE", "M-SEARCH", "X!#$%&'*+-.^_`|~", "A" * 32].each do |method|

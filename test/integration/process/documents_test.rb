@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
+require_relative "../tls/authority"
 require "shellwords"
 
 # Nothing in README, docs or examples that was not run: every Ruby block, every command line, every example.
@@ -74,11 +75,20 @@ class DocumentsTest < HyperionTest::ProcessCase
   def assert_configures(text)
     config = file("hyperion.rb", text.gsub(/^(\s*)(bind|pid_file|log_file)\b.*$/, '\1# \2'))
     file("whole.rb", text)
+    write_certificates
     out, err, status = run_hyperion("check", "-C", "#{dir}/whole.rb", "#{ROOT}/#{BASIC}", chdir: dir)
     assert status.success?, out + err
     configured = boot(BASIC, "-C", config, chdir: dir)
-    assert_equal 200, get("/pid", to: configured).status
+    scheme = configured.log[%r{Listening on (https?)://}, 1]
+    assert_equal "200", capture("curl", "-ks", "-o", File::NULL, "-w", "%{http_code}", "#{scheme}://#{configured.authority}/pid").first
     assert_equal 0, configured.stop.exitstatus, configured.log
+  end
+
+  # The files that documents name.
+  def write_certificates
+    authority = HyperionTest::Authority.new(FileUtils.mkdir_p("#{dir}/config/tls").first, name: "ca")
+    authority.issue("localhost", file: "server")
+    authority.issue("shop.example", file: "shop")
   end
 
   def assert_runs(block)
@@ -96,6 +106,7 @@ class DocumentsTest < HyperionTest::ProcessCase
     words.shift
     file("config.ru", File.read("#{ROOT}/#{BASIC}"))
     File.chmod(0o600, file("config/admin-token", "open-sesame\n"))
+    write_certificates
     FileUtils.cp_r("#{ROOT}/examples", dir) if Dir.exist?("#{ROOT}/examples")
     words.unshift("check") unless words.first == "check" || words.intersect?(%w[-h --help -V --version])
     out, err, status = run_hyperion(*words, env: env, chdir: dir)

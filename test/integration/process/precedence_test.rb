@@ -35,6 +35,11 @@ class PrecedenceTest < HyperionTest::ProcessCase
     "yjit" => ["--yjit", nil, "HYPERION_YJIT", "false", true, :auto],
     "pid_file" => ["--pid-file", "flag.pid", "HYPERION_PID_FILE", "var.pid", "file.pid", nil],
     "log_file" => ["--log-file", "flag.log", "HYPERION_LOG_FILE", "var.log", "file.log", nil],
+    "tls_min_version" => ["--tls-min-version", :"1.3", "HYPERION_TLS_MIN_VERSION", :"1.2", :"1.3", :"1.2"],
+    "tls_handshake_timeout" => ["--tls-handshake-timeout", 21, "HYPERION_TLS_HANDSHAKE_TIMEOUT", 22, 23, 10],
+    "tls_handshake_rate_limit" => ["--tls-handshake-rate-limit", 21, "HYPERION_TLS_HANDSHAKE_RATE_LIMIT", 22, 23, :unlimited],
+    "h2_max_concurrent_streams" => ["--h2-max-concurrent-streams", 21, "HYPERION_H2_MAX_CONCURRENT_STREAMS", 22, 23, 128],
+    "h2_max_total_streams" => ["--h2-max-total-streams", 21, "HYPERION_H2_MAX_TOTAL_STREAMS", 22, 23, :unbounded],
     "bind" => ["--bind", "127.0.0.11", "HYPERION_BIND", "127.0.0.12", "127.0.0.13", "127.0.0.1"],
     "environment" => ["-e", "flagged", "RACK_ENV", "varied", "filed", "development"]
   }.freeze
@@ -51,12 +56,15 @@ class PrecedenceTest < HyperionTest::ProcessCase
 
   def test_no_option_is_forgotten_here
     shown = check(env: cleared)[/.*?^app /m].lines.filter_map { |line| line[/\A\w+(?= )/] } - ["app"]
-    assert_equal [], shown - OPTIONS.keys - %w[config preload log_requests native_routes preload_static admin_token admin_token_file]
+    assert_equal [], shown - OPTIONS.keys - %w[config preload log_requests native_routes preload_static admin_token admin_token_file
+                                               stream_request_bodies tls_cert tls_key tls_self_signed tls_client_auth tls_client_ca]
   end
 
   def test_a_switch_has_a_flag_for_both_sides
-    config = file("conf.rb", "log_requests false\npreload false\nnative_routes false\n")
-    shown = check("-C", config, "--log-requests", "--preload", "--native-routes", env: cleared)
+    config = file("conf.rb", "log_requests false\npreload false\nnative_routes false\ntls_self_signed false\nstream_request_bodies false\n")
+    shown = check("-C", config, "--log-requests", "--preload", "--native-routes", "--tls-self-signed", "--stream-request-bodies", env: cleared)
+    assert_match(/tls_self_signed\b.*true/, shown)
+    assert_match(/stream_request_bodies\b.*true/, shown)
     assert_match(/native_routes\b.*true/, shown)
     assert_match(/log_requests\b.*true/, shown)
     assert_match(/\bpreload\b.*true/, shown)

@@ -37,7 +37,7 @@ class FakeEngine
     @busy = 0
   end
 
-  def listen(descriptor)
+  def listen(descriptor, _tls = nil)
     borrowed = Socket.for_fd(descriptor)
     borrowed.autoclose = false
     @listeners << borrowed.dup
