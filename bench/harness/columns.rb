@@ -2,7 +2,8 @@
 
 module Bench
   # The columns of the tables. Each is a title and a block that gets a cell and the cell of the server
-  # that it is compared with, which may be the same or nil, and returns the text.
+  # that it is compared with, which may be the same or nil, and returns the text. A title names that
+  # server where it says %<peer>s.
   module Columns
     Column = Struct.new(:title, :text)
 
@@ -62,12 +63,12 @@ module Bench
     THROUGHPUT = [
       median("r/s", :rps),
       column("spread") { |cell| percent(Statistics.spread(cell.values(:rps))) },
-      ratio("r/s ÷ puma", :rps)
+      ratio("r/s ÷ %<peer>s", :rps)
     ].freeze
     COST = [
       total("errors", :errors),
       column("CPU s per 100,000 (user + sys)") { |cell| cpu_text(cell) },
-      ratio("CPU ÷ puma", :cpu_per_100k),
+      ratio("CPU ÷ %<peer>s", :cpu_per_100k),
       column("MiB after (peak)") { |cell| memory_text(cell) },
       column("note") { |cell| note(cell) }
     ].freeze
@@ -77,7 +78,7 @@ module Bench
     ].freeze
     OPEN_LOOP = [
       median("answered r/s", :rps), median("p50 ms", :p50_us, 2, 1000.0), median("p99 ms", :p99_us, 2, 1000.0),
-      median("p99.9 ms", :p999_us, 2, 1000.0), median("max ms", :max_us, 2, 1000.0), ratio("p99 ÷ puma", :p99_us),
+      median("p99.9 ms", :p999_us, 2, 1000.0), median("max ms", :max_us, 2, 1000.0), ratio("p99 ÷ %<peer>s", :p99_us),
       total("unanswered", :unanswered), *COST
     ].freeze
   end

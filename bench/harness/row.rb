@@ -9,7 +9,7 @@ module Bench
     WARM_UP_S = 1
 
     # One setting that the row is measured in; each gets a cell of every server.
-    Case = Struct.new(:name, :connections, :rate, :log, :app, :close, keyword_init: true)
+    Case = Struct.new(:name, :connections, :rate, :log, :app, :close, :tls, keyword_init: true)
 
     # What an app must answer before it is timed, and where it is asked.
     App = Struct.new(:path, :body, :headers, :target, keyword_init: true) do
@@ -33,6 +33,9 @@ module Bench
     # @return [Array<String>] labels of the servers that are asked, unless others are named
     def servers = %w[hyperion hyperion-io_uring hyperion-w2 puma]
 
+    # @return [String] label of the server that the others are compared with
+    def peer = "puma"
+
     # @return [Integer] runs of each cell
     def runs = @settings.runs
 
@@ -47,6 +50,10 @@ module Bench
       meter = Meter.new(process.pid)
       { **load(kase, process.port, seconds), **meter.read }
     end
+
+    # Asks the server once whether it answers rightly.
+    # @raise [Failure]
+    def try(kase, port) = SmokeTest.new(kase.app, tls: kase.tls).run(port)
 
     # Loads the server once.
     # @return [Hash{Symbol=>Object}] requests, seconds, errors and what the generator tells besides
@@ -68,8 +75,8 @@ module Bench
 
     private
 
-    def at(connections, name: count(connections), rate: 0, log: false, app: self.app, close: false)
-      Case.new(name: name, connections: connections, rate: rate, log: log, app: app, close: close)
+    def at(connections, name: count(connections), rate: 0, log: false, app: self.app, close: false, tls: false)
+      Case.new(name: name, connections: connections, rate: rate, log: log, app: app, close: close, tls: tls)
     end
 
     def count(connections) = connections == 1 ? "1 connection" : "#{connections} connections"

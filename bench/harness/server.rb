@@ -45,7 +45,7 @@ module Bench
     private
 
     def time(row, kase, process)
-      SmokeTest.new(kase.app).run(process.port)
+      row.try(kase, process.port)
       inspect_process(process)
       run = row.measure(kase, process)
       raise Failure, "no request was answered" if run[:requests].zero?

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "net/http"
+require "openssl"
 
 module Bench
   # A server that answers something else than the others is not compared with them.
@@ -9,8 +10,10 @@ module Bench
     SHOWN = 60
 
     # @param app [Row::App] what is expected
-    def initialize(app)
+    # @param tls [Boolean] whether it is asked over TLS
+    def initialize(app, tls: false)
       @app = app
+      @tls = tls
     end
 
     # Asks twice on one connection, as keep-alive is what the load uses.
@@ -19,8 +22,12 @@ module Bench
       http = Net::HTTP.new(Server::HOST, port)
       http.open_timeout = http.read_timeout = TIMEOUT_S
       http.max_retries = 0
+      http.use_ssl = @tls
+      # What is measured is made by the bench itself.
+      http.verify_mode = OpenSSL::SSL::VERIFY_NONE if @tls
       http.start { 2.times { judge(http.get(@app.target)) } }
-    rescue IOError, SystemCallError, Timeout::Error, Net::ProtocolError, Net::HTTPBadResponse => error
+    rescue IOError, SystemCallError, Timeout::Error, Net::ProtocolError, Net::HTTPBadResponse,
+           OpenSSL::SSL::SSLError => error
       raise Failure, "smoke test: #{error.class}: #{error.message}"
     end
 

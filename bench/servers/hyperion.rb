@@ -12,7 +12,7 @@ module Bench
     def command(kase, port)
       log = kase.log ? "--log-requests" : "--no-log-requests"
       ["ruby", "-I#{ROOT}/lib", "#{ROOT}/exe/hyperion", "-b", HOST, "-p", port.to_s, "-t", threads.to_s,
-       "-w", workers.to_s, "--io", io, *flags, log, kase.app.path]
+       "-w", workers.to_s, "--io", io, *flags, *tls(kase), log, kase.app.path]
     end
 
     # A server that fell back to the other driver would be measured under the wrong name.
@@ -22,6 +22,8 @@ module Bench
     end
 
     private
+
+    def tls(kase) = kase.tls ? ["--tls-cert", TlsCertificate::CERTIFICATE, "--tls-key", TlsCertificate::KEY] : []
 
     def workers = 1
 

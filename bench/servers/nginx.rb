@@ -22,7 +22,8 @@ module Bench
         keepalive_requests 1000000000;
         types { text/plain txt; }
         server {
-          listen HOST:PORT backlog=4096;
+          listen HOST:PORT backlog=4096 PROTOCOLS;
+          CERTIFICATE
           location = / { default_type text/plain; return 200 "Hello, World!"; }
           location = /block { default_type text/plain; return 200 "Hello, World!"; }
           location / { root ASSETS; }
@@ -30,12 +31,19 @@ module Bench
       }
     TEXT
 
+    PLAIN = { "PROTOCOLS" => "", "CERTIFICATE" => "" }.freeze
+    SECURE = {
+      "PROTOCOLS" => "ssl http2",
+      "CERTIFICATE" => "ssl_certificate #{TlsCertificate::CERTIFICATE}; ssl_certificate_key #{TlsCertificate::KEY};"
+    }.freeze
+
     def missing = File.executable?(PROGRAM) ? nil : "not installed: no #{PROGRAM}"
 
-    def command(_kase, port)
+    def command(kase, port)
       @file = Tempfile.new("bench-nginx")
       # nginx deletes this file when it ends.
-      values = { "HOST" => HOST, "PORT" => port.to_s, "ASSETS" => Assets::FOLDER, "PIDFILE" => "#{@file.path}.pid" }
+      values = { "HOST" => HOST, "PORT" => port.to_s, "ASSETS" => Assets::FOLDER, "PIDFILE" => "#{@file.path}.pid",
+                 **(kase.tls ? SECURE : PLAIN) }
       @file.write(CONFIGURATION.gsub(Regexp.union(values.keys), values))
       @file.close
       [PROGRAM, "-c", @file.path]

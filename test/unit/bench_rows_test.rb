@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "minitest/autorun"
+require "stringio"
 require "tmpdir"
 require_relative "../../bench/bench"
 
@@ -55,9 +56,39 @@ module BenchTest
 
     def test_nginx_is_told_port_and_folder
       server = Bench::Nginx.new(SETTINGS)
-      text = File.read(server.command(nil, 4711).last)
+      plain, secure = [Bench::Native, Bench::H2].map do |row|
+        File.read(server.command(row.new(SETTINGS).cases.first, 4711).last)
+      end
+      assert_match(/listen 127.0.0.1:4711 [^;]*ssl http2;/, secure)
+      assert_includes secure, "ssl_certificate_key #{Bench::TlsCertificate::KEY};"
+      text = plain
       assert_includes text, "listen 127.0.0.1:4711"
+      refute_includes text, "ssl"
       assert_includes text, "root #{Bench::Assets::FOLDER};"
+    end
+
+    H2LOAD = <<~TEXT
+      finished in 404.63ms, 123569.38 req/s, 5.42MB/s
+      requests: 50000 total, 50000 started, 50000 done, 49997 succeeded, 1 failed, 2 errored, 0 timeout
+    TEXT
+
+    def test_what_h2load_prints
+      assert_equal({ requests: 49_997, seconds: 0.40463, errors: 3 }, Bench::H2load.parse(H2LOAD))
+      lines = (1..101).map { |time| "1795487641232624\t200\t#{time * 10}\n" }
+      assert_equal({ p50_us: 510.0, p99_us: 1000.0 }, Bench::H2load.latency(StringIO.new(lines.join)))
+      assert_match(/h2load said: no such host/, assert_raises(Bench::Failure) { Bench::H2load.parse("no such host") }.message)
+    end
+
+    def test_what_s_time_prints
+      assert_equal 2721, Bench::Handshakes.parse("rrr\n2721 connections in 1.41s; 1929.79 connections/user sec\n2721 connections in 3 real seconds, 141 bytes\n")
+      assert_raises(Bench::Failure) { Bench::Handshakes.parse("connect: refused") }
+    end
+
+    def test_calls_of_grpc_are_tried_before_they_are_timed
+      Bench::Grpc.new(SETTINGS).cases.each do |kase|
+        assert_equal 0, kase.app.body.bytesize % Bench::Grpc::MESSAGE.bytesize
+        assert_equal [0, Bench::Grpc::MESSAGE.bytesize - 5], kase.app.body.unpack("CN")
+      end
     end
   end
 end

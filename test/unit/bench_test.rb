@@ -205,7 +205,7 @@ module BenchTest
       end
     end
 
-    OWN_CONNECTIONS = { "idle" => [10_000], "fairness" => [200, 16], "mixed" => [60] }.freeze
+    OWN_CONNECTIONS = { "idle" => [10_000], "fairness" => [200, 16], "mixed" => [60], "h2" => [10], "grpc" => [1], "tls" => [2] }.freeze
 
     def test_each_row_has_an_app_cases_and_known_servers
       of_files(Bench::Row).map { |row| row.new(BenchTest.settings("--connections", "1,8")) }.each do |row|
@@ -268,7 +268,8 @@ module BenchTest
 
     def test_a_server_that_answers_something_else_is_found_out_and_stopped
       server = LyingFake.new(BenchTest.settings)
-      error = assert_raises(Bench::Failure) { server.measure(nil, kase) }
+      row = Bench::Row.named("hello").new(BenchTest.settings)
+      error = assert_raises(Bench::Failure) { server.measure(row, kase) }
       assert_match(/smoke test: content-length is "3"|smoke test: body is "lie"/, error.message)
       assert_raises(Errno::ESRCH) { Process.kill(0, server.booted) }
     end
