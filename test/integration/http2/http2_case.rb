@@ -53,8 +53,8 @@ module HyperionTest
     # @return [String] what it printed
     def run_client(*command, timeout: 120)
       skip "#{command.first} is not installed" unless system("command -v #{command.first} >/dev/null")
-      output, status = Open3.capture2e("timeout", timeout.to_s, *command.map(&:to_s), binmode: true)
-      assert_predicate status, :success?, "#{command.join(" ")}: #{output[-3000..] || output}"
+      output, complaints, status = Open3.capture3("timeout", timeout.to_s, *command.map(&:to_s), binmode: true)
+      assert_predicate status, :success?, "#{command.join(" ")}: #{output.byteslice(-3000..) || output} #{complaints}"
       output
     end
 

@@ -122,7 +122,7 @@ class RecyclingTest < HyperionTest::ProcessCase
     resting = connect(cluster)
     spend(cluster, pid: Integer(resting.get("/pid").body))
     cluster.wait_for_log(/last call/, timeout: 10)
-    assert_equal 3, cluster.worker_pids.size
+    assert_equal 3, cluster.worker_pids.size, cluster.log
     took = elapsed { assert_equal 0, cluster.stop.exitstatus }
     assert_operator took, :<, 2, "nobody waits for the last call"
     assert_empty cluster.pids

@@ -91,8 +91,12 @@ module HyperionTest
       add["subjectAltName", listed.join(",")] unless listed.empty?
     end
 
+    # Strict clients ask for both key identifiers (RFC 5280, section 4.2.1).
     def sign(made, issuer, key = @root_key)
       made.issuer = issuer ? issuer.subject : made.subject
+      factory = OpenSSL::X509::ExtensionFactory.new(issuer || made, made)
+      made.add_extension(factory.create_extension("subjectKeyIdentifier", "hash"))
+      made.add_extension(factory.create_extension("authorityKeyIdentifier", "keyid:always"))
       made.sign(key, "SHA256")
     end
   end
