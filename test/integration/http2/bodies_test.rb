@@ -110,14 +110,14 @@ class Http2BodiesTest < HyperionTest::Http2Case
   end
 
   def test_a_reset_ends_the_reader
-    booted = boot_h2(APP, "-t", "1", "--stream-request-bodies")
+    booted = boot_h2(APP, "-t", "2", "--stream-request-bodies")
     client = h2(booted)
     stream = client.request("POST", "/read?reader", end: false)
     client.data(stream, "x")
-    client.ping
-    client.await("PingAckReceived")
+    await_note(client, "begun reader")
     client.reset(stream)
     await_note(client, "reader Hyperion::ClientDisconnected")
+    assert_free booted
   end
 
   def test_a_lost_connection_ends_both
