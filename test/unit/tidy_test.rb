@@ -114,7 +114,9 @@ class TidyTest < Minitest::Test
   def test_a_crate_that_does_not_forbid_unsafe_code
     write("crates/buf/src/lib.rs", "// #![forbid(unsafe_code)]\n")
     write("crates/proto/src/lib.rs", "#![forbid(missing_docs, unsafe_code)]\n")
-    assert_caught "crates/buf/src/lib.rs:1: the crate does not forbid unsafe code"
+    write("bench/load/src/main.rs", "fn main() {}\n")
+    assert_caught "bench/load/src/main.rs:1: the crate does not forbid unsafe code",
+      "crates/buf/src/lib.rs:1: the crate does not forbid unsafe code"
   end
 
   def test_unsafe_code_without_its_reason
@@ -139,7 +141,8 @@ class TidyTest < Minitest::Test
     crate("buf", "one")
     write("crates/buf/src/one.rs", "/// a.unwrap()\nfn a() {\n    a.unwrap();\n}\n#[cfg(test)]\nmod tests {\n    fn a() { b.unwrap(); }\n}\n")
     write("crates/buf/tests/one.rs", "fn a() { b.unwrap(); }\n")
-    assert_caught "crates/buf/src/one.rs:3: unwrap() outside tests"
+    write("bench/load/src/main.rs", "#{FORBID}fn a() { b.unwrap(); }\n")
+    assert_caught "bench/load/src/main.rs:2: unwrap() outside tests", "crates/buf/src/one.rs:3: unwrap() outside tests"
   end
 
   def test_comments_that_tell_history
@@ -175,17 +178,19 @@ class TidyTest < Minitest::Test
   end
 
   def test_a_dependency_in_the_wrong_direction
-    write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n")
+    write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"bench/load\", \"crates/*\"]\n")
+    package("load", "[dependencies]\nhyperion-buf = { path = \"../../crates/buf\" }\n", folder: "bench")
     package("proto", "[dependencies]\nhyperion-io = { path = \"../io\" }\n")
     package("io", "[dependencies]\nhyperion-buf = { path = \"../buf\" }\n[dev-dependencies]\nhyperion-sim = { path = \"../sim\" }\n")
     package("sim", "")
     package("buf", "")
-    assert_caught "crates/proto/Cargo.toml:1: hyperion-proto may not name hyperion-io"
+    assert_caught "bench/load/Cargo.toml:1: hyperion-load may not name hyperion-buf",
+      "crates/proto/Cargo.toml:1: hyperion-proto may not name hyperion-io"
   end
 
-  def package(name, dependencies)
-    write("crates/#{name}/Cargo.toml", "[package]\nname = \"hyperion-#{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n#{dependencies}")
-    write("crates/#{name}/src/lib.rs", FORBID)
+  def package(name, dependencies, folder: "crates")
+    write("#{folder}/#{name}/Cargo.toml", "[package]\nname = \"hyperion-#{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n#{dependencies}")
+    write("#{folder}/#{name}/src/lib.rs", FORBID)
   end
 
   def test_a_rust_file_that_no_mod_leads_to

@@ -13,7 +13,8 @@ module Tidy
       "hyperion-io" => %w[hyperion-buf],
       "hyperion-engine" => %w[hyperion-proto hyperion-io hyperion-buf],
       "hyperion-sim" => %w[hyperion-engine hyperion-proto hyperion-io hyperion-buf],
-      "hyperion-ext" => %w[hyperion-engine hyperion-proto hyperion-buf]
+      "hyperion-ext" => %w[hyperion-engine hyperion-proto hyperion-buf],
+      "hyperion-load" => []
     }.freeze
     SIMULATOR = "hyperion-sim"
 

@@ -58,7 +58,7 @@ module Tidy
       end
 
       def forbidden(tree)
-        roots = tree.rust.select { |source| source.path.match?(%r{\A(crates|ext)/[^/]+/src/(lib|main)\.rs\z}) }
+        roots = tree.rust.select { |source| source.path.match?(%r{\A(bench|crates|ext)/[^/]+/src/(lib|main)\.rs\z}) }
         roots.filter_map do |source|
           next if UNSAFE_CRATES.any? { |crate| source.path.start_with?("#{crate}/") }
 

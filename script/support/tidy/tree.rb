@@ -12,7 +12,7 @@ module Tidy
     KINDS = { ".rs" => :rust, ".rb" => :ruby, ".ru" => :ruby, ".gemspec" => :ruby, ".md" => :markdown,
               ".toml" => :toml, ".sh" => :shell }.freeze
     NAMES = { "Rakefile" => :ruby, "Gemfile" => :ruby }.freeze
-    TEST = %r{(\A|/)(tests?|benches|bench|fuzz)/|/tests\.rs\z}
+    TEST = %r{(\A|/)(tests?|benches|fuzz)/|/tests\.rs\z}
 
     attr_reader :path, :text
 
