@@ -1,8 +1,12 @@
 # frozen_string_literal: true
 
+require_relative "measured"
+
 module Bench
   # What one server did in one case of a row: the result of each run, or why there is none.
   class Cell
+    include Measured
+
     attr_reader :row, :kase, :server, :runs
 
     # @return [String, nil] why it is not measured further
@@ -13,8 +17,15 @@ module Bench
       @kase = kase
       @server = server
       @runs = []
-      @failure = server.missing
+      @absence = row.missing || server.missing || server.excluded(kase)
+      @failure = @absence
     end
+
+    # Whether it was never to be measured here.
+    def skipped? = !@absence.nil?
+
+    # @return [String, nil] why runs are missing
+    def reason = @failure || (@runs.empty? ? "not measured: the sweep ended before" : nil)
 
     # @param run [Hash{Symbol=>Object}] as of Server#measure
     # @return [Hash{Symbol=>Object}] the same with what follows from it
@@ -28,20 +39,12 @@ module Bench
       run
     end
 
-    # @return [Array<Object>] one for each run that has it
-    def values(key) = @runs.filter_map { |run| run[key] }
-
-    def median(key) = Statistics.median(values(key))
-
-    def sum(key) = values(key).sum
-
-    def max(key) = values(key).max
-
+    # @param cells [Array<Cell>] all of the row, among them the floors of this case
     # @return [Hash{Symbol=>Object}] for a line of JSON
-    def summary
-      keys = @runs.flat_map(&:keys).uniq - %i[per_connection samples]
-      { **place, runs: @runs.size, failure: @failure, rps_spread: Statistics.spread(values(:rps)),
-        median: keys.to_h { |key| [key, median(key)] } }
+    def summary(cells)
+      floors = cells.select { |cell| cell.kase == @kase && cell.server.floor? && cell.runs.any? }
+      { **place, runs: @runs.size, failure: @failure, skipped: skipped?, **distribution,
+        floors_cpu_per_100k: floors.to_h { |cell| [cell.server.label, cell.median(:cpu_per_100k)] } }
     end
 
     # @return [Hash{Symbol=>String}]

@@ -54,15 +54,15 @@ module Bench
     end
 
     def note(cell)
-      notes = [cell.failure]
+      notes = [cell.reason, cell.skipped? ? nil : cell.server.remark]
       noise = cell.max(:other_cpu)
       notes << "other processes took #{percent(noise)} of the CPU" if noise && noise > NOISE
-      notes.compact.join("; ").gsub("|", "\\|")
+      notes.compact.join("; ")
     end
 
     THROUGHPUT = [
       median("r/s", :rps),
-      column("spread") { |cell| percent(Statistics.spread(cell.values(:rps))) },
+      column("spread") { |cell| percent(cell.spread(:rps)) },
       ratio("r/s ÷ %<peer>s", :rps)
     ].freeze
     COST = [
@@ -73,13 +73,12 @@ module Bench
       column("note") { |cell| note(cell) }
     ].freeze
 
-    CLOSED_LOOP = [
-      *THROUGHPUT, median("p50 ms", :p50_us, 2, 1000.0), median("p99 ms", :p99_us, 2, 1000.0), *COST
-    ].freeze
+    LATENCY = { "p50" => :p50_us, "p90" => :p90_us, "p99" => :p99_us, "p99.9" => :p999_us, "max" => :max_us }
+              .map { |name, key| median("#{name} ms", key, 2, 1000.0) }.freeze
+
+    CLOSED_LOOP = [*THROUGHPUT, *LATENCY, *COST].freeze
     OPEN_LOOP = [
-      median("answered r/s", :rps), median("p50 ms", :p50_us, 2, 1000.0), median("p99 ms", :p99_us, 2, 1000.0),
-      median("p99.9 ms", :p999_us, 2, 1000.0), median("max ms", :max_us, 2, 1000.0), ratio("p99 ÷ %<peer>s", :p99_us),
-      total("unanswered", :unanswered), *COST
+      median("answered r/s", :rps), *LATENCY, ratio("p99 ÷ %<peer>s", :p99_us), total("unanswered", :unanswered), *COST
     ].freeze
   end
 end

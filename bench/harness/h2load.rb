@@ -13,7 +13,7 @@ module Bench
     # @param tls [Boolean] else with prior knowledge
     # @param body [String, nil] path of a file to be posted
     # @param headers [Hash{String=>String}]
-    # @return [Hash{Symbol=>Numeric}] as of `parse`, and p50_us and p99_us
+    # @return [Hash{Symbol=>Numeric}] as of `parse` and `latency`
     def run(port:, seconds:, streams:, tls:, target: "/", clients: CLIENTS, body: nil, headers: {})
       Tempfile.create("bench-h2load") do |log|
         url = "#{tls ? "https" : "http"}://#{Server::HOST}:#{port}#{target}"
@@ -35,13 +35,15 @@ module Bench
       { requests: succeeded, seconds: Wrk.microseconds(seconds) / 1e6, errors: failed + errored }
     end
 
+    SHARES = { p50_us: 0.5, p90_us: 0.9, p99_us: 0.99, p999_us: 0.999, max_us: 1.0 }.freeze
+
     # @param log [IO] lines of when, status and microseconds
-    # @return [Hash{Symbol=>Numeric}]
+    # @return [Hash{Symbol=>Numeric}] p50_us … max_us, of none nothing
     def latency(log)
       times = log.each_line.filter_map { |line| line[/\t(\d+)$/, 1]&.to_i }.sort
       return {} if times.empty?
 
-      { p50_us: 0.5, p99_us: 0.99 }.transform_values { |share| times[((times.size - 1) * share).round].to_f }
+      SHARES.transform_values { |share| times[((times.size - 1) * share).round].to_f }
     end
   end
 end

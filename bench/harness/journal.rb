@@ -5,8 +5,8 @@ require "json"
 
 module Bench
   # Keeps what was measured in a folder, each fact as soon as it is known, so that a sweep that is
-  # interrupted leaves what it has: runs.jsonl with a line for the machine, each run and each cell, and
-  # report.md with the tables.
+  # interrupted leaves what it has: runs.jsonl with a line for the machine, each run and each cell,
+  # report.md with the tables, and report.html with the plots too.
   class Journal
     attr_reader :folder
 
@@ -26,8 +26,11 @@ module Bench
     # @param text [String] Markdown
     def report(text) = append("report.md", text + "\n")
 
-    # @param name [String] of a file, with what it is to hold
-    def keep(name, text) = File.write("#{folder}/#{name}", text)
+    # @param page [String] HTML of all that there is; who reads meanwhile sees the one before
+    def show(page)
+      File.write("#{folder}/report.html.new", page)
+      File.rename("#{folder}/report.html.new", "#{folder}/report.html")
+    end
 
     private
 

@@ -41,12 +41,15 @@ module BenchTest
       assert_nil Bench::CommonQueue.percentile([], 0.5)
     end
 
-    def test_a_chart_has_a_bar_for_each_value
-      chart = Bench::BarChart.new("A & B", { "one" => [1, 2], "two" => [4] }).to_s
-      assert_equal 3, chart.scan(/<rect x=/).size
-      assert_includes chart, "A &amp; B"
-      assert_equal %w[100.0 200.0 400.0], chart.scan(/<rect x="\d+" y="\d+" width="([\d.]+)"/).flatten
-      assert_equal chart.scan(/y="(\d+)" width/).flatten, chart.scan(/y="(\d+)" width/).flatten.uniq
+    def test_the_plot_has_a_bar_for_each_worker_of_the_worst_run
+      row = Bench::Fairness.new(SETTINGS)
+      cell = Bench::Cell.new(row, row.cases.first, Bench::Server.named("hyperion-w4").new(SETTINGS))
+      run = { requests: 400, seconds: 1.0, errors: 0, cpu_user_s: 0.1, cpu_sys_s: 0.1 }
+      [[100, 100, 100, 100], [50, 100, 100, 150]].each { |counts| cell.add(**run, **row.shares(counts)) }
+      figure = row.plots.first.figure([cell])
+      assert_equal %w[12.5 25.0 25.0 37.5], figure.scan(%r{class="number">([^<]*)</text>}).flatten
+      least, *, most = figure.scan(/<rect [^>]*width="([\d.]+)"/).flatten.map(&:to_f)
+      assert_in_delta 3.0, most / least, 0.01
     end
   end
 end
