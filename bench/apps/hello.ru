@@ -1,3 +1,4 @@
 # frozen_string_literal: true
 
-run ->(_env) { [200, { "content-type" => "text/plain" }, ["Hello, World!"]] }
+# Its length is said, since some servers would else end the connection with the body.
+run ->(_env) { [200, { "content-type" => "text/plain", "content-length" => "13" }, ["Hello, World!"]] }

@@ -2,7 +2,8 @@
 
 # The same greeting three ways: at / by a static route, at /block by a block, at /rack by the app. A
 # server without such routes answers all of them by the app.
-HEADERS = { "content-type" => "text/plain" }.freeze
+# The length is said, since some servers would else end the connection with the body.
+HEADERS = { "content-type" => "text/plain", "content-length" => "13" }.freeze
 
 if defined?(Hyperion::Server)
   Hyperion::Server.handle_static(:GET, "/", "Hello, World!")

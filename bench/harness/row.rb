@@ -8,21 +8,39 @@ module Bench
 
     WARM_UP_S = 1
 
+    # Servers of others that run Rack apps.
+    PEERS = %w[puma falcon agoo iodine itsi unicorn thin passenger].freeze
+
     # One setting that the row is measured in; each gets a cell of every server.
     Case = Struct.new(:name, :connections, :rate, :log, :app, :close, :tls, keyword_init: true)
 
-    # What an app must answer before it is timed, and where it is asked.
-    App = Struct.new(:path, :body, :headers, :target, keyword_init: true) do
+    # An app, what it is asked, and what it must answer before it is timed. `post` is the body of a
+    # request that has one, which comes in pieces of `chunk` bytes where that is set; `fixed` says that the
+    # answer is always the same, so that a server may know it by itself.
+    App = Struct.new(:path, :body, :headers, :target, :post, :chunk, :fixed, keyword_init: true) do
       def initialize(target: "/", **rest) = super
+
+      # @return [Hash{Symbol=>Object}] as the load generator takes it
+      def ask
+        headers = post ? { "content-type" => chunk ? "application/octet-stream" : "application/x-www-form-urlencoded" } : {}
+        { target: target, method: post ? "POST" : "GET", headers: headers, body: post, chunk: chunk }.compact
+      end
     end
     GREETING = { body: "Hello, World!", headers: { "content-type" => "text/plain", "content-length" => "13" } }.freeze
-    HELLO = App.new(path: "#{ROOT}/bench/apps/hello.ru", **GREETING).freeze
+    HELLO = App.new(path: "#{ROOT}/bench/apps/hello.ru", fixed: true, **GREETING).freeze
 
     def initialize(settings)
       @settings = settings
     end
 
+    # Sets the question that the row answers, in a sentence, or tells it.
+    def self.about(text = nil)
+      text ? @about = text : @about
+    end
+
     def label = self.class.label
+
+    def about = self.class.about
 
     # @return [App]
     def app = HELLO
@@ -31,7 +49,14 @@ module Bench
     def cases = @settings.connections.map { |count| at(count) }
 
     # @return [Array<String>] labels of the servers that are asked, unless others are named
-    def servers = %w[hyperion hyperion-io_uring hyperion-w2 puma]
+    def servers = ["hyperion", "hyperion-io_uring", "hyperion-processes", *PEERS]
+
+    # @return [String, nil] why it cannot be measured here
+    def missing = nil
+
+    # Begins and ends what all its runs share.
+    def prepare = nil
+    def conclude = nil
 
     # @return [String] label of the server that the others are compared with
     def peer = "puma"
@@ -53,7 +78,7 @@ module Bench
 
     # Asks the server once whether it answers rightly.
     # @raise [Failure]
-    def try(kase, port) = SmokeTest.new(kase.app, tls: kase.tls).run(port)
+    def try(kase, port, closes: false) = SmokeTest.new(kase.app, tls: kase.tls, closes: closes).run(port)
 
     # Loads the server once.
     # @return [Hash{Symbol=>Object}] requests, seconds, errors and what the generator tells besides
@@ -68,10 +93,9 @@ module Bench
     # @param cells [Array<Cell>] all of this row
     def verdicts(_cells) = []
 
-    # Pictures of the whole row.
-    # @param cells [Array<Cell>] all of this row
-    # @return [Hash{String=>String}] SVG by the name of its file
-    def plots(_cells) = {}
+    # What is drawn for each case, as far as its runs have such numbers.
+    # @return [Array<Plots::Plot>]
+    def plots = Plots::STANDARD
 
     private
 

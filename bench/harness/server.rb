@@ -17,6 +17,21 @@ module Bench
     # @return [String, nil] why it cannot be measured here
     def missing = nil
 
+    # @return [String, nil] why it takes no part in this case
+    def excluded(_kase) = nil
+
+    # @return [String, nil] what must be known to judge its numbers
+    def remark = nil
+
+    # @return [String, nil] what its program says of its version
+    def version = nil
+
+    # @return [Boolean] whether it is no server, but the least that any could cost
+    def floor? = false
+
+    # @return [Boolean] whether it ends each connection behind one response
+    def closes? = false
+
     # @return [Array<String>] the command that serves the case's app on this port of HOST
     def command(_kase, _port) = raise(NotImplementedError, "#{self.class} has no command")
 
@@ -45,13 +60,16 @@ module Bench
     private
 
     def time(row, kase, process)
-      row.try(kase, process.port)
+      row.try(kase, process.port, closes: closes?)
       inspect_process(process)
       run = row.measure(kase, process)
       raise Failure, "no request was answered" if run[:requests].zero?
 
       { **run, boot_s: process.boot_s }
     end
+
+    # @return [String, nil] the path of a program that --path may have named
+    def program(name) = @settings.paths.fetch(name) { which(name) }
 
     def which(program)
       ENV.fetch("PATH").split(File::PATH_SEPARATOR).map { |folder| File.join(folder, program) }

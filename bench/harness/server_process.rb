@@ -56,6 +56,9 @@ module Bench
       @boot_s = now - @started
     end
 
+    # @return [Float] seconds since it was started
+    def age_s = now - @started
+
     # Asks politely, then kills the whole group.
     def stop
       signal(:TERM)

@@ -7,8 +7,8 @@ module Bench
   class Settings
     SECONDS = 8
     SOAK_SECONDS = 900
-    DEFAULTS = { servers: nil, runs: 3, seconds: nil, connections: [100], threads: 5, rates: [2000, 8000], out: nil }.freeze
-    BANNER = "Usage: script/bench [options] [row ...]"
+    DEFAULTS = { servers: nil, runs: 3, seconds: nil, connections: [100], threads: 5, rates: [2000, 8000], paths: {}, out: nil }.freeze
+    BANNER = "Usage: script/bench [options] [row ...]\n       script/bench compare A B    two results of --out, by the noise of their runs"
 
     # @return [Array<String>] labels of rows; empty means all
     attr_reader :rows
@@ -49,9 +49,19 @@ module Bench
         list(options, :connections, "keep-alive connections; each number is a case of its own")
         number(options, :threads, "threads of each server for the app")
         list(options, :rates, "requests per second offered in the row latency")
+        options.on("--path NAME=PATH", "the program of a server that is not on PATH; may be repeated") { |text| name_path(text) }
         options.on("--out DIR", "keep the results here; tmp/bench/TIME by default") { |path| @values[:out] = path }
         options.on("-h", "--help", "this text") { @help = true }
       end
+    end
+
+    def name_path(text)
+      name, path = text.split("=", 2)
+      known = Server.all.select { |server| server < Peer }.map(&:program).compact.uniq
+      raise Failure, "--path #{text}: known are #{known.join(", ")}" unless known.include?(name)
+      raise Failure, "--path #{text}: #{path ? "no program there" : "NAME=PATH is meant"}" unless path && File.executable?(path) && File.file?(path)
+
+      @values[:paths] = { **@values[:paths], name => File.expand_path(path) }
     end
 
     def number(options, name, text)

@@ -15,9 +15,11 @@ module Bench
 
     # @return [Boolean] whether every server that is here was measured
     def run
-      facts = Machine.facts(@settings)
+      rows = self.rows
+      facts = Machine.facts(@settings, rows.flat_map { |row| servers(row) })
       @journal.record("machine", facts)
       tell(@report.heading(facts))
+      @page = Page.new(facts)
       rows.map { |row| run_row(row) }.all?
     end
 
@@ -29,14 +31,18 @@ module Bench
       chosen.map { |row| row.new(@settings) }
     end
 
+    def servers(row) = (@settings.servers || row.servers).map { |label| Server.named(label).new(@settings) }
+
     # The table comes also when the row is interrupted.
     def run_row(row)
-      servers = (@settings.servers || row.servers).map { |label| Server.named(label).new(@settings) }
+      row.prepare unless row.missing
+      servers = servers(row)
       cells = row.cases.flat_map { |kase| servers.map { |server| Cell.new(row, kase, server) } }
       cells.group_by(&:kase).each_value { |group| take_turns(group) }
-      cells.all? { |cell| cell.failure.nil? || cell.server.missing }
+      cells.all? { |cell| cell.failure.nil? || cell.skipped? }
     ensure
-      conclude(cells)
+      row.conclude
+      conclude(cells) if cells
     end
 
     def take_turns(cells)
@@ -53,9 +59,10 @@ module Bench
     end
 
     def conclude(cells)
-      cells.each { |cell| @journal.record("cell", cell.summary) }
+      cells.each { |cell| @journal.record("cell", cell.summary(cells)) }
       tell(@report.table(cells))
-      cells.first&.row&.plots(cells)&.each { |name, picture| @journal.keep(name, picture) }
+      @page.add(cells)
+      @journal.show(@page.to_s)
     end
 
     def progress(cell, turn, text) = @progress.puts("#{cell.place.values.join(", ")}, run #{turn}: #{text}")

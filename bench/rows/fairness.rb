@@ -5,6 +5,7 @@ module Bench
   # route: by the requests that each has counted, the worst of all runs.
   class Fairness < Row
     label "fairness"
+    about "Does each of four workers get its share of what many clients ask?"
 
     SECONDS = 30
     THREADS = 8
@@ -61,15 +62,14 @@ module Bench
       cells.reject { |cell| cell.runs.empty? }.map { |cell| "#{cell.server.label}, #{cell.kase.name}: #{Fairness.verdict(cell.max(:inequality))}" }
     end
 
-    def plots(cells)
-      groups = cells.reject { |cell| cell.runs.empty? }.to_h do |cell|
-        counts = cell.runs.max_by { |run| run[:inequality] }[:workers]
-        ["#{cell.server.label}, #{cell.kase.name}", counts.map { |count| count * 100.0 / counts.sum }]
-      end
-      { "fairness.svg" => BarChart.new("Requests of each worker in %, worst run", groups).to_s }
-    end
+    def plots = [Plots::Groups.new("Requests of each worker", "% of all; worst run", digits: 1) { |cell| percentages(cell) }, *super]
 
     private
+
+    def percentages(cell)
+      counts = cell.runs.max_by { |run| run[:inequality] }[:workers]
+      counts.map { |count| count * 100.0 / counts.sum }
+    end
 
     # Short connections are over before anybody could count them.
     def spread(connections, kase) = kase.close ? {} : { fewest: connections.min, most: connections.max }

@@ -4,6 +4,7 @@ module Bench
   # Files of 1 KiB, which a server may keep in memory, and of 1 MiB, which it should not copy.
   class Files < Row
     label "files"
+    about "What do files cost, small ones that fit into memory and large ones that should not be copied?"
 
     NAMES = { "1 KiB" => "1k.txt", "1 MiB" => "1m.txt" }.freeze
 
@@ -14,7 +15,7 @@ module Bench
       end
     end
 
-    def servers = %w[hyperion hyperion-io_uring nginx puma]
+    def servers = ["hyperion", "hyperion-io_uring", "nginx", *PEERS]
 
     def app = serving("1k.txt")
 

@@ -6,6 +6,7 @@ module Bench
   # gRPC without TLS: calls of one small message each way, and calls that are answered with a hundred.
   class Grpc < Row
     label "grpc"
+    about "What does a gRPC call cost, with one message as its answer and with a hundred?"
 
     IN_FLIGHT = 50
     CLIENTS = 1
@@ -30,7 +31,7 @@ module Bench
     def peer = "grpc-ruby"
 
     # One call by curl, which tells the trailers with the headers.
-    def try(kase, port)
+    def try(kase, port, **)
       text = Tool.output("curl", "-s", "--max-time", SmokeTest::TIMEOUT_S.to_s, "--http2-prior-knowledge", *HEADERS.map { |pair| "-H#{pair.join(": ")}" },
         "--data-binary", "@#{FILE}", "-D", "-", "http://#{Server::HOST}:#{port}#{kase.app.target}").b
       raise Failure, "smoke test: not the messages expected" unless text.include?(kase.app.body.b)

@@ -5,6 +5,7 @@ module Bench
   # response in both.
   class H2 < Row
     label "h2"
+    about "What does a request cost over HTTP/2 and TLS, by the least app and by a native route?"
 
     STREAMS = 50
 

@@ -6,6 +6,7 @@ module Bench
   # What keep-alive connections cost in memory that were used once and then rest.
   class Idle < Row
     label "idle"
+    about "What does a keep-alive connection that rests cost in memory?"
 
     CONNECTIONS = 10_000
     REQUEST = "GET / HTTP/1.1\r\nHost: #{Server::HOST}\r\n\r\n"
@@ -17,9 +18,17 @@ module Bench
       Columns.median("KiB each", :each_kib, 2), *Columns::COST
     ].freeze
 
+    PLOTS = [
+      Plots::Bars.new("Memory with the connections", "MiB", { "before" => :before_kib, "of them" => :held_kib },
+        total: :memory_kib, divisor: Columns::KIB_PER_MIB, digits: 1),
+      Plots::Bars.new("Each connection", "KiB", { "each" => :each_kib }, digits: 2)
+    ].freeze
+
     def cases = [at(CONNECTIONS)]
 
     def columns = COLUMNS
+
+    def plots = PLOTS
 
     def measure(kase, process)
       load(at(1), process.port, WARM_UP_S)

@@ -5,6 +5,7 @@ module Bench
   # which charges a stall for all requests that were due meanwhile.
   class Latency < Row
     label "latency"
+    about "What does a request wait when every server is offered the same load?"
 
     def cases
       @settings.rates.product(@settings.connections).map do |rate, count|

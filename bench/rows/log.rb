@@ -4,6 +4,10 @@ module Bench
   # What the access log costs: the hello app with the log off and on. The lines go to a file.
   class Log < Row
     label "log"
+    about "What does the access log cost?"
+
+    # The others have no switch for it.
+    def servers = %w[hyperion hyperion-io_uring puma]
 
     def cases
       @settings.connections.flat_map do |count|

@@ -6,6 +6,7 @@ module Bench
   # Both are offered in open loops. The measure is one common queue.
   class Mixed < Row
     label "mixed"
+    about "Does a quick request wait behind a slow one while another worker is idle?"
 
     SECONDS = 20
     THREADS = 4
@@ -22,6 +23,13 @@ module Bench
       Columns.total("unanswered", :unanswered), *Columns::COST
     ].freeze
 
+    PLOTS = [
+      Plots.latency("Latency of the quick requests", { "p50" => :p50_us, "p90" => :p90_us, "p99" => :p99_us, "max" => :max_us,
+                                                       "p99 of one common queue" => :ideal_p99_us }),
+      Plots.quantiles("Latency of the quick requests by quantile", :histogram, :p99_us),
+      Plots.latency("Latency of the slow requests", { "p99" => :slow_p99_us }), *Plots::COST
+    ].freeze
+
     def app = APP
 
     def cases = [at(FAST.last + SLOW.last, name: "#{FAST.first} × 5 ms and #{SLOW.first} × 500 ms a second")]
@@ -32,11 +40,13 @@ module Bench
 
     def columns = COLUMNS
 
+    def plots = PLOTS
+
     def load(_kase, port, seconds)
       slow = Thread.new { generate(port, SLOW, "/slow", seconds) }
       fast, slow = generate(port, FAST, "/fast", seconds), slow.value
       both = %i[requests errors unanswered].to_h { |key| [key, fast[key] + slow[key]] }
-      { **fast.slice(:seconds, :p50_us, :p90_us, :p99_us, :max_us), **both, slow_p99_us: slow[:p99_us], ideal_p99_us: ideal_us(seconds) }
+      { **fast.slice(:seconds, :p50_us, :p90_us, :p99_us, :max_us, :histogram), **both, slow_p99_us: slow[:p99_us], ideal_p99_us: ideal_us(seconds) }
     end
 
     private

@@ -4,9 +4,10 @@ module Bench
   # Routes that the server knows itself: a fixed response, which needs no Ruby, and a block.
   class Native < Row
     label "native"
+    about "What does a request cost that needs no Ruby, and one that needs no more than a block?"
 
-    STATIC = App.new(path: "#{ROOT}/bench/apps/native.ru", **GREETING).freeze
-    BLOCK = App.new(path: STATIC.path, target: "/block", **GREETING).freeze
+    STATIC = App.new(path: "#{ROOT}/bench/apps/native.ru", fixed: true, **GREETING).freeze
+    BLOCK = App.new(path: STATIC.path, target: "/block", fixed: true, **GREETING).freeze
 
     def cases
       @settings.connections.flat_map do |connections|
@@ -16,7 +17,7 @@ module Bench
       end
     end
 
-    def servers = %w[hyperion hyperion-io_uring nginx puma floor-epoll floor-io_uring]
+    def servers = ["hyperion", "hyperion-io_uring", "nginx", *PEERS, "floor-epoll", "floor-io_uring"]
 
     def app = STATIC
   end

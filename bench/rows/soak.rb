@@ -5,6 +5,7 @@ module Bench
   # all connections anew. What grows, leaks or slows down shows.
   class Soak < Row
     label "soak"
+    about "Does anything grow, leak or slow down under full load?"
 
     SAMPLE_S = 10
     WARM_UP_SHARE = 0.1
@@ -21,6 +22,17 @@ module Bench
       Columns.column("p99 late ÷ early") { |cell| Columns.number(cell.median(:p99_growth), 2) }, *Columns::COST
     ].freeze
 
+    PLOTS = [
+      *{ "Throughput" => ["requests per second", 1, ->(one) { one[:requests] / one[:seconds] }],
+         "Memory" => ["MiB", Columns::KIB_PER_MIB, ->(one) { one[:memory_kib] }],
+         "Latency" => ["ms, p99", Plots::US_PER_MS, ->(one) { one[:p99_us] }] }.map do |title, (unit, divisor, value)|
+        Plots::Series.new("#{title} in the course of the run", unit, divisor: divisor) do |run|
+          run[:samples].each_with_index.map { |one, index| [(index + 1) * SAMPLE_S, value.call(one)] }
+        end
+      end,
+      Plots::THROUGHPUT, Plots::CPU
+    ].freeze
+
     def app = MIXED
 
     def servers = %w[hyperion hyperion-io_uring]
@@ -35,6 +47,8 @@ module Bench
     def seconds = @settings.seconds || Settings::SOAK_SECONDS
 
     def columns = COLUMNS
+
+    def plots = PLOTS
 
     def measure(kase, process)
       tree = ProcessTree.new(process.pid)

@@ -5,6 +5,7 @@ module Bench
   # served less than half the median of all.
   class Starvation < Row
     label "starvation"
+    about "Does every connection of a closed loop get its share?"
 
     SHARE = 0.5
 
@@ -15,7 +16,12 @@ module Bench
       Columns.column("below half, worst run") { |cell| cell.max(:starved)&.to_s || Columns::NONE }, *Columns::COST
     ].freeze
 
+    SERVED = Plots::Dots.new("Responses of each connection", "in a run", { "least" => :least, "median" => :middle, "most" => :most },
+      written: "least", scale: Plots::Scales::Linear)
+
     def columns = COLUMNS
+
+    def plots = [SERVED, *super]
 
     def load(kase, port, seconds)
       result = LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds)

@@ -5,6 +5,7 @@ module Bench
   # session to go on from.
   class Tls < Row
     label "tls"
+    about "What does a TLS handshake cost, with and without an earlier session to go on from?"
 
     # Name, whether the session is resumed, and version.
     CASES = [["TLS 1.3, full", false, "tls1_3"], ["TLS 1.3, resumed", true, "tls1_3"],
@@ -24,6 +25,8 @@ module Bench
     def peer = "nginx"
 
     def columns = COLUMNS
+
+    def plots = [Plots.rate("Throughput", "handshakes per second"), *Plots::COST]
 
     def load(kase, port, seconds)
       _, resumed, version = CASES.assoc(kase.name)

@@ -5,7 +5,13 @@ module Bench
   class FloorEpoll < Server
     label "floor-epoll"
 
+    def floor? = true
+
     def missing = which("cc") ? nil : "not built: no C compiler cc on PATH"
+
+    def excluded(kase)
+      "sends one fixed response without TLS" if kase.tls || !kase.app.fixed
+    end
 
     def command(_kase, port) = [Tool.compiled("floor_epoll"), port.to_s]
   end

@@ -9,6 +9,8 @@ module Bench
 
     PROGRAM = "#{ROOT}/bench/floors/env_and_call.rb"
 
+    def floor? = true
+
     def measure(row, kase)
       JSON.parse(Tool.output("ruby", PROGRAM, kase.app.path, row.seconds.to_s), symbolize_names: true)
     end

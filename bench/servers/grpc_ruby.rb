@@ -7,6 +7,12 @@ module Bench
 
     def missing = system("ruby", "-e", "require 'grpc'", %i[out err] => File::NULL) ? nil : "not installed: no grpc for Ruby"
 
+    def excluded(kase)
+      "speaks gRPC only" unless kase.app.path.end_with?("/grpc.ru")
+    end
+
+    def version = Machine.version("ruby", "-e", "require 'grpc'; puts GRPC::VERSION")
+
     def command(_kase, port) = ["ruby", "#{ROOT}/bench/apps/grpc_server.rb", port.to_s, @settings.threads.to_s]
   end
 end

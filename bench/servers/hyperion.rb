@@ -9,6 +9,8 @@ module Bench
 
     def missing = File.exist?(NATIVE) ? nil : "not built: run script/build"
 
+    def version = Machine.version("ruby", "-I#{ROOT}/lib", "#{ROOT}/exe/hyperion", "--version")
+
     def command(kase, port)
       log = kase.log ? "--log-requests" : "--no-log-requests"
       ["ruby", "-I#{ROOT}/lib", "#{ROOT}/exe/hyperion", "-b", HOST, "-p", port.to_s, "-t", threads.to_s,

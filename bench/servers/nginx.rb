@@ -34,10 +34,16 @@ module Bench
     PLAIN = { "PROTOCOLS" => "", "CERTIFICATE" => "" }.freeze
     SECURE = {
       "PROTOCOLS" => "ssl http2",
-      "CERTIFICATE" => "ssl_certificate #{TlsCertificate::CERTIFICATE}; ssl_certificate_key #{TlsCertificate::KEY};"
+      "CERTIFICATE" => "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate #{TlsCertificate::CERTIFICATE}; ssl_certificate_key #{TlsCertificate::KEY};"
     }.freeze
 
+    def excluded(kase)
+      "gives fixed responses and files only" unless kase.app.fixed || kase.app.target.match?(/\.txt\z/)
+    end
+
     def missing = File.executable?(PROGRAM) ? nil : "not installed: no #{PROGRAM}"
+
+    def version = Machine.version(PROGRAM, "-v")
 
     def command(kase, port)
       @file = Tempfile.new("bench-nginx")

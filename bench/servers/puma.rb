@@ -2,15 +2,18 @@
 
 module Bench
   # The Puma on PATH, one process: what the others are compared with.
-  class Puma < Server
+  class Puma < Peer
     label "puma"
 
-    def missing = which("puma") ? nil : "not installed: no puma on PATH"
+    def self.program = "puma"
 
-    def command(kase, port)
-      count = @settings.threads
+    private
+
+    def arguments(kase, port)
       log = kase.log ? ["--log-requests"] : ["--quiet"]
-      ["puma", "--no-config", "-b", "tcp://#{HOST}:#{port}", "-t", "#{count}:#{count}", "-w", "0", *log, kase.app.path]
+      ["--no-config", "-b", "tcp://#{HOST}:#{port}", *size, *log, kase.app.path]
     end
+
+    def size = ["-t", "#{threads}:#{threads}", "-w", "0"]
   end
 end

@@ -74,8 +74,9 @@ module BenchTest
 
     def test_what_h2load_prints
       assert_equal({ requests: 49_997, seconds: 0.40463, errors: 3 }, Bench::H2load.parse(H2LOAD))
-      lines = (1..101).map { |time| "1795487641232624\t200\t#{time * 10}\n" }
-      assert_equal({ p50_us: 510.0, p99_us: 1000.0 }, Bench::H2load.latency(StringIO.new(lines.join)))
+      lines = (0..1000).map { |time| "1795487641232624\t200\t#{time * 10}\n" }.reverse
+      expected = { p50_us: 5000.0, p90_us: 9000.0, p99_us: 9900.0, p999_us: 9990.0, max_us: 10_000.0 }
+      assert_equal expected, Bench::H2load.latency(StringIO.new(lines.join))
       assert_match(/h2load said: no such host/, assert_raises(Bench::Failure) { Bench::H2load.parse("no such host") }.message)
     end
 

@@ -205,12 +205,15 @@ module BenchTest
       end
     end
 
-    OWN_CONNECTIONS = { "idle" => [10_000], "fairness" => [200, 16], "mixed" => [60], "h2" => [10], "grpc" => [1], "tls" => [2] }.freeze
+    OWN_CONNECTIONS = { "boot" => [1], "idle" => [10_000], "fairness" => [200, 16], "mixed" => [60], "h2" => [10], "grpc" => [1],
+                        "tail" => [50], "tls" => [2] }.freeze
 
-    def test_each_row_has_an_app_cases_and_known_servers
+    def test_each_row_has_a_question_an_app_cases_and_known_servers
       of_files(Bench::Row).map { |row| row.new(BenchTest.settings("--connections", "1,8")) }.each do |row|
         assert_path_exists row.app.path
+        assert_match(/\?\z/, row.about, row.label)
         refute_empty row.columns
+        assert(row.plots.all? { |plot| plot.title && plot.unit }, row.label)
         assert_equal OWN_CONNECTIONS.fetch(row.label, [1, 8]), row.cases.map(&:connections).uniq, row.label
         assert_equal row.cases.size, row.cases.map(&:name).uniq.size
         row.servers.each { |label| assert_equal label, Bench::Server.named(label).label }
@@ -219,7 +222,7 @@ module BenchTest
 
     def test_each_server_serves_the_app_at_the_port_with_so_many_threads
       kase = Bench::Row.named("hello").new(BenchTest.settings).cases.first
-      %w[hyperion hyperion-io_uring hyperion-w2 puma].each do |label|
+      %w[hyperion hyperion-io_uring puma].each do |label|
         command = Bench::Server.named(label).new(BenchTest.settings("--threads", "7")).command(kase, 4711).join(" ")
         assert_match(/\b4711\b/, command)
         assert_match(/-t 7\b/, command)
@@ -327,7 +330,8 @@ module BenchTest
   class ReportTest < Minitest::Test
     def cell(label, run)
       kase = (@kase ||= FakeRow.new(BenchTest.settings).cases.first)
-      server = Struct.new(:label, :missing).new(label, nil)
+      server = FakeServer.new(BenchTest.settings)
+      server.define_singleton_method(:label) { label }
       Bench::Cell.new(FakeRow.new(BenchTest.settings), kase, server).tap { |cell| cell.add(run) }
     end
 
@@ -336,8 +340,15 @@ module BenchTest
       table = Bench::Report.new.table([cell("hyperion", { **run, requests: 800_000 }), cell("puma", run)])
       hyperion, puma = table.lines.last(2).map { |line| line.split("|").map(&:strip) }
       assert_equal ["100,000", "0 %", "10.00"], hyperion[3, 3]
-      assert_equal ["1.00 (0.75 + 0.25)", "0.10", "3.0 (4.0)"], hyperion[9, 3]
+      assert_equal ["1.00 (0.75 + 0.25)", "0.10", "3.0 (4.0)"], hyperion[12, 3]
       assert_equal ["10,000", "0 %", "1.00"], puma[3, 3]
+    end
+
+    def test_all_percentiles_are_told_as_far_as_there_are_any
+      run = { requests: 1, seconds: 1.0, errors: 0, cpu_user_s: 0.0, cpu_sys_s: 0.0, p50_us: 100.0, p90_us: 200.0, p99_us: 1500.0, max_us: 9000.0 }
+      titles, _, puma = Bench::Report.new.table([cell("puma", run)]).lines.last(3).map { |line| line.split("|").map(&:strip) }
+      assert_equal ["p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"], titles[6, 5]
+      assert_equal ["0.10", "0.20", "1.50", "–", "9.00"], puma[6, 5]
     end
 
     def test_noise_is_told
