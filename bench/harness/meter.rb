@@ -6,9 +6,9 @@ module Bench
     # Fields of the first line of /proc/stat that are work: user, nice, system, irq, softirq, steal.
     WORK = [1, 2, 3, 6, 7, 8].freeze
 
-    # @param pid [Integer] the server's first process
-    def initialize(pid)
-      @tree = ProcessTree.new(pid)
+    # @param tree [ProcessTree] of the server
+    def initialize(tree)
+      @tree = tree
       @start = sample
     end
 

@@ -3,7 +3,8 @@
 require "etc"
 
 module Bench
-  # What the kernel tells about a process and all that descend from it.
+  # What the kernel tells about a process and all that descend from it, also those that have become
+  # daemons since, by a mark in the environment that they were started with.
   class ProcessTree
     TICKS_PER_S = Etc.sysconf(Etc::SC_CLK_TCK)
 
@@ -15,17 +16,20 @@ module Bench
     USER = [11, 13].freeze
     SYSTEM = [12, 14].freeze
 
-    def initialize(root, proc: "/proc")
+    # @param mark [String, nil] NAME=VALUE
+    def initialize(root, mark: nil, proc: "/proc")
       @root = root
+      @mark = mark
       @proc = proc
     end
 
     # @return [Array<Integer>] the process and its descendants that live
     def pids
+      parents = self.parents
       children = parents.group_by(&:last).transform_values { |pairs| pairs.map(&:first) }
-      found = [@root]
-      found.each { |pid| found.concat(children.fetch(pid, [])) }
-      found.select { |pid| stat(pid) }
+      found = [@root, *marked(parents.map(&:first))]
+      found.each { |pid| found.concat(children.fetch(pid, []) - found) }
+      found.uniq.select { |pid| stat(pid) }
     end
 
     # CPU of all of them and of the children they have waited for.
@@ -42,7 +46,7 @@ module Bench
       pids = self.pids
       return { memory_kib: pids.sum { |pid| kib(read("#{pid}/smaps_rollup"), "Pss") } } if pids.size > 1
 
-      status = read("#{@root}/status")
+      status = read("#{pids.first || @root}/status")
       { memory_kib: kib(status, "VmRSS"), peak_kib: kib(status, "VmHWM") }
     end
 
@@ -69,6 +73,8 @@ module Bench
       end
     end
 
+    def marked(pids) = @mark ? pids.select { |pid| read("#{pid}/environ").to_s.split("\0").include?(@mark) } : []
+
     def stat(pid) = read("#{pid}/stat")&.rpartition(")")&.last&.split
 
     def seconds(stats, fields) = stats.sum { |stat| stat.values_at(*fields).sum(&:to_i) }.fdiv(TICKS_PER_S)
@@ -83,7 +89,7 @@ module Bench
 
     def read(file)
       File.read("#{@proc}/#{file}")
-    rescue Errno::ENOENT, Errno::ESRCH
+    rescue Errno::ENOENT, Errno::ESRCH, Errno::EACCES
       nil
     end
   end

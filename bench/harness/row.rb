@@ -72,7 +72,7 @@ module Bench
     # @return [Hash{Symbol=>Object}]
     def measure(kase, process)
       load(kase, process.port, WARM_UP_S)
-      meter = Meter.new(process.pid)
+      meter = Meter.new(process.tree)
       { **load(kase, process.port, seconds), **meter.read }
     end
 

@@ -62,10 +62,18 @@ module Bench
     def time(row, kase, process)
       row.try(kase, process.port, closes: closes?)
       inspect_process(process)
-      run = row.measure(kase, process)
+      run = load(row, kase, process)
       raise Failure, "no request was answered" if run[:requests].zero?
 
       { **run, boot_s: process.boot_s }
+    end
+
+    # That it has died is a better answer than what the load says of it.
+    def load(row, kase, process)
+      row.measure(kase, process).tap { process.check }
+    rescue Failure
+      process.check
+      raise
     end
 
     # @return [String, nil] the path of a program that --path may have named

@@ -4,7 +4,8 @@ require "socket"
 require "tempfile"
 
 module Bench
-  # A server that runs: a process group of its own, so that stopping it leaves nothing of it behind.
+  # A server that runs: a process group of its own, and marked by its environment, so that stopping it
+  # leaves nothing of it behind.
   class ServerProcess
     BOOT_S = 20
     STOP_S = 5
@@ -18,7 +19,12 @@ module Bench
     # Where no configuration file lies that a server would find.
     FOLDER = "/"
 
+    MARK = "BENCH_SERVER"
+
     attr_reader :pid, :port, :boot_s
+
+    # @return [ProcessTree] all of its processes
+    attr_reader :tree
 
     # A port that nobody listens on just now.
     def self.free_port = TCPServer.open(Server::HOST, 0) { |socket| socket.addr[1] }
@@ -39,8 +45,10 @@ module Bench
       @port = port
       @log = Tempfile.new("bench-server")
       @started = now
-      @pid = Process.spawn(ENVIRONMENT, *command, chdir: FOLDER, pgroup: true, in: File::NULL, %i[out err] => @log.path)
+      mark = "#{Process.pid}-#{port}"
+      @pid = Process.spawn({ **ENVIRONMENT, MARK => mark }, *command, chdir: FOLDER, pgroup: true, in: File::NULL, %i[out err] => @log.path)
       @child = Process.detach(@pid)
+      @tree = ProcessTree.new(@pid, mark: "#{MARK}=#{mark}")
     rescue SystemCallError => error
       raise Failure, "#{command.first}: #{error.message}"
     end
@@ -59,12 +67,18 @@ module Bench
     # @return [Float] seconds since it was started
     def age_s = now - @started
 
-    # Asks politely, then kills the whole group.
+    # @raise [Failure] when it has ended by itself
+    def check
+      raise Failure, "ended by itself: #{log_tail}" unless @child.alive?
+    end
+
+    # Asks politely, then kills what is left.
     def stop
-      signal(:TERM)
+      signal(:TERM, -@pid)
       @child.join(STOP_S)
-      signal(:KILL)
+      signal(:KILL, -@pid)
       @child.join
+      @tree.pids.each { |pid| signal(:KILL, pid) }
       @log.close!
     end
 
@@ -77,8 +91,8 @@ module Bench
       false
     end
 
-    def signal(name)
-      Process.kill(name, -@pid)
+    def signal(name, pid)
+      Process.kill(name, pid)
     rescue Errno::ESRCH
       nil
     end

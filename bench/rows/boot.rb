@@ -31,7 +31,7 @@ module Bench
     def measure(kase, process)
       SmokeTest.new(kase.app, closes: true).run(process.port)
       answer_s = process.age_s
-      { requests: 2, seconds: answer_s, errors: 0, answer_s: answer_s, **Meter.new(process.pid).read }
+      { requests: 2, seconds: answer_s, errors: 0, answer_s: answer_s, **Meter.new(process.tree).read }
     end
   end
 end

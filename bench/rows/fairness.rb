@@ -39,7 +39,7 @@ module Bench
     def measure(kase, process)
       load(kase, process.port, WARM_UP_S)
       before = WorkerCounts.requests(process.port)
-      meter = Meter.new(process.pid)
+      meter = Meter.new(process.tree)
       connections = Thread.new { sleep(seconds / 2.0) && WorkerCounts.connections(process.port) }
       result = { **load(kase, process.port, seconds), **meter.read }
       after = WorkerCounts.requests(process.port)

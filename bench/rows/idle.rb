@@ -32,7 +32,7 @@ module Bench
 
     def measure(kase, process)
       load(at(1), process.port, WARM_UP_S)
-      meter = Meter.new(process.pid)
+      meter = Meter.new(process.tree)
       before_kib = meter.read[:memory_kib]
       clients = hold(kase.connections, process.port)
       held = meter.read

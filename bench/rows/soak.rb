@@ -51,8 +51,8 @@ module Bench
     def plots = PLOTS
 
     def measure(kase, process)
-      tree = ProcessTree.new(process.pid)
-      meter = Meter.new(process.pid)
+      tree = process.tree
+      meter = Meter.new(tree)
       samples = Array.new([seconds / SAMPLE_S, 1].max) { sample(kase, process, tree) }
       { **meter.read, **sums(samples), **changes(samples), samples: samples }
     end

@@ -19,7 +19,7 @@ module Bench
 
     # A server that fell back to the other driver would be measured under the wrong name.
     def inspect_process(process)
-      used = ProcessTree.new(process.pid).opens?("anon_inode:[io_uring]") ? "io_uring" : "epoll"
+      used = process.tree.opens?("anon_inode:[io_uring]") ? "io_uring" : "epoll"
       raise Failure, "runs over #{used} where #{io} was asked" if used != io
     end
 

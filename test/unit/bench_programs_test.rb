@@ -157,7 +157,7 @@ module BenchTest
       kase = Bench::Row.named("hello").new(Bench::Settings.new([])).cases.first
       process = Bench::Server.named("floor-epoll").new(Bench::Settings.new([])).boot(kase)
       Bench::SmokeTest.new(kase.app).run(process.port)
-      assert_equal [process.pid], Bench::ProcessTree.new(process.pid).pids
+      assert_equal [process.pid], process.tree.pids
     ensure
       process&.stop
     end

@@ -153,6 +153,15 @@ module BenchTest
       tree([[7, 1, [0] * 4], [8, 7, [0] * 4]], 7) { |tree| assert_equal({ memory_kib: 15 }, tree.memory) }
     end
 
+    def test_those_that_have_become_daemons_are_known_by_their_mark
+      Dir.mktmpdir do |folder|
+        [[7, 1], [8, 1], [9, 8], [10, 1]].each { |pid, parent| process(folder, pid, parent, [0] * 4) }
+        File.write("#{folder}/8/environ", "A=1\0MARK=x\0")
+        File.write("#{folder}/10/environ", "MARK=xy\0")
+        assert_equal [7, 8, 9], Bench::ProcessTree.new(7, mark: "MARK=x", proc: folder).pids.sort
+      end
+    end
+
     def test_a_process_that_is_gone_costs_nothing
       tree([], 7) do |tree|
         assert_empty tree.pids
