@@ -27,5 +27,10 @@ module Bench
         { "JSON" => JSON_APP, "page" => PAGE_APP }.map { |name, app| at(connections, name: "#{name}, #{count(connections)}", app: app) }
       end
     end
+
+    # wrk takes a response that ends with its connection for an error.
+    def load(kase, port, seconds)
+      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, target: kase.app.target)
+    end
   end
 end
