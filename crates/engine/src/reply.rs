@@ -238,7 +238,7 @@ impl ReplyHandle {
     pub fn take_input(&self) -> Option<Bytes> {
         let (bytes, emptied) = {
             let mut state = self.flow.lock();
-            let bytes = state.input.pop_front();
+            let bytes = state.input.pop();
             (bytes, state.input.is_empty())
         };
         if bytes.is_some() && emptied {

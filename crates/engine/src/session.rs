@@ -309,8 +309,8 @@ impl Session {
         if matches!(stream.phase, Phase::Tunnel | Phase::Live) {
             let mut waiting = 0;
             stream.share(|state| {
-                state.input.push_back(bytes);
-                waiting = state.input.iter().map(Bytes::len).sum();
+                state.input.push(bytes);
+                waiting = state.input.len();
             });
             if waiting > INPUT_BYTES {
                 stream.input_paused = true;
