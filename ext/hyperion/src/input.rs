@@ -118,11 +118,8 @@ impl Input {
         loop {
             let peer = match &mut *self.source.borrow_mut() {
                 Source::Live { peer, arrived } => {
-                    if peer.is_here() {
-                        arrived.fill(peer);
-                    }
                     arrived.check_start(ruby)?;
-                    if let Some(bytes) = arrived.take(want) {
+                    if let Some(bytes) = arrived.obtain(want, peer) {
                         return Ok(bytes);
                     }
                     arrived.check_size(ruby)?;

@@ -90,7 +90,7 @@ impl Arrived {
     }
 
     /// Takes what is wanted, or what is left at the end; `None` while more is needed.
-    pub fn take(&mut self, want: Want) -> Option<Bytes> {
+    fn take(&mut self, want: Want) -> Option<Bytes> {
         let length = self.bytes.len();
         let enough = match want {
             Want::Bytes(count) => (length >= count).then_some(count),
@@ -113,8 +113,19 @@ impl Arrived {
         length
     }
 
+    /// Takes what is wanted, and gets more from the engine only where it is not here: what nobody asks
+    /// for stays where it holds back the client.
+    pub fn obtain(&mut self, want: Want, peer: &Peer) -> Option<Bytes> {
+        self.take(want).or_else(|| {
+            if peer.is_here() {
+                self.fill(peer);
+            }
+            self.take(want)
+        })
+    }
+
     /// Adds what the engine has received; `peer` says whether it was all.
-    pub fn fill(&mut self, peer: &Peer) {
+    fn fill(&mut self, peer: &Peer) {
         // The end is looked at first, since what comes before it is there by then.
         let has_ended = peer.input_ended();
         while let Some(bytes) = peer.take_input() {

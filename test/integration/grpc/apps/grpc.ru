@@ -92,6 +92,8 @@ METHODS = {
   "Read" => ->(requests, reply, *) { requests.take.then { |name| reply.call("begun") && until_it_leaves(name) { requests.each { |_| nil } } } },
   # Believes whatever length it is told.
   "Naive" => ->(_, reply, _, env) { env["rack.input"].read(5).unpack1("@1N").then { |length| reply.call(env["rack.input"].read(length).to_s.bytesize.to_s) } },
+  # Reads a byte whenever it is told to.
+  "Sip" => ->(_, reply, _, env) { reply.call("sip") while gate("sip").pop && env["rack.input"].read(1) },
   "Note" => ->(_, reply, *) { reply.call(begin NOTES.pop(true) rescue "" end) },
   "Env" => ->(_, reply, _, env) { reply.call(JSON.generate(env.select { |key, value| value.is_a?(String) && key != "rack.input" }.transform_values { |value| value.dup.force_encoding("ISO-8859-1").encode("UTF-8") })) },
   # Metadata of the request comes back, in headers and in trailers.

@@ -1,0 +1,20 @@
+# frozen_string_literal: true
+
+require_relative "grpc_case"
+
+# How a request is read while it arrives.
+class GrpcReadingTest < HyperionTest::GrpcCase
+  speak GRPC_APP, "-t", "2"
+
+  def test_what_is_not_read_waits_with_the_client
+    client, other = h2, h2
+    stream = client.request("POST", "/test.Test/Sip", GRPC, end: false)
+    before = metric("hyperion_bytes_read_total")
+    client.data(stream, "x" * 16_384, repeat: 1000)
+    50.times do |i|
+      raw_call(other, "Open", framed("sip"))
+      client.await_body(stream, framed("sip") * (i + 1))
+    end
+    assert_operator metric("hyperion_bytes_read_total") - before, :<, 1_500_000, "fifty bytes were read"
+  end
+end
