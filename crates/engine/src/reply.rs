@@ -100,6 +100,11 @@ impl ReplyHandle {
         self.phase.load(Ordering::Acquire) != UNANSWERED
     }
 
+    /// Whether all of the response was handed over, or the socket was hijacked.
+    pub fn is_complete(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == DONE
+    }
+
     /// Records how long the request waited for an executor, for the access log.
     pub fn record_dispatch(&self, queued: Duration) {
         self.flow.record_dispatch(queued);

@@ -128,7 +128,9 @@ impl Input {
                 _ => break,
             };
             // Nothing is borrowed while other threads run.
-            live::wait(ruby, &peer)?;
+            if !live::wait(ruby, &peer)? {
+                return Err(cut_off(ruby, &peer));
+            }
         }
         self.source(ruby, |source| source.take(want))
     }
@@ -153,7 +155,7 @@ impl Input {
             if let Some(body) = peer.take_body() {
                 self.source.replace(Source::new(body, &peer));
             } else if waited == Wait::Abandoned {
-                return Err(client_disconnected(ruby));
+                return Err(cut_off(ruby, &peer));
             }
         }
     }
@@ -229,6 +231,14 @@ impl Source {
             Source::Live { .. } => Err(io::Error::other("a body that still arrives has no size")),
             Source::Closed => Err(io::Error::other("closed stream")),
         }
+    }
+}
+
+/// Why no more will come: the client has left, or has its response and was told to send no more.
+fn cut_off(ruby: &Ruby, peer: &Peer) -> Error {
+    match peer.is_complete() {
+        true => Error::new(ruby.exception_io_error(), "closed stream"),
+        false => client_disconnected(ruby),
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use hyperion_engine::Wait;
 use magnus::{Error, Ruby};
 
-use crate::error::{client_disconnected, error};
+use crate::error::error;
 use crate::exchange::Peer;
 use crate::gvl::wait_for;
 
@@ -135,18 +135,17 @@ impl Arrived {
     }
 }
 
-/// Waits for more without the interpreter's lock.
+/// Waits for more without the interpreter's lock. False when no more will come although the body has not
+/// ended.
 ///
 /// # Errors
-/// `Hyperion::ClientDisconnected` when no more will come although the body has not ended.
-pub fn wait(ruby: &Ruby, peer: &Arc<Peer>) -> Result<(), Error> {
+/// What an interrupt raises.
+pub fn wait(ruby: &Ruby, peer: &Arc<Peer>) -> Result<bool, Error> {
     if !peer.is_here() {
-        return Err(client_disconnected(ruby));
+        return Ok(false);
     }
-    match wait_for(ruby, peer, |peer, interrupt| peer.wait_input(interrupt, None))? {
-        Wait::Abandoned => Err(client_disconnected(ruby)),
-        Wait::Ready | Wait::TimedOut | Wait::Interrupted => Ok(()),
-    }
+    let waited = wait_for(ruby, peer, |peer, interrupt| peer.wait_input(interrupt, None))?;
+    Ok(waited != Wait::Abandoned)
 }
 
 #[cfg(test)]

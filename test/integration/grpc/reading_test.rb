@@ -17,4 +17,11 @@ class GrpcReadingTest < HyperionTest::GrpcCase
     end
     assert_operator metric("hyperion_bytes_read_total") - before, :<, 1_500_000, "fifty bytes were read"
   end
+
+  def test_a_thread_that_reads_on_is_told_of_the_end
+    client = h2
+    stream = client.request("POST", "/test.Test/Aside", GRPC, end: false)
+    assert_equal framed("answered"), client.response(stream).body
+    eventually { raw_call(client, "Note", framed("")).body.include?("aside IOError closed stream") }
+  end
 end

@@ -33,9 +33,8 @@ impl Session {
         context: &Context,
     ) {
         let Some(stream) = self.take_stream(id) else { return };
-        if !complete {
-            stream.abandon();
-        }
+        // Whoever still waits for the rest of the request waits in vain.
+        stream.abandon();
         self.end_stream(stream, bytes, complete, context);
     }
 

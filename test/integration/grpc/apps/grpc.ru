@@ -94,6 +94,12 @@ METHODS = {
   "Naive" => ->(_, reply, _, env) { env["rack.input"].read(5).unpack1("@1N").then { |length| reply.call(env["rack.input"].read(length).to_s.bytesize.to_s) } },
   # Reads a byte whenever it is told to.
   "Sip" => ->(_, reply, _, env) { reply.call("sip") while gate("sip").pop && env["rack.input"].read(1) },
+  # Leaves the reading to a thread, and does not wait for it.
+  "Aside" => lambda { |_, reply, _, env|
+    thread = Thread.new { env["rack.input"].read(1).then { NOTES << "read aside" } rescue NOTES << "aside #{$!.class} #{$!.message}" }
+    Thread.pass until thread.stop?
+    reply.call("answered")
+  },
   "Note" => ->(_, reply, *) { reply.call(begin NOTES.pop(true) rescue "" end) },
   "Env" => ->(_, reply, _, env) { reply.call(JSON.generate(env.select { |key, value| value.is_a?(String) && key != "rack.input" }.transform_values { |value| value.dup.force_encoding("ISO-8859-1").encode("UTF-8") })) },
   # Metadata of the request comes back, in headers and in trailers.
