@@ -13,7 +13,7 @@ pub(crate) fn header_map(fields: &Fields) -> HeaderMap {
     for (name, value) in fields.iter() {
         if let Ok(name) = HeaderName::from_bytes(name)
             && !is_about_connection(&name)
-            && let Ok(value) = HeaderValue::from_bytes(value)
+            && let Ok(value) = HeaderValue::from_bytes(without_white_space_around(value))
         {
             map.append(name, value);
         }
@@ -50,6 +50,14 @@ pub(super) fn trailers(fields: &Fields) -> Option<HeaderMap> {
     let mut map = header_map(fields);
     map.remove(CONTENT_LENGTH);
     (!map.is_empty()).then_some(map)
+}
+
+/// Section 8.2.1: what HTTP/1.1 lets a recipient take off makes a message malformed here.
+fn without_white_space_around(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 /// RFC 9113, section 8.2.2.

@@ -342,3 +342,15 @@ fn a_response_that_is_known_to_be_empty_ends_with_its_head() {
         assert!(peer.answer(1).ended && peer.frames_of(DATA, 1).is_empty(), "{}", peer.history());
     }
 }
+
+#[test]
+fn values_have_no_white_space_around_them() {
+    let sent = [("a", " inner space\t"), ("b", " "), ("c", "plain")];
+    let mut peer = answered(&plain_block(), response(200, &sent, ResponseBody::Empty));
+    let answer = peer.answer(1);
+    let values = ["a", "b", "c"].map(|name| answer.field(name).unwrap().to_owned());
+    assert_eq!(values, ["inner space", "", "plain"]);
+    peer.send(get(3)).respond(3, stream());
+    peer.finish(3, Some(&fields(&[("a", "\tx ")]))).read();
+    assert_eq!(peer.answer(3).trailers, [("a".to_owned(), "x".to_owned())]);
+}
