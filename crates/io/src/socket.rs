@@ -14,6 +14,11 @@ use crate::driver::Peer;
 const FAULTS: [libc::c_int; 6] =
     [libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGSEGV, libc::SIGTRAP];
 
+/// When a silent peer is asked first, how long its answer is awaited, and how often it is asked.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+const PROBES: u32 = 4;
+
 /// The address a socket is bound to; none if it is a UNIX socket.
 ///
 /// # Errors
@@ -77,17 +82,30 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Makes the socket non-blocking, so that a client that vanished cannot hold up its driver. For
-    /// TCP it also turns off Nagle's algorithm, which accepted sockets inherit: that saves a system
-    /// call for each of them.
+    /// TCP it also turns off Nagle's algorithm and looks after silent peers, both of which accepted
+    /// sockets inherit: that saves system calls for each of them.
     pub fn adopt(socket: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&socket, true)?;
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
         let local = rustix::net::getsockname(&socket)?.address_family() == AddressFamily::UNIX;
         if !local {
             rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
+            probe_silent_peers(&socket)?;
         }
         Ok(Self { socket, local })
     }
+}
+
+/// Has the kernel ask a peer that is silent whether it is still there. Where nothing is to be sent and
+/// none of our deadlines runs, as in a conversation that rests, nothing else would show that its host
+/// or the way to it is gone.
+fn probe_silent_peers(socket: &OwnedFd) -> io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_tcp_keepidle(socket, PROBE_AFTER)?;
+    sockopt::set_tcp_keepintvl(socket, PROBE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(socket, PROBES)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    Ok(())
 }
 
 /// Who a socket address belongs to.
@@ -130,6 +148,21 @@ mod tests {
         let (local, _) = UnixStream::pair().unwrap();
         assert_eq!(local_address(&local).unwrap(), None);
         assert!(local_address(std::fs::File::open("/dev/null").unwrap()).is_err());
+    }
+
+    #[test]
+    fn accepted_sockets_notice_that_a_silent_peer_is_gone() {
+        use rustix::net::sockopt;
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Listener::adopt(listener.try_clone().unwrap().into()).unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert!(!sockopt::socket_keepalive(&client).unwrap());
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert!(sockopt::socket_keepalive(&accepted).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(&accepted).unwrap(), PROBE_AFTER);
+        assert_eq!(sockopt::tcp_keepintvl(&accepted).unwrap(), PROBE_INTERVAL);
+        assert_eq!(sockopt::tcp_keepcnt(&accepted).unwrap(), PROBES);
     }
 
     #[test]
