@@ -124,7 +124,11 @@ impl Headers {
         Ok(read)
     }
 
-    fn add(&mut self, ruby: &Ruby, name: Value, value: Value) -> Result<(), Error> {
+    /// Adds a field, or one for each element of an Array.
+    ///
+    /// # Errors
+    /// A `Hyperion::Error` that names it.
+    pub fn add(&mut self, ruby: &Ruby, name: Value, value: Value) -> Result<(), Error> {
         let name = match (RString::from_value(name), Symbol::from_value(name)) {
             (Some(name), _) => name,
             (None, Some(name)) => name.as_value().to_r_string()?,

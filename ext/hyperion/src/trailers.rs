@@ -4,7 +4,7 @@ use hyperion_engine::{Fields, Level, Log};
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
 use magnus::value::LazyId;
-use magnus::{Error, RHash, RString, Ruby, Value};
+use magnus::{Error, RHash, RString, Ruby, Symbol, Value};
 
 use crate::answer::Headers;
 use crate::{error, raw};
@@ -28,46 +28,47 @@ pub fn of(ruby: &Ruby, log: &Log, body: Value) -> Result<Option<Fields>, Error> 
     if !are_offered(body)? {
         return Ok(None);
     }
-    match read(ruby, body) {
+    match read(ruby, log, body) {
         Ok(trailers) => Ok(trailers),
         Err(jump) if error::is_jump(&jump) => Err(jump),
         Err(failure) => {
-            log.write(
-                Level::Warn,
-                "app",
-                "the response goes out without its trailers",
-                &[("error", &failure.to_string())],
-            );
+            warn(log, "the response goes out without its trailers", &failure);
             Ok(None)
         }
     }
 }
 
-fn read(ruby: &Ruby, body: Value) -> Result<Option<Fields>, Error> {
+fn read(ruby: &Ruby, log: &Log, body: Value) -> Result<Option<Fields>, Error> {
     let trailers: Value = body.funcall(*TRAILERS, ())?;
-    match RHash::from_value(trailers) {
-        Some(hash) if !hash.is_empty() => {
-            let fields = Headers::read(ruby, sendable(ruby, hash)?.as_value())?.fields;
-            Ok((!fields.is_empty()).then_some(fields))
-        }
-        Some(_) => Err(error::error(ruby, "the trailers are empty")),
-        None => {
-            let class = trailers.class().inspect();
-            Err(error::error(ruby, format!("the trailers are not a Hash but a {class}")))
-        }
+    let Some(trailers) = RHash::from_value(trailers) else {
+        let class = trailers.class().inspect();
+        return Err(error::error(ruby, format!("the trailers are not a Hash but a {class}")));
+    };
+    if trailers.is_empty() {
+        return Err(error::error(ruby, "the trailers are empty"));
     }
-}
-
-/// Those whose names could be names of trailers: pseudo fields are none, nor is an empty name.
-fn sendable(ruby: &Ruby, trailers: RHash) -> Result<RHash, Error> {
-    let sendable = ruby.hash_new();
+    let mut sendable = Headers::default();
     trailers.foreach(|name: Value, value: Value| {
-        let is_none = RString::from_value(name)
-            .is_some_and(|name| raw::with_bytes(name, |name| matches!(name, [] | [b':', ..])));
-        if !is_none {
-            sendable.aset(name, value)?;
+        if is_trailer(name)?
+            && let Err(failure) = sendable.add(ruby, name, value)
+        {
+            // The others are sent, as without its status a call has failed.
+            warn(log, "a trailer is left out", &failure);
         }
         Ok(ForEach::Continue)
     })?;
-    Ok(sendable)
+    Ok((!sendable.fields.is_empty()).then_some(sendable.fields))
+}
+
+/// Whether it could be the name of a trailer: pseudo fields are none, nor is an empty name.
+fn is_trailer(name: Value) -> Result<bool, Error> {
+    let name = match Symbol::from_value(name) {
+        Some(symbol) => Some(symbol.as_value().to_r_string()?),
+        None => RString::from_value(name),
+    };
+    Ok(name.is_none_or(|name| raw::with_bytes(name, |name| !matches!(name, [] | [b':', ..]))))
+}
+
+fn warn(log: &Log, message: &str, failure: &Error) {
+    log.write(Level::Warn, "app", message, &[("error", &failure.to_string())]);
 }

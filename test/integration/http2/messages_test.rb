@@ -105,6 +105,12 @@ class Http2MessagesTest < HyperionTest::Http2Case
     server.wait_for_log(/secret of the trailers/)
   end
 
+  def test_a_trailer_that_cannot_be_sent_costs_no_other
+    response = h2.get("/trailers-some")
+    assert_equal ["body", [%w[x-sum 6]]], [response.body, response.trailers]
+    server.wait_for_log(/a trailer is left out.*x-bad/)
+  end
+
   def test_trailers_of_a_request_end_its_body
     client = h2
     stream = client.request("POST", "/digest", { "trailer" => "x-sum" }, end: false)
