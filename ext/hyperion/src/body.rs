@@ -42,14 +42,16 @@ impl Content {
         if let Some(pieces) = raw::plain_array(body) {
             return joined(ruby, pieces).map(Self::Full);
         }
-        if body.respond_to(*TO_PATH, false)?
+        // Trailers need a framing that leaves room for them.
+        let has_trailers = trailers::are_offered(body)?;
+        if !has_trailers
+            && body.respond_to(*TO_PATH, false)?
             && let Some(file) = open(body.funcall(*TO_PATH, ())?)
         {
             return Ok(Self::File(file));
         }
-        // Trailers need a framing that leaves room for them.
-        if body.respond_to(*TO_ARY, false)?
-            && !trailers::are_offered(body)?
+        if !has_trailers
+            && body.respond_to(*TO_ARY, false)?
             && let Some(pieces) = RArray::from_value(body.funcall::<_, _, Value>(*TO_ARY, ())?)
         {
             return joined(ruby, pieces).map(Self::Full);

@@ -106,6 +106,8 @@ ROUTES = {
   "/trailers-raise" => ->(_) { text(WithTrailers.new(-> { raise "secret of the trailers" }) { |yielder| yielder.call("body") }) },
   "/hints" => ->(env) { env["rack.early_hints"].call("link" => "</a.css>; rel=preload").then { text(["hinted"]) } },
   "/trailers-some" => ->(_) { text(WithTrailers.new({ "x-bad": "a\0b", ":status": "500", "x-sum" => "6", 7 => "x" }) { |yielder| yielder.call("body") }) },
+  "/trailers-path" => ->(_) { text(WithTrailers.new({ "x-sum" => "6" }) { |yielder| yielder.call("body") }.tap { |body| def body.to_path = __FILE__ }) },
+  "/trailers-some" => ->(_) { text(WithTrailers.new({ "x-bad": "a\0b", ":status": "500", "x-sum" => "6", 7 => "x" }) { |yielder| yielder.call("body") }) },
   "/cookies" => ->(_) { text(["two"], "set-cookie": ["a=1; path=/", "b=2"]) },
   "/hop" => ->(_) { text(["hop"], connection: "close, x-mine", "keep-alive": "timeout=5", "proxy-connection": "close", upgrade: "h3", "transfer-encoding": "chunked", "x-kept": "yes") },
   "/204" => ->(_) { [204, {}, []] },
