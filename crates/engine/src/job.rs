@@ -62,6 +62,8 @@ pub enum Body {
     Live {
         /// Bytes that a reader may ask for at once, since there is no end to wait for.
         at_once: u64,
+        /// The client waits for `100 Continue`; see [`ReplyHandle::request_body`].
+        on_demand: bool,
     },
 }
 

@@ -248,11 +248,11 @@ impl Session {
         let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
         stream.hops = hops;
         self.streams.push(stream);
-        if on_demand {
-            self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
-        } else if is_live {
-            let body = Body::Live { at_once: context.protocol.limits.body_bytes };
+        if is_live {
+            let body = Body::Live { at_once: context.protocol.limits.body_bytes, on_demand };
             self.dispatch(id, body, Phase::Live, context);
+        } else if on_demand {
+            self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
         }
     }
 

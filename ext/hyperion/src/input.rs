@@ -38,10 +38,11 @@ enum Source {
         peer: Arc<Peer>,
         asked: bool,
     },
-    /// Read while it arrives.
+    /// Read while it arrives, or once the client was asked for it.
     Live {
         peer: Arc<Peer>,
         arrived: Arrived,
+        asked: bool,
     },
     Closed,
 }
@@ -117,12 +118,13 @@ impl Input {
         self.fetch(ruby)?;
         loop {
             let peer = match &mut *self.source.borrow_mut() {
-                Source::Live { peer, arrived } => {
+                Source::Live { peer, arrived, asked } => {
                     arrived.check_start(ruby)?;
                     if let Some(bytes) = arrived.obtain(want, peer) {
                         return Ok(bytes);
                     }
                     arrived.check_size(ruby)?;
+                    request_once(asked, peer);
                     peer.clone()
                 }
                 _ => break,
@@ -143,9 +145,7 @@ impl Input {
                     if !peer.is_here() {
                         return Err(client_disconnected(ruby));
                     }
-                    if !std::mem::replace(asked, true) {
-                        peer.request_body();
-                    }
+                    request_once(asked, peer);
                     peer.clone()
                 }
                 _ => return Ok(()),
@@ -168,9 +168,11 @@ impl Source {
             Body::Memory(bytes) => Source::Memory(Cursor::new(bytes)),
             Body::File { file, length } => Source::File { reader: BufReader::new(file), length },
             Body::OnDemand => Source::Client { peer: peer.clone(), asked: false },
-            Body::Live { at_once } => {
-                Source::Live { peer: peer.clone(), arrived: Arrived::new(at_once) }
-            }
+            Body::Live { at_once, on_demand } => Source::Live {
+                peer: peer.clone(),
+                arrived: Arrived::new(at_once),
+                asked: !on_demand,
+            },
         }
     }
 
@@ -231,6 +233,13 @@ impl Source {
             Source::Live { .. } => Err(io::Error::other("a body that still arrives has no size")),
             Source::Closed => Err(io::Error::other("closed stream")),
         }
+    }
+}
+
+/// Tells a client that holds back its body to send it.
+fn request_once(asked: &mut bool, peer: &Peer) {
+    if !std::mem::replace(asked, true) && peer.is_here() {
+        peer.request_body();
     }
 }
 

@@ -134,6 +134,16 @@ class Http2BodiesTest < HyperionTest::Http2Case
     assert_free booted
   end
 
+  def test_a_body_that_is_held_back_arrives_in_pieces_too
+    client = connect
+    client.write("POST /shout HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert_equal 100, client.response_head.status
+    client.write("4\r\none\n\r\n")
+    assert_equal 200, client.response_head.status
+    body = +""
+    body << client.read_some until body.include?("ONE\n")
+  end
+
   # Rack 2 wants to rewind.
   def test_forms_are_read_as_ever
     booted = boot("test/integration/apps/rack/config.ru", "--stream-request-bodies")

@@ -85,6 +85,7 @@ ROUTES = {
   "/pattern" => ->(env) { text([pattern(env["QUERY_STRING"].to_i)]) },
   "/pieces" => ->(env) { text(Made.new { |yielder| env["QUERY_STRING"].to_i.times { |i| yielder.call(pattern(16_384 + i)) } }) },
   "/live" => ->(env) { text(echo_live(env["rack.input"])) },
+  "/shout" => ->(env) { env["rack.input"].gets.then { |line| text(Made.new { |yielder| yielder.call(line.upcase) && env["rack.input"].read }) } },
   "/steps" => lambda { |env|
     name = env["QUERY_STRING"]
     text(Made.new { |yielder| yielder.call("first") && gate(name).pop && yielder.call("second") })
@@ -103,11 +104,10 @@ ROUTES = {
   "/trailers-nil" => ->(_) { text(WithTrailers.new(nil) { |yielder| yielder.call("body") }) },
   "/trailers-empty" => ->(_) { text(WithTrailers.new({}) { |yielder| yielder.call("body") }) },
   "/trailers-odd" => ->(_) { text(WithTrailers.new("x-sum: 6") { |yielder| yielder.call("body") }) },
-  "/trailers-raise" => ->(_) { text(WithTrailers.new(-> { raise "secret of the trailers" }) { |yielder| yielder.call("body") }) },
-  "/hints" => ->(env) { env["rack.early_hints"].call("link" => "</a.css>; rel=preload").then { text(["hinted"]) } },
   "/trailers-some" => ->(_) { text(WithTrailers.new({ "x-bad": "a\0b", ":status": "500", "x-sum" => "6", 7 => "x" }) { |yielder| yielder.call("body") }) },
   "/trailers-path" => ->(_) { text(WithTrailers.new({ "x-sum" => "6" }) { |yielder| yielder.call("body") }.tap { |body| def body.to_path = __FILE__ }) },
-  "/trailers-some" => ->(_) { text(WithTrailers.new({ "x-bad": "a\0b", ":status": "500", "x-sum" => "6", 7 => "x" }) { |yielder| yielder.call("body") }) },
+  "/trailers-raise" => ->(_) { text(WithTrailers.new(-> { raise "secret of the trailers" }) { |yielder| yielder.call("body") }) },
+  "/hints" => ->(env) { env["rack.early_hints"].call("link" => "</a.css>; rel=preload").then { text(["hinted"]) } },
   "/cookies" => ->(_) { text(["two"], "set-cookie": ["a=1; path=/", "b=2"]) },
   "/hop" => ->(_) { text(["hop"], connection: "close, x-mine", "keep-alive": "timeout=5", "proxy-connection": "close", upgrade: "h3", "transfer-encoding": "chunked", "x-kept": "yes") },
   "/204" => ->(_) { [204, {}, []] },
