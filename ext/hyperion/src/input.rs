@@ -137,6 +137,17 @@ impl Input {
         self.source(ruby, |source| source.take(want))
     }
 
+    /// Whether whoever reads now has to wait for what still arrives.
+    pub fn would_block(&self) -> bool {
+        match &mut *self.source.borrow_mut() {
+            Source::Live { peer, arrived, asked } => {
+                request_once(asked, peer);
+                arrived.is_awaited(peer)
+            }
+            _ => false,
+        }
+    }
+
     /// Gets the body from a client that holds it back.
     fn fetch(&self, ruby: &Ruby) -> Result<(), Error> {
         loop {

@@ -124,6 +124,14 @@ impl Arrived {
         })
     }
 
+    /// Whether nothing is here, and something may still come.
+    pub fn is_awaited(&mut self, peer: &Peer) -> bool {
+        if self.bytes.is_empty() && peer.is_here() {
+            self.fill(peer);
+        }
+        self.bytes.is_empty() && !self.has_ended && peer.is_here() && !peer.is_abandoned()
+    }
+
     /// Adds what the engine has received; `peer` says whether it was all.
     fn fill(&mut self, peer: &Peer) {
         // The end is looked at first, since what comes before it is there by then.

@@ -143,7 +143,7 @@ impl Stream {
             let buffer = scanned.optional.0.unwrap_or(nil);
             let (length, buffer) = read_arguments(ruby, &[scanned.required.0, buffer])?;
             this.check_readable(ruby)?;
-            if this.is_tunnel && this.would_block() {
+            if this.would_block(ruby) {
                 return if raises { Err(wait_readable(ruby)?) } else { Ok(wait_symbol(ruby)) };
             }
             match this.next_part(ruby, length.unwrap_or(usize::MAX))? {
@@ -232,7 +232,10 @@ impl Stream {
         Some(received.copy_to_bytes(length))
     }
 
-    fn would_block(&self) -> bool {
+    fn would_block(&self, ruby: &Ruby) -> bool {
+        if !self.is_tunnel {
+            return ruby.get_inner(self.input).would_block();
+        }
         let mut received = self.received.borrow_mut();
         if received.is_empty() && self.peer.is_here() {
             *received = self.peer.take_input().unwrap_or_default();

@@ -134,6 +134,14 @@ class Http2BodiesTest < HyperionTest::Http2Case
     assert_free booted
   end
 
+  def test_a_stream_says_that_nothing_is_there_yet
+    client = h2
+    stream = client.request("POST", "/now", end: false)
+    client.await_body(stream, ":wait_readable")
+    client.data(stream, "x")
+    assert_equal ":wait_readablex", client.response(stream).body
+  end
+
   def test_a_body_that_is_held_back_arrives_in_pieces_too
     client = connect
     client.write("POST /shout HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -86,6 +86,7 @@ ROUTES = {
   "/pieces" => ->(env) { text(Made.new { |yielder| env["QUERY_STRING"].to_i.times { |i| yielder.call(pattern(16_384 + i)) } }) },
   "/live" => ->(env) { text(echo_live(env["rack.input"])) },
   "/shout" => ->(env) { env["rack.input"].gets.then { |line| text(Made.new { |yielder| yielder.call(line.upcase) && env["rack.input"].read }) } },
+  "/now" => ->(_) { text(->(stream) { stream << stream.read_nonblock(9, exception: false).inspect << stream.readpartial(9) and stream.close }) },
   "/steps" => lambda { |env|
     name = env["QUERY_STRING"]
     text(Made.new { |yielder| yielder.call("first") && gate(name).pop && yielder.call("second") })
