@@ -50,6 +50,17 @@ pub enum ClientAuth {
     Required(Vec<u8>),
 }
 
+impl ClientAuth {
+    /// All that decides about a client.
+    fn rules(&self) -> [&[u8]; 2] {
+        match self {
+            Self::None => [b"none", b""],
+            Self::Optional(roots) => [b"optional", roots],
+            Self::Required(roots) => [b"required", roots],
+        }
+    }
+}
+
 /// Why TLS cannot be spoken with these settings.
 #[derive(Debug, Error)]
 pub enum TlsError {
@@ -81,6 +92,7 @@ impl TlsConfig {
         if certificates.is_empty() {
             return Err(TlsError::NoCertificate);
         }
+        let secret = secret.under(&client_auth.rules()).map_err(unusable)?;
         let versions: &[_] = if allows_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_details(provider, Arc::new(Present(clock)))

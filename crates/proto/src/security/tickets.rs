@@ -1,6 +1,7 @@
 //! Session tickets that every worker of a server can read (RFC 8446, section 4.6.1).
 //!
-//! The keys follow from one secret and the time, so that workers rotate them together without a word.
+//! The keys follow from one secret, from the rules for clients and from the time, so that workers rotate
+//! them together without a word.
 
 use std::time::UNIX_EPOCH;
 
@@ -29,6 +30,15 @@ impl TicketSecret {
     pub fn generate() -> Result<Self, ring::error::Unspecified> {
         let mut secret = [0; 32];
         SystemRandom::new().fill(&mut secret)?;
+        Ok(Self(secret))
+    }
+
+    /// The secret of those who judge clients by `rules`. A session that is resumed is not judged again, so
+    /// it must not be readable under other rules than those it began with.
+    pub(super) fn under(&self, rules: &[&[u8]]) -> Result<Self, ring::error::Unspecified> {
+        let mut secret = [0; 32];
+        let salt = Salt::new(HKDF_SHA256, b"hyperion rules for clients");
+        salt.extract(&self.0).expand(rules, HKDF_SHA256)?.fill(&mut secret)?;
         Ok(Self(secret))
     }
 

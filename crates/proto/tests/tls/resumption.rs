@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyperion_proto::{TicketSecret, TlsConfig};
+use hyperion_proto::{ClientAuth, TicketSecret, TlsConfig, TlsSettings, Violation};
 use rustls::ClientConfig;
 use rustls::version::{TLS12, TLS13};
 
@@ -55,4 +55,30 @@ fn keys_of_tickets_grow_old() {
         assert!(!meets(&worker(&issued, &tickets, SystemTime::now), &client));
         assert_eq!(meets(&worker(&issued, &tickets, clock), &client), resumed);
     }
+}
+
+#[test]
+fn who_signs_clients_decides_what_is_resumed() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (issued, own) = (authority.issue("localhost"), authority.issue("alice"));
+    let tickets = TicketSecret::generate().unwrap();
+    let asking = |client_auth: ClientAuth| {
+        let tickets = tickets.clone();
+        tls_of(TlsSettings { client_auth, tickets, ..settings(&[&issued]) })
+    };
+    let pem = |one: &Authority| one.certificate.pem().into_bytes();
+    let required = || asking(ClientAuth::Required(pem(&authority)));
+    for version in [&TLS12, &TLS13] {
+        let client = client_of(&authority, &[version], &["http/1.1"], Some(&own));
+        assert!(!meets(&required(), &client));
+        assert!(meets(&required(), &client), "nothing has changed");
+        let others = asking(ClientAuth::Required(pem(&other)));
+        let mut pair = Pair::new(&others, &client, "localhost");
+        let failed = (Violation::TlsHandshakeFailed, 0);
+        assert_eq!(pair.run().rejections(), [failed], "{version:?}");
+    }
+    let client = client_of(&authority, &[&TLS13], &["http/1.1"], Some(&own));
+    assert!(!meets(&asking(ClientAuth::None), &client));
+    assert!(!meets(&asking(ClientAuth::Optional(pem(&authority))), &client));
+    assert!(!meets(&required(), &client));
 }
