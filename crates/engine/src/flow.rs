@@ -1,9 +1,8 @@
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 
 use crate::job::Body;
 use crate::log::Extras;
@@ -26,44 +25,15 @@ pub(crate) struct Flow {
 pub(crate) struct FlowState {
     /// Response bytes the producer may still hand over; negative while more is buffered.
     pub credit: i64,
-    /// Received and not yet read, of a tunnel or of a body that is read while it arrives.
-    pub input: Input,
+    /// Received and not yet read, of a tunnel or of a body that is read while it arrives; joined, so
+    /// that small pieces cost no more than large ones.
+    pub input: BytesMut,
     /// The peer sends no more of it.
     pub input_ended: bool,
     /// A request body that was asked for and is now complete.
     pub body: Option<Body>,
     /// The socket given up by a full hijack.
     pub hijacked: Option<Hijacked>,
-}
-
-/// Pieces in the order of their arrival. A peer may make them as small as it likes, so what they
-/// amount to is kept beside them.
-#[derive(Debug, Default)]
-pub(crate) struct Input {
-    pieces: VecDeque<Bytes>,
-    bytes: usize,
-}
-
-impl Input {
-    pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    /// Bytes of all pieces.
-    pub fn len(&self) -> usize {
-        self.bytes
-    }
-
-    pub fn push(&mut self, piece: Bytes) {
-        self.bytes += piece.len();
-        self.pieces.push_back(piece);
-    }
-
-    pub fn pop(&mut self) -> Option<Bytes> {
-        let piece = self.pieces.pop_front()?;
-        self.bytes -= piece.len();
-        Some(piece)
-    }
 }
 
 /// What ended a wait.
@@ -112,7 +82,7 @@ impl Flow {
             extras: OnceLock::new(),
             state: Mutex::new(FlowState {
                 credit: credit as i64,
-                input: Input::default(),
+                input: BytesMut::new(),
                 input_ended: false,
                 body: None,
                 hijacked: None,
@@ -191,23 +161,5 @@ impl Flow {
                 }
             };
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn input_knows_what_its_pieces_amount_to() {
-        let mut input = Input::default();
-        for piece in ["abc", "d", "ef"] {
-            input.push(Bytes::from_static(piece.as_bytes()));
-        }
-        assert_eq!(input.len(), 6);
-        assert_eq!(input.pop().unwrap(), "abc");
-        assert_eq!((input.len(), input.is_empty()), (3, false));
-        assert_eq!((input.pop().unwrap(), input.pop().unwrap()), ("d".into(), "ef".into()));
-        assert_eq!((input.pop(), input.len(), input.is_empty()), (None, 0, true));
     }
 }

@@ -241,15 +241,12 @@ impl ReplyHandle {
 
     /// The next bytes received in a tunnel; `None` when nothing is there (yet, or after the end).
     pub fn take_input(&self) -> Option<Bytes> {
-        let (bytes, emptied) = {
-            let mut state = self.flow.lock();
-            let bytes = state.input.pop();
-            (bytes, state.input.is_empty())
-        };
-        if bytes.is_some() && emptied {
-            self.inbox.push(Message::WantInput(self.key));
+        let bytes = std::mem::take(&mut self.flow.lock().input);
+        if bytes.is_empty() {
+            return None;
         }
-        bytes
+        self.inbox.push(Message::WantInput(self.key));
+        Some(bytes.freeze())
     }
 
     /// Whether the tunnel's peer sends no more.

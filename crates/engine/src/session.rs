@@ -309,7 +309,7 @@ impl Session {
         if matches!(stream.phase, Phase::Tunnel | Phase::Live) {
             let mut waiting = 0;
             stream.share(|state| {
-                state.input.push(bytes);
+                state.input.extend_from_slice(&bytes);
                 waiting = state.input.len();
             });
             if waiting > INPUT_BYTES {
