@@ -13,6 +13,8 @@ use crate::reply::Hijacked;
 #[derive(Debug)]
 pub(crate) struct Flow {
     abandoned: AtomicBool,
+    /// Nobody works on it any more.
+    released: AtomicBool,
     /// Microseconds between arrival and dispatch; `u64::MAX` before dispatch.
     queued_us: AtomicU64,
     /// What the application adds to the access line.
@@ -74,10 +76,27 @@ impl Interrupt {
     }
 }
 
+/// Held by a job for as long as it waits for an executor or occupies one.
+#[derive(Debug)]
+pub struct Engagement(Arc<Flow>);
+
+impl Engagement {
+    pub(crate) fn new(flow: Arc<Flow>) -> Self {
+        Self(flow)
+    }
+}
+
+impl Drop for Engagement {
+    fn drop(&mut self) {
+        self.0.released.store(true, Ordering::Release);
+    }
+}
+
 impl Flow {
     pub fn new(credit: u64) -> Arc<Self> {
         Arc::new(Self {
             abandoned: AtomicBool::new(false),
+            released: AtomicBool::new(false),
             queued_us: AtomicU64::new(u64::MAX),
             extras: OnceLock::new(),
             state: Mutex::new(FlowState {
@@ -100,6 +119,11 @@ impl Flow {
         self.abandoned.store(true, Ordering::Release);
         let _state = self.lock();
         self.changed.notify_all();
+    }
+
+    /// Whether the job that belongs to it is over.
+    pub fn is_released(&self) -> bool {
+        self.released.load(Ordering::Acquire)
     }
 
     pub fn record_dispatch(&self, queued: Duration) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use hyperion_proto::{ClientCertificate, Fields, Request};
 
+use crate::flow::Engagement;
 use crate::reply::ReplyHandle;
 use crate::routes::Target;
 use crate::tls::Tls;
@@ -25,6 +26,8 @@ pub struct Job {
     pub reply: ReplyHandle,
     /// When the request arrived.
     pub received_at: Instant,
+    /// Whoever works on it keeps this until the work is done, even for a client that has left.
+    pub engagement: Engagement,
 }
 
 /// A request that was answered without an executor, for whoever wants to hear of each.

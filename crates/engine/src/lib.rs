@@ -39,7 +39,7 @@ mod tls;
 pub use admin::Admin;
 pub use config::{Config, IoChoice, LogConfig, LogFormat};
 pub use engine::{Engine, StartError};
-pub use flow::{Interrupt, Wait};
+pub use flow::{Engagement, Interrupt, Wait};
 pub use inbox::Inbox;
 pub use job::{Body, ConnectionInfo, Job, Listener, Observed};
 pub use job_queue::{JobQueue, Service, Waited, Work};

@@ -10,7 +10,7 @@ use hyperion_proto::{
 };
 
 use crate::config::Config;
-use crate::flow::Flow;
+use crate::flow::{Engagement, Flow};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::{Body, ConnectionInfo, Job, Listener};
 use crate::job_queue::Service;
@@ -77,6 +77,8 @@ pub(crate) struct Session {
     /// When the first bytes of the next request came.
     arriving_since: Option<Instant>,
     streams: Vec<OpenStream>,
+    /// Of streams that are gone: jobs that occupy an executor nevertheless.
+    leftovers: Vec<Arc<Flow>>,
     departure: Option<Departure>,
     /// How often the request that is read now was handed over.
     hops: u32,
@@ -96,6 +98,7 @@ impl Session {
             info,
             arriving_since: None,
             streams: Vec::new(),
+            leftovers: Vec::new(),
             departure: None,
             hops: 0,
         }
@@ -212,7 +215,7 @@ impl Session {
     /// The socket is gone: whoever still works for it is told.
     pub fn abandon(&mut self, context: &Context) {
         for stream in std::mem::take(&mut self.streams) {
-            stream.abandon();
+            self.abandon_stream(&stream, context);
             self.end_stream(stream, 0, false, context);
         }
     }
@@ -342,8 +345,12 @@ impl Session {
 
     fn dispatch(&mut self, id: StreamId, body: Body, phase: Phase, context: &Context) {
         let key = ReplyKey { session: self.key, stream: id };
+        let is_overworked = self.is_overworked(context);
         let Some(stream) = find(&mut self.streams, id) else { return };
         stream.phase = phase;
+        if is_overworked {
+            return self.connection.turn_away(context.now, id);
+        }
         let flow = Flow::new(context.protocol.limits.output_bytes);
         stream.flow = Some(flow.clone());
         let job = Job {
@@ -351,8 +358,9 @@ impl Session {
             target: stream.target.clone(),
             body,
             connection: self.info.clone(),
-            reply: ReplyHandle::new(context.inbox.clone(), key, flow),
+            reply: ReplyHandle::new(context.inbox.clone(), key, flow.clone()),
             received_at: stream.received_at,
+            engagement: Engagement::new(flow),
         };
         match context.give().submit(Box::new(job)) {
             Ok(()) if stream.hops == 0 => context.recorder.dispatched(stream.target.mode()),

@@ -1,4 +1,4 @@
-//! Streams of one HTTP/2 connection, whose peer is made of bytes.
+//! Streams of one HTTP/2 connection, whose peer is made of bytes, and the jobs that they become.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,29 +9,33 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use hyperion_engine::{
-    Config, Engine, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig, Wait,
-    Waited, Work,
+    Config, Engine, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig, Stats,
+    Wait, Waited, Work,
 };
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 struct Server {
     engine: Engine,
     queue: Arc<JobQueue>,
+    stats: Arc<Stats>,
     client: TcpStream,
 }
 
 impl Server {
-    /// With one client.
+    /// With one client, which may have two streams.
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let queue = Arc::new(JobQueue::new(100));
-        let protocol = ProtocolConfig::default();
+        let mut protocol = ProtocolConfig::default();
+        protocol.limits.h2_concurrent_streams = 2;
         let config = Config {
             protocol,
             routes: Arc::default(),
@@ -49,10 +53,10 @@ impl Server {
                 file: None,
             },
         };
-        let listeners = vec![(OwnedFd::from(listener), None)];
-        let engine = Engine::start(config, listeners, queue.clone(), Arc::default()).unwrap();
+        let (listeners, stats) = (vec![(OwnedFd::from(listener), None)], Arc::<Stats>::default());
+        let engine = Engine::start(config, listeners, queue.clone(), stats.clone()).unwrap();
         client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
-        let mut server = Self { engine, queue, client };
+        let mut server = Self { engine, queue, stats, client };
         server.send(SETTINGS, 0, 0, b"");
         server
     }
@@ -65,8 +69,16 @@ impl Server {
         self.client.write_all(&frame).unwrap();
     }
 
+    fn get(&mut self, stream: u32) {
+        self.send(HEADERS, END_STREAM | END_HEADERS, stream, b"\x82\x84\x86\x41\x01a");
+    }
+
     fn post(&mut self, stream: u32) {
         self.send(HEADERS, END_HEADERS, stream, b"\x83\x84\x86\x41\x01a");
+    }
+
+    fn cancel(&mut self, stream: u32) {
+        self.send(RST_STREAM, 0, stream, &8u32.to_be_bytes());
     }
 
     /// Reads up to a frame of this kind on this stream.
@@ -103,6 +115,44 @@ impl Server {
         self.queue.close();
         self.engine.stop();
     }
+}
+
+#[test]
+fn d1_a_job_that_waits_leaves_with_its_stream() {
+    let mut server = Server::start();
+    for stream in [1, 3, 5, 7] {
+        server.get(stream);
+        server.settle();
+        assert_eq!(server.queue.len(), 1);
+        server.cancel(stream);
+        server.settle();
+        assert!(server.queue.is_empty(), "stream {stream}");
+    }
+    assert_eq!(server.stats.cancelled_before_dispatch.value(), 4);
+    server.get(9);
+    assert!(!server.job().reply.is_abandoned());
+    server.stop();
+}
+
+#[test]
+fn d1_jobs_of_streams_that_were_reset_count_until_they_are_over() {
+    let mut server = Server::start();
+    let mut jobs = Vec::new();
+    for stream in [1, 3] {
+        server.get(stream);
+        jobs.push(server.job());
+        server.cancel(stream);
+    }
+    server.get(5);
+    assert_eq!(server.await_frame(RST_STREAM, 5), 7u32.to_be_bytes(), "refused");
+    assert!(server.queue.is_empty());
+    jobs.pop();
+    server.get(7);
+    server.settle();
+    assert_eq!(server.queue.len(), 1);
+    server.get(9);
+    assert_eq!(server.await_frame(RST_STREAM, 9), 7u32.to_be_bytes(), "refused");
+    server.stop();
 }
 
 #[test]

@@ -316,6 +316,12 @@ impl Connection {
         self.protocol.reject(now, id, status, retry_after_s);
     }
 
+    /// Does not take a request, for the client to send it again: an HTTP/2 stream is refused, which its
+    /// `Aborted` and `Rejected` follow; over HTTP/1 it is rejected with 503.
+    pub fn turn_away(&mut self, now: Instant, id: StreamId) {
+        self.protocol.turn_away(now, id);
+    }
+
     /// Stops reading the body of a request, or a tunnel.
     pub fn pause_body(&mut self, id: StreamId) {
         self.protocol.pause_body(id);

@@ -218,6 +218,13 @@ impl Protocol {
         on_machine!(&mut self.machine, machine => machine.reject(now, id, status, retry_after_s));
     }
 
+    pub fn turn_away(&mut self, now: Instant, id: StreamId) {
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.reject(now, id, 503, Some(1)),
+            Machine::Http2(http2) => http2.turn_away(now, id),
+        }
+    }
+
     pub fn pause_body(&mut self, id: StreamId) {
         on_machine!(&mut self.machine, machine => machine.pause_body(id));
     }

@@ -63,6 +63,9 @@ pub enum Violation {
     /// Too many frames that do no work, or too many resets.
     #[error("too many HTTP/2 control frames or resets")]
     H2Flood,
+    /// Requests that were reset are still worked on, as many as may be open at once.
+    #[error("too many HTTP/2 requests that were reset and are still worked on")]
+    H2Leftovers,
     /// HTTP/2 that breaks its rules.
     #[error("HTTP/2 protocol error")]
     H2ProtocolError,
@@ -133,7 +136,7 @@ pub enum Violation {
 
 impl Violation {
     /// Every violation, in alphabetical order; for tables of counters.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::BareCr,
         Self::BareLf,
         Self::BadChunkEnd,
@@ -154,6 +157,7 @@ impl Violation {
         Self::DuplicateContentLength,
         Self::DuplicateHost,
         Self::H2Flood,
+        Self::H2Leftovers,
         Self::H2ProtocolError,
         Self::H2StalledStream,
         Self::HeadTimeout,
@@ -219,6 +223,7 @@ impl Violation {
             Self::DuplicateContentLength => "duplicate_content_length",
             Self::DuplicateHost => "duplicate_host",
             Self::H2Flood => "h2_flood",
+            Self::H2Leftovers => "h2_leftovers",
             Self::H2ProtocolError => "h2_protocol_error",
             Self::H2StalledStream => "h2_stalled_stream",
             Self::HeadTimeout => "head_timeout",

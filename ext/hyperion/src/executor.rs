@@ -118,7 +118,7 @@ impl Executor<'_> {
         }
         let queued = job.queue_time();
         job.reply.record_dispatch(queued);
-        let Job { request, target, body, connection, reply, .. } = job;
+        let Job { request, target, body, connection, reply, engagement: _engagement, .. } = job;
         let peer = Arc::new(Peer::new(reply));
         let call = Call { request: &request, connection: &connection, peer: &peer, queued };
         let answered = contain(self.ruby, || self.answer(&call, &target, body));

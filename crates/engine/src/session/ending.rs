@@ -6,7 +6,7 @@ use hyperion_proto::{StreamId, Violation};
 
 use super::{Context, Session};
 use crate::access_log::{Access, RequestLine};
-use crate::job::Observed;
+use crate::job::{Job, Observed};
 use crate::stats::Responded;
 use crate::stream::{OpenStream, Phase};
 
@@ -33,15 +33,19 @@ impl Session {
         context: &Context,
     ) {
         let Some(stream) = self.take_stream(id) else { return };
-        // Whoever still waits for the rest of the request waits in vain.
-        stream.abandon();
+        if complete {
+            // Whoever still waits for the rest of the request waits in vain.
+            stream.abandon();
+        } else {
+            self.abandon_stream(&stream, context);
+        }
         self.end_stream(stream, bytes, complete, context);
     }
 
     /// There is no response, and nobody to send one to.
-    pub(super) fn end_aborted(&self, stream: Option<OpenStream>, context: &Context) {
+    pub(super) fn end_aborted(&mut self, stream: Option<OpenStream>, context: &Context) {
         let Some(stream) = stream else { return };
-        stream.abandon();
+        self.abandon_stream(&stream, context);
         self.end_stream(stream, 0, false, context);
     }
 
@@ -59,7 +63,7 @@ impl Session {
                 // Its status is counted with all else that is known of it.
                 context.recorder.rejected(violation.name(), 0);
                 stream.status = if status == 0 { stream.status } else { status };
-                stream.abandon();
+                self.abandon_stream(&stream, context);
                 self.end_stream(stream, bytes, false, context);
             }
             Some(mut stream) => {
@@ -73,6 +77,35 @@ impl Session {
                 self.log(&self.unread(line, status, bytes, arrival, context), context);
             }
         }
+    }
+
+    /// Tells whoever works for the stream. A job that still waits is taken back, so that those of clients
+    /// that have left do not keep others out of the queue; one that is worked on goes on to count.
+    pub(super) fn abandon_stream(&mut self, stream: &OpenStream, context: &Context) {
+        let Some(flow) = &stream.flow else { return };
+        flow.abandon();
+        if flow.is_released() {
+            return;
+        }
+        let is_its = |job: &Job| job.reply.session() == self.key && job.reply.stream() == stream.id;
+        let waiting =
+            flow.queued().is_none().then(|| context.service.reclaim(&mut |job| is_its(job)));
+        match waiting.flatten() {
+            Some(job) => {
+                job.reply.disarm();
+                context.stats.cancelled_before_dispatch.add(1);
+            }
+            None => self.leftovers.push(flow.clone()),
+        }
+    }
+
+    /// Whether so much is still worked on for streams that are gone that one more job would be too many
+    /// for one connection. Otherwise a client could occupy any number of executors by resetting streams.
+    pub(super) fn is_overworked(&mut self, context: &Context) -> bool {
+        self.leftovers.retain(|flow| !flow.is_released());
+        let most = context.protocol.limits.h2_concurrent_streams as usize;
+        let engaged = self.streams.iter().filter(|stream| stream.flow.is_some());
+        !self.leftovers.is_empty() && self.leftovers.len() + engaged.count() >= most
     }
 
     pub(super) fn end_stream(

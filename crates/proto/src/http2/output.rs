@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use h2::Reason;
 use http::HeaderValue;
 use hyperion_buf::FileRange;
 
@@ -15,6 +16,7 @@ use crate::http1::{Asked, Framing, LengthField, Piece, Plan};
 use crate::plain;
 use crate::prepared::Prepared;
 use crate::response::{Response, ResponseBody};
+use crate::violation::Violation;
 
 impl Connection {
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
@@ -99,6 +101,23 @@ impl Connection {
         if self.is_waiting(id) {
             let date = self.config.date(self.now);
             self.deliver(id, plain::response(status, retry_after_s, None), &date);
+        }
+    }
+
+    pub fn turn_away(&mut self, now: Instant, id: StreamId) {
+        self.observe(now);
+        if self.is_waiting(id)
+            && let Some(mut stream) = self.streams.remove(&id.0)
+        {
+            stream.reset(Reason::REFUSED_STREAM);
+            self.events.push_back(Event::Aborted { id });
+            self.events.push_back(Event::Rejected {
+                id: Some(id),
+                violation: Violation::H2Leftovers,
+                status: 0,
+                bytes: 0,
+                line: Bytes::new(),
+            });
         }
     }
 
