@@ -18,7 +18,13 @@ const FRAME_HEAD: usize = 9;
 const FRAME_BYTES: usize = 16_384;
 
 /// What a reset costs that the peer has made necessary.
-pub(super) const RESET_COST: i64 = 10;
+const RESET_COST: i64 = 10;
+
+/// Bytes of a DATA frame that make it a part of an upload rather than a prod at its stream.
+const LATE_BYTES: usize = 1024;
+
+/// Resets that answer late frames may stay unpaid for so many of them.
+const LATE_MAX: i64 = 128;
 
 /// What a peer has left.
 #[derive(Debug)]
@@ -27,11 +33,13 @@ pub(super) struct Budget {
     counted_at: Instant,
     /// Bytes that have not yet paid for a frame.
     bytes: u64,
+    /// Frames of bodies that came behind the end of their stream, each of which may be answered by a reset.
+    late: i64,
 }
 
 impl Budget {
     pub fn new(now: Instant) -> Self {
-        Self { left: FORTUNE, counted_at: now, bytes: 0 }
+        Self { left: FORTUNE, counted_at: now, bytes: 0, late: 0 }
     }
 
     /// Takes `cost`; false when the peer cannot pay.
@@ -47,6 +55,19 @@ impl Budget {
         }
         self.left -= cost;
         self.left >= 0
+    }
+
+    /// Takes what so many resets cost. A client that is answered before it has sent all of a body cannot
+    /// know that yet, and is not to blame for those that its frames meet.
+    pub fn spend_resets(&mut self, now: Instant, resets: i64) -> bool {
+        let unpaid = (resets - self.late).max(0);
+        self.late = (self.late - resets).max(0);
+        self.spend(now, unpaid * RESET_COST)
+    }
+
+    /// So many frames have come behind the end of their stream.
+    pub fn forgive(&mut self, late: i64) {
+        self.late = (self.late + late).min(LATE_MAX);
     }
 
     pub fn earn_bytes(&mut self, bytes: u64) {
@@ -158,6 +179,15 @@ impl Head {
             SETTINGS | PING => 4,
             _ => 1,
         }
+    }
+
+    pub fn stream(self) -> u32 {
+        self.stream
+    }
+
+    /// Whether it carries a part of a body that is worth its frame.
+    pub fn is_upload(self) -> bool {
+        self.kind == DATA && self.length >= LATE_BYTES
     }
 
     pub fn is_reset(self) -> bool {

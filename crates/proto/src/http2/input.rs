@@ -6,7 +6,6 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 
-use super::budget::RESET_COST;
 use super::request;
 use super::stream::{Answer, Stream};
 use super::{Connection, Ending};
@@ -26,15 +25,18 @@ impl Connection {
             self.discarded += bytes.len() as u64;
             return;
         }
-        let mut cost = 0;
+        let (mut cost, mut late) = (0, 0);
+        let early = &self.answered_early;
         let accepted = self.frames.advance(bytes, |head| {
             cost += head.cost();
+            late += i64::from(head.is_upload() && early.contains(&head.stream()));
             head.has_possible_length()
         });
         self.pipe.wire().input.extend_from_slice(accepted);
         if let Some(stream) = self.frames.open_data().and_then(|id| self.streams.get_mut(&id)) {
             stream.input.since = Some(now);
         }
+        self.budget.forgive(late);
         self.charge(cost);
         self.drive();
         if accepted.len() < bytes.len() {
@@ -43,13 +45,19 @@ impl Connection {
         }
         let resets = std::mem::take(&mut self.pipe.wire().resets);
         if resets > 0 {
-            self.charge(resets * RESET_COST);
+            let is_paid = self.budget.spend_resets(self.now, resets);
+            self.judge(is_paid);
             self.drive();
         }
     }
 
     fn charge(&mut self, cost: i64) {
-        if !self.budget.spend(self.now, cost) {
+        let is_paid = self.budget.spend(self.now, cost);
+        self.judge(is_paid);
+    }
+
+    fn judge(&mut self, is_paid: bool) {
+        if !is_paid {
             self.leave(Reason::ENHANCE_YOUR_CALM, Violation::H2Flood);
         }
     }

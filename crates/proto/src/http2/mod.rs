@@ -52,6 +52,9 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// Received bytes that wait for h2, which reads nothing while it cannot write.
 const INPUT_MAX: usize = 256 * 1024;
 
+/// Streams whose uploads are known to be on their way although they were answered.
+const EARLY_MAX: usize = 128;
+
 /// Requests that were reset before they were looked at.
 const RESET_MAX: usize = 100;
 
@@ -69,6 +72,8 @@ pub(crate) struct Connection {
     ready: Ready,
     frames: Frames,
     budget: Budget,
+    /// The last streams whose client was answered before it had sent all of a body.
+    answered_early: VecDeque<u32>,
     accepted: u64,
     draining: bool,
     /// The end was told, for a fault of the peer.
@@ -130,6 +135,7 @@ impl Connection {
             ready: Ready::default(),
             frames: Frames::default(),
             budget: Budget::new(now),
+            answered_early: VecDeque::new(),
             accepted: 0,
             draining: false,
             is_left: false,
@@ -262,6 +268,10 @@ impl Connection {
     fn retire(&mut self, id: u32, complete: bool) {
         let Some(stream) = self.streams.remove(&id) else { return };
         let body_bytes = stream.output.given;
+        if complete && stream.input.is_open() {
+            self.answered_early.truncate(EARLY_MAX - 1);
+            self.answered_early.push_front(id);
+        }
         self.budget.earn_response();
         self.budget.earn_bytes(body_bytes);
         if !stream.is_silent {

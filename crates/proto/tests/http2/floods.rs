@@ -105,6 +105,33 @@ fn d1_a_browser_that_cancels_now_and_then_is_served() {
 }
 
 #[test]
+fn d2_uploads_that_are_answered_early_are_no_flood() {
+    let mut peer = Peer::new();
+    for index in 0..1000 {
+        let id = 2 * index + 1;
+        peer.send(post(id)).respond(id, full("no")).read();
+        // What was on its way when the answer was.
+        for _ in 0..7 {
+            peer.send(data(id, 0, [0; 16_384]));
+        }
+        peer.read();
+        assert!(peer.is_open() && peer.goaways().is_empty(), "{index}: {}", peer.history());
+        peer.events.clear();
+        peer.frames.clear();
+    }
+}
+
+#[test]
+fn d2_prods_at_a_stream_that_was_answered_early_are_one() {
+    assert_calmed(
+        |peer| {
+            peer.send(post(1)).respond(1, full("no")).read();
+        },
+        |_| data(1, 0, [0; 16]),
+    );
+}
+
+#[test]
 fn d2_resets_that_the_server_is_made_to_send() {
     let overflows =
         |index: u32| [post(2 * index + 1), window_update(2 * index + 1, 0x7fff_ffff)].concat();
