@@ -10,6 +10,7 @@
 //! ```
 
 mod budget;
+mod frames;
 mod input;
 mod output;
 mod pipe;
@@ -31,7 +32,8 @@ use h2::server::{Builder, Connection as Server};
 use http::HeaderValue;
 use hyperion_buf::SendQueue;
 
-use self::budget::{Budget, Frames};
+use self::budget::Budget;
+use self::frames::Frames;
 use self::pipe::Pipe;
 use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use super::budget::Frames;
+use super::frames::Frames;
 use bytes::{Buf, BytesMut};
 use hyperion_buf::SendQueue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
