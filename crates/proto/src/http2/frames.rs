@@ -3,7 +3,7 @@
 const FRAME_HEAD: usize = 9;
 
 /// The longest payload, since no other is agreed upon (section 6.5.2).
-const FRAME_BYTES: usize = 16_384;
+pub(super) const FRAME_BYTES: usize = 16_384;
 
 /// Bytes of a DATA frame that make it a part of an upload rather than a prod at its stream.
 const UPLOAD_BYTES: usize = 1024;
@@ -22,47 +22,68 @@ pub(super) struct Frames {
 /// What the head of a frame says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    kind: u8,
+    kind: Kind,
     flags: u8,
     stream: u32,
     length: usize,
 }
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const PRIORITY: u8 = 2;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
+/// What a frame is (section 6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Kind(u8);
+
+impl Kind {
+    pub const DATA: Self = Self(0);
+    pub const HEADERS: Self = Self(1);
+    pub const PRIORITY: Self = Self(2);
+    pub const RST_STREAM: Self = Self(3);
+    pub const SETTINGS: Self = Self(4);
+    pub const PING: Self = Self(6);
+    pub const GOAWAY: Self = Self(7);
+    pub const WINDOW_UPDATE: Self = Self(8);
+    pub const CONTINUATION: Self = Self(9);
+}
+
 const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
+const PRIORITIZED: u8 = 0x20;
+
+/// What comes next in a direction.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part<'a> {
+    Head(Head),
+    /// All or some of the payload of the last head; never empty.
+    Payload(&'a [u8]),
+}
 
 impl Frames {
-    /// Goes on through `bytes`, and shows each head that is complete. Where one is not accepted, this
-    /// ends, and returns the bytes without the last one of that head, with which it is not complete.
-    pub fn advance<'a>(
+    /// Goes on through `bytes`, and shows what they are, each head once it is complete.
+    ///
+    /// # Errors
+    /// The first of `show`, at which this ends.
+    pub fn advance<E>(
         &mut self,
-        bytes: &'a [u8],
-        mut accepts: impl FnMut(Head) -> bool,
-    ) -> &'a [u8] {
-        let mut at = 0;
-        while at < bytes.len() {
-            let skipped = self.payload.min(bytes.len() - at);
-            self.payload -= skipped;
-            at += skipped;
-            let taken = (FRAME_HEAD - self.filled).min(bytes.len() - at);
-            self.head[self.filled..self.filled + taken].copy_from_slice(&bytes[at..at + taken]);
-            self.filled += taken;
-            at += taken;
-            if self.filled == FRAME_HEAD && !accepts(self.begin()) {
-                return &bytes[..at - 1];
+        mut bytes: &[u8],
+        mut show: impl FnMut(Part<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while !bytes.is_empty() {
+            let payload;
+            (payload, bytes) = bytes.split_at(self.payload.min(bytes.len()));
+            if !payload.is_empty() {
+                self.payload -= payload.len();
+                show(Part::Payload(payload))?;
+            }
+            let head;
+            (head, bytes) = bytes.split_at((FRAME_HEAD - self.filled).min(bytes.len()));
+            self.head[self.filled..self.filled + head.len()].copy_from_slice(head);
+            self.filled += head.len();
+            if self.filled == FRAME_HEAD {
+                show(Part::Head(self.begin()))?;
             }
         }
-        bytes
+        Ok(())
     }
 
     /// Whether a frame or a header block is incomplete.
@@ -73,15 +94,15 @@ impl Frames {
     /// The stream whose DATA frame is incomplete.
     pub fn open_data(&self) -> Option<u32> {
         let head = Head::parse(self.head);
-        (self.payload > 0 && head.kind == DATA).then_some(head.stream)
+        (self.payload > 0 && head.kind == Kind::DATA).then_some(head.stream)
     }
 
     fn begin(&mut self) -> Head {
         self.filled = 0;
         let head = Head::parse(self.head);
         self.payload = head.length;
-        if matches!(head.kind, HEADERS | CONTINUATION) {
-            self.in_block = head.flags & END_HEADERS == 0;
+        if matches!(head.kind, Kind::HEADERS | Kind::CONTINUATION) {
+            self.in_block = head.expects_continuation();
         }
         head
     }
@@ -90,44 +111,81 @@ impl Frames {
 impl Head {
     fn parse([a, b, c, kind, flags, s, t, u, v]: [u8; FRAME_HEAD]) -> Self {
         let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        Self { kind, flags, stream: u32::from_be_bytes([s, t, u, v]) & !(1 << 31), length }
+        let stream = u32::from_be_bytes([s, t, u, v]) & !(1 << 31);
+        Self { kind: Kind(kind), flags, stream, length }
     }
 
-    /// What it costs the peer.
-    pub fn cost(self) -> i64 {
-        match self.kind {
-            HEADERS => 0,
-            DATA if self.length > 0 || self.flags & END_STREAM != 0 => 0,
-            DATA | RST_STREAM | CONTINUATION => 10,
-            SETTINGS | PING => 4,
-            _ => 1,
-        }
+    /// As it is sent, for a payload that has got so much longer.
+    pub fn bytes(self, longer: usize) -> [u8; FRAME_HEAD] {
+        let Self { kind: Kind(kind), flags, stream, length } = self;
+        let [.., a, b, c] = (length + longer).to_be_bytes();
+        let [s, t, u, v] = stream.to_be_bytes();
+        [a, b, c, kind, flags, s, t, u, v]
     }
 
     pub fn stream(self) -> u32 {
         self.stream
     }
 
+    pub fn length(self) -> usize {
+        self.length
+    }
+
+    pub fn is(self, kind: Kind) -> bool {
+        self.kind == kind
+    }
+
+    pub fn is_ack(self) -> bool {
+        self.flags & ACK != 0
+    }
+
+    pub fn ends_stream(self) -> bool {
+        matches!(self.kind, Kind::DATA | Kind::HEADERS) && self.flags & END_STREAM != 0
+    }
+
+    /// Whether a header block goes on in the next frame.
+    pub fn expects_continuation(self) -> bool {
+        matches!(self.kind, Kind::HEADERS | Kind::CONTINUATION) && self.flags & END_HEADERS == 0
+    }
+
+    /// What HEADERS has in front of its header block (section 6.2).
+    pub fn bytes_before_block(self) -> usize {
+        let padding = usize::from(self.flags & PADDED != 0);
+        let priority = if self.flags & PRIORITIZED != 0 { 5 } else { 0 };
+        padding + priority
+    }
+
+    /// What it costs the peer.
+    pub fn cost(self) -> i64 {
+        match self.kind {
+            Kind::HEADERS => 0,
+            Kind::DATA if self.length > 0 || self.ends_stream() => 0,
+            Kind::DATA | Kind::RST_STREAM | Kind::CONTINUATION => 10,
+            Kind::SETTINGS | Kind::PING => 4,
+            _ => 1,
+        }
+    }
+
     /// Whether it carries a part of a body that is worth its frame.
     pub fn is_upload(self) -> bool {
-        self.kind == DATA && self.length >= UPLOAD_BYTES
+        self.kind == Kind::DATA && self.length >= UPLOAD_BYTES
     }
 
     pub fn is_reset(self) -> bool {
-        self.kind == RST_STREAM
+        self.kind == Kind::RST_STREAM
     }
 
     /// Whether a frame of its kind may be so long (section 4.2).
     pub fn has_possible_length(self) -> bool {
-        let Self { kind, flags, length, .. } = self;
+        let length = self.length;
         length <= FRAME_BYTES
-            && match kind {
-                PRIORITY => length == 5,
-                RST_STREAM | WINDOW_UPDATE => length == 4,
-                SETTINGS if flags & ACK != 0 => length == 0,
-                SETTINGS => length.is_multiple_of(6),
-                PING => length == 8,
-                GOAWAY => length >= 8,
+            && match self.kind {
+                Kind::PRIORITY => length == 5,
+                Kind::RST_STREAM | Kind::WINDOW_UPDATE => length == 4,
+                Kind::SETTINGS if self.is_ack() => length == 0,
+                Kind::SETTINGS => length.is_multiple_of(6),
+                Kind::PING => length == 8,
+                Kind::GOAWAY => length >= 8,
                 _ => true,
             }
     }
@@ -139,22 +197,31 @@ mod tests {
 
     #[test]
     fn frames_are_found_however_they_are_cut() {
-        let mut bytes = vec![0, 0, 2, PING, 0, 0, 0, 0, 0, 1, 2];
-        bytes.extend([0, 0, 1, HEADERS, 0, 0, 0, 0, 1, 7]);
-        bytes.extend([0, 0, 0, CONTINUATION, END_HEADERS, 0, 0, 0, 1]);
-        bytes.extend([0, 0, 0, DATA, END_STREAM, 0, 0, 0, 1]);
+        let mut bytes = vec![0, 0, 2, 6, 0, 0, 0, 0, 0, 1, 2];
+        bytes.extend([0, 0, 1, 1, 0, 0, 0, 0, 1, 7]);
+        bytes.extend([0, 0, 0, 9, END_HEADERS, 0, 0, 0, 1]);
+        bytes.extend([0, 0, 0, 0, END_STREAM, 0, 0, 0, 1]);
         for size in 1..=bytes.len() {
-            let (mut frames, mut cost) = (Frames::default(), 0);
+            let (mut frames, mut cost, mut again) = (Frames::default(), 0, Vec::new());
             for piece in bytes.chunks(size) {
-                frames.advance(piece, |head| {
-                    cost += head.cost();
-                    true
+                let shown = frames.advance(piece, |part| {
+                    match part {
+                        Part::Head(head) => {
+                            cost += head.cost();
+                            again.extend(head.bytes(0));
+                        }
+                        Part::Payload(bytes) => again.extend(bytes),
+                    }
+                    Ok::<(), ()>(())
                 });
+                assert!(shown.is_ok());
             }
             assert_eq!((cost, frames.is_partial()), (14, false), "in pieces of {size}");
+            assert_eq!(again, bytes, "in pieces of {size}");
         }
         let mut frames = Frames::default();
-        frames.advance(&bytes[..21], |_| true);
+        assert!(frames.advance(&bytes[..21], |_| Ok::<(), ()>(())).is_ok());
         assert!(frames.is_partial(), "a header block is open");
+        assert!(frames.advance(&bytes[21..], |_| Err(())).is_err());
     }
 }

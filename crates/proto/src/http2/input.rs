@@ -21,26 +21,24 @@ const LINE_BYTES: usize = 256;
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.observe(now);
-        if self.ending != Ending::Open {
+        if self.ending != Ending::Open || self.is_left {
             self.discarded += bytes.len() as u64;
             return;
         }
         let (mut cost, mut late) = (0, 0);
         let early = &self.answered_early;
-        let accepted = self.frames.advance(bytes, |head| {
+        let read = self.inbound.read(bytes, &mut self.pipe.wire().input, |head| {
             cost += head.cost();
             late += i64::from(head.is_upload() && early.contains(&head.stream()));
-            head.has_possible_length()
         });
-        self.pipe.wire().input.extend_from_slice(accepted);
-        if let Some(stream) = self.frames.open_data().and_then(|id| self.streams.get_mut(&id)) {
+        if let Some(stream) = self.inbound.open_data().and_then(|id| self.streams.get_mut(&id)) {
             stream.input.since = Some(now);
         }
         self.budget.forgive(late);
         self.charge(cost);
         self.drive();
-        if accepted.len() < bytes.len() {
-            self.leave(Reason::FRAME_SIZE_ERROR, Violation::H2ProtocolError);
+        if let Err(reason) = read {
+            self.leave(reason, Violation::H2ProtocolError);
             self.drive();
         }
         let resets = std::mem::take(&mut self.pipe.wire().resets);

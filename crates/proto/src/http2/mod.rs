@@ -11,6 +11,7 @@
 
 mod budget;
 mod frames;
+mod inbound;
 mod input;
 mod output;
 mod pipe;
@@ -33,7 +34,7 @@ use http::HeaderValue;
 use hyperion_buf::SendQueue;
 
 use self::budget::Budget;
-use self::frames::Frames;
+use self::inbound::Inbound;
 use self::pipe::Pipe;
 use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
@@ -72,7 +73,7 @@ pub(crate) struct Connection {
     h2: Option<Server<Pipe, Bytes>>,
     streams: HashMap<u32, Stream>,
     ready: Ready,
-    frames: Frames,
+    inbound: Inbound,
     budget: Budget,
     /// The last streams whose client was answered before it had sent all of a body.
     answered_early: VecDeque<u32>,
@@ -135,7 +136,7 @@ impl Connection {
             h2,
             streams: HashMap::new(),
             ready: Ready::default(),
-            frames: Frames::default(),
+            inbound: Inbound::default(),
             budget: Budget::new(now),
             answered_early: VecDeque::new(),
             accepted: 0,
@@ -188,7 +189,7 @@ impl Connection {
     pub fn is_idle(&self) -> bool {
         self.ending == Ending::Open
             && self.streams.is_empty()
-            && !self.frames.is_partial()
+            && !self.inbound.is_partial()
             && self.unsent() == 0
     }
 

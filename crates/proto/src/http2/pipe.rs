@@ -1,11 +1,12 @@
 //! The socket that the h2 crate sees: two buffers in memory.
 
+use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use super::frames::Frames;
+use super::frames::{Frames, Part};
 use bytes::{Buf, BytesMut};
 use hyperion_buf::SendQueue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,9 +43,11 @@ impl Wire {
         let length = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
         self.output.extend(&bytes[..length]);
         let resets = &mut self.resets;
-        self.frames.advance(&bytes[..length], |head| {
-            *resets += i64::from(head.is_reset());
-            true
+        let Ok(()) = self.frames.advance(&bytes[..length], |part| {
+            if let Part::Head(head) = part {
+                *resets += i64::from(head.is_reset());
+            }
+            Ok::<(), Infallible>(())
         });
         self.room -= length as u64;
         length

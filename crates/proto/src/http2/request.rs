@@ -35,15 +35,17 @@ pub(super) fn parse(parts: &Parts, ended: bool, config: &Config) -> Result<Reque
 /// # Errors
 /// What is wrong with them.
 pub(super) fn trailers(
-    map: &http::HeaderMap,
+    mut map: http::HeaderMap,
     limits: &Limits,
 ) -> Result<Option<Box<Fields>>, Violation> {
+    // No trailer in any case, and the mark that those of a request are given on their way.
+    map.remove(HOST);
     let bytes: usize = map.iter().map(|(name, value)| line_bytes(name, value)).sum();
     if map.len() > limits.trailer_fields || bytes > limits.trailer_bytes {
         return Err(Violation::TrailersTooLarge);
     }
     let mut fields = Fields::new();
-    for (name, value) in map {
+    for (name, value) in &map {
         let name = name.as_str().as_bytes();
         if !is_forbidden_trailer(name) {
             fields.push(name, value.as_bytes()).map_err(|_| Violation::BadTrailer)?;

@@ -241,7 +241,7 @@ impl Input {
                     let Poll::Ready(trailers) = body.poll_trailers(context) else { break };
                     let trailers = trailers.map_err(|_| Fault::Reset)?;
                     let trailers = match trailers {
-                        Some(map) => request::trailers(&map, limits).map_err(Fault::Refused)?,
+                        Some(map) => request::trailers(map, limits).map_err(Fault::Refused)?,
                         None => None,
                     };
                     events.push_back(Event::End { id, trailers });

@@ -107,7 +107,7 @@ impl Connection {
         let unsent = self.unsent();
         let is_open = self.ending == Ending::Open;
         let is_free = is_open && self.streams.is_empty();
-        let reads_head = self.frames.is_partial() && self.frames.open_data().is_none();
+        let reads_head = self.inbound.is_partial() && self.inbound.open_data().is_none();
         self.run_if(is_open && reads_head, Timer::Head, timeouts.read);
         // What answers a ping leaves while they run, and stops neither.
         let idles = is_free && !self.draining;

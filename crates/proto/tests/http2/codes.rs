@@ -34,3 +34,31 @@ fn frames_of_the_wrong_size() {
         ],
     );
 }
+
+#[test]
+fn streams_that_the_client_has_ended() {
+    let trailers = || headers(1, END_STREAM, block(&[("x", "y")]));
+    assert_codes(
+        STREAM_CLOSED,
+        vec![
+            ("DATA behind a request without body", [get(1), data(1, 0, "x")].concat()),
+            ("DATA behind the last", [post(1), data(1, END_STREAM, "x"), data(1, 0, "x")].concat()),
+            ("DATA behind trailers", [post(1), trailers(), data(1, 0, "x")].concat()),
+            ("HEADERS behind a request", [get(1), get(1)].concat()),
+            ("HEADERS behind trailers", [post(1), trailers(), trailers()].concat()),
+            ("HEADERS behind a reset", [post(1), rst_stream(1, CANCEL), trailers()].concat()),
+        ],
+    );
+}
+
+#[test]
+fn windows_that_are_too_large() {
+    let setting = |value| settings(&[(MAX_FRAME_SIZE, 16_384), (INITIAL_WINDOW_SIZE, value)]);
+    assert_codes(
+        FLOW_CONTROL_ERROR,
+        vec![
+            ("an initial one of 2^31", setting(1 << 31)),
+            ("an initial one of 2^32 - 1", setting(u32::MAX)),
+        ],
+    );
+}

@@ -265,14 +265,84 @@ fn s8_1_trailers() {
     ]);
 }
 
-/// The h2 crate drops them rather than ending the stream.
 #[test]
-fn s8_1_an_application_sees_no_pseudo_fields_in_trailers() {
+fn s8_1_trailers_have_no_pseudo_fields_wherever_they_stand() {
+    const MALFORMED: crate::cases::Outcome = Stream(1, &[PROTOCOL_ERROR]);
+    fn bad() -> Vec<u8> {
+        block(&[(":method", "GET"), ("x", "y")])
+    }
+    fn after(peer: &mut Peer, frames: Vec<u8>) -> &mut Peer {
+        peer.send(post(1)).send(data(1, 0, "x")).send(frames)
+    }
+    check(&[
+        Case("in front", |peer| after(peer, headers(1, END_STREAM, bad())), MALFORMED),
+        Case(
+            "alone",
+            |peer| after(peer, headers(1, END_STREAM, block(&[(":path", "/")]))),
+            MALFORMED,
+        ),
+        Case(
+            "behind a change of the table's size",
+            |peer| {
+                after(
+                    peer,
+                    headers(1, END_STREAM, [table_size(0), table_size(4096), bad()].concat()),
+                )
+            },
+            MALFORMED,
+        ),
+        Case(
+            "in a padded frame",
+            |peer| after(peer, headers(1, END_STREAM | PADDED, padded(&bad(), 7))),
+            MALFORMED,
+        ),
+        Case(
+            "in one with a priority and padding",
+            |peer| {
+                let payload = [&[7, 0, 0, 0, 0, 1][..], &bad(), &[0; 7]].concat();
+                after(peer, headers(1, END_STREAM | PADDED | PRIORITIZED, payload))
+            },
+            MALFORMED,
+        ),
+        Case(
+            "in a continuation",
+            |peer| {
+                let frames =
+                    [frame(HEADERS, END_STREAM, 1, []), continuation(1, END_HEADERS, bad())];
+                after(peer, frames.concat())
+            },
+            MALFORMED,
+        ),
+        Case(
+            "of an earlier stream",
+            |peer| peer.send(post(1)).send(get(3)).send(headers(1, END_STREAM, bad())),
+            MALFORMED,
+        ),
+    ]);
+}
+
+#[test]
+fn s8_1_proper_trailers_arrive_whatever_their_frames_are_like() {
+    let fields = || block(&[("x", "y")]);
+    let split = [frame(HEADERS, END_STREAM, 1, []), continuation(1, END_HEADERS, fields())];
+    let sized = [table_size(0), table_size(4096), fields()].concat();
+    for frames in [
+        headers(1, END_STREAM, fields()),
+        headers(1, END_STREAM | PADDED, padded(&fields(), 7)),
+        headers(1, END_STREAM, sized),
+        split.concat(),
+    ] {
+        for drips in [false, true] {
+            let mut peer = Peer::new();
+            peer.drips = drips;
+            peer.send(post(1)).send(&frames).read();
+            let seen = peer.trailers(1).expect("the end").expect("trailers");
+            assert_eq!(seen.iter().collect::<Vec<_>>(), [(&b"x"[..], &b"y"[..])]);
+        }
+    }
     let mut peer = Peer::new();
-    let trailers = block(&[(":method", "GET"), ("x", "y")]);
-    peer.send(post(1)).send(headers(1, END_STREAM, trailers)).read();
-    let seen = peer.trailers(1).expect("the end").expect("trailers");
-    assert_eq!(seen.iter().collect::<Vec<_>>(), [(&b"x"[..], &b"y"[..])]);
+    peer.send(post(1)).send(headers(1, END_STREAM, [])).read();
+    assert!(peer.trailers(1).expect("the end").is_none(), "{}", peer.history());
 }
 
 #[test]
