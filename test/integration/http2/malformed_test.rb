@@ -81,7 +81,7 @@ class Http2MalformedTest < HyperionTest::Http2Case
     "padding beyond the frame" => [POST + F.frame(:data, "\x09abc", stream: 1, flags: 8), :protocol_error],
     "a block that cannot be read" => [F.headers(1, "\xff\xff\xff\xff\xff\xff"), :compression_error],
     "a table size above the most" => [F.headers(1, "\x3f\xe1\xff\x03".b + F.block), :compression_error],
-    "data behind the end" => [F.headers(1, F.block(path: "/wait?ended")) + F.data(1, "x"), :stream_closed]
+    "data behind the end" => [F.headers(1, F.block(path: "/ignore")) + F.data(1, "x"), :stream_closed]
   }.freeze
 
   CONNECTION.each do |title, (bytes, code)|
@@ -89,7 +89,6 @@ class Http2MalformedTest < HyperionTest::Http2Case
       attacker = peer.write(bytes)
       frames = attacker.frames_until { |one| one.type == :goaway || (one.type == :rst_stream && one.code == :stream_closed) }
       assert_includes [code, UNSPECIFIC], frames.last.code
-      get("/open?ended") if title == "data behind the end"
       assert_served
     end
   end
