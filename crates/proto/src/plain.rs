@@ -26,3 +26,26 @@ pub(crate) fn response(
     }
     Response { status, fields, body: ResponseBody::Full(body) }
 }
+
+/// The same for a call of gRPC: its clients go by a status of their own, and guess from that of HTTP only
+/// where there is none.
+pub(crate) fn grpc_response(status: u16) -> Response {
+    let mut fields = Fields::new();
+    let message = reason(status);
+    for (name, value) in [
+        ("content-type", "application/grpc"),
+        ("grpc-status", grpc_status(status)),
+        ("grpc-message", message),
+    ] {
+        fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are plain ASCII");
+    }
+    Response { status, fields, body: ResponseBody::Empty }
+}
+
+/// RESOURCE_EXHAUSTED for what is too much, else INTERNAL, which is gRPC's word for broken framing.
+fn grpc_status(status: u16) -> &'static str {
+    match status {
+        413 | 414 | 431 => "8",
+        _ => "13",
+    }
+}

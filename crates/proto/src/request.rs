@@ -4,6 +4,9 @@ use crate::config::Config;
 use crate::http1::head;
 use crate::violation::Violation;
 
+/// How the content types of gRPC begin.
+pub(crate) const GRPC: &[u8] = b"application/grpc";
+
 /// A request head: one buffer as received, and where its parts are in it.
 #[derive(Clone)]
 pub struct Request {
@@ -139,7 +142,7 @@ impl Request {
     /// Whether it calls a gRPC method, whose messages may come and go for as long as the call lasts.
     pub fn is_grpc(&self) -> bool {
         self.version == Version::Http2
-            && self.header("content-type").is_some_and(|kind| kind.starts_with(b"application/grpc"))
+            && self.header("content-type").is_some_and(|kind| kind.starts_with(GRPC))
     }
 
     /// Whether the client holds the body back until it is asked for.

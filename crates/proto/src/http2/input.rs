@@ -5,6 +5,9 @@ use std::time::Instant;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
 
 use super::request;
 use super::stream::{Answer, Stream};
@@ -12,7 +15,8 @@ use super::{Connection, Ending};
 use crate::connection::{Event, StreamId};
 use crate::deadlines::Timer;
 use crate::plain;
-use crate::request::Request;
+use crate::request::{GRPC, Request};
+use crate::response::Response;
 use crate::violation::Violation;
 
 /// As much of a request line goes to the log.
@@ -116,7 +120,7 @@ impl Connection {
         self.count_accepted();
         match request::parse(&parts, ended, &self.config) {
             Ok(request) => self.announce(id, request, ended),
-            Err(violation) => self.refuse_head(id, violation, line_of(&parts)),
+            Err(violation) => self.refuse_head(id, violation, &parts),
         }
     }
 
@@ -145,7 +149,7 @@ impl Connection {
 
     /// What is malformed is a stream error (section 8.1.1); what is too much, or not to be had here, is
     /// answered.
-    fn refuse_head(&mut self, id: StreamId, violation: Violation, line: Bytes) {
+    fn refuse_head(&mut self, id: StreamId, violation: Violation, parts: &Parts) {
         let (mut status, mut bytes) = (0, 0);
         if violation.status() == 400 {
             if let Some(mut stream) = self.streams.remove(&id.0) {
@@ -153,8 +157,9 @@ impl Connection {
             }
         } else {
             status = violation.status();
-            bytes = self.answer_plainly(id, status, None);
+            bytes = self.answer_plainly(id, refusal(status, parts));
         }
+        let line = line_of(parts);
         self.events.push_back(Event::Rejected { id: None, violation, status, bytes, line });
     }
 
@@ -166,7 +171,7 @@ impl Connection {
         let (mut status, mut bytes) = (0, 0);
         if stream.output.answer == Answer::Waiting {
             status = violation.status();
-            bytes = self.answer_plainly(id, status, None);
+            bytes = self.answer_plainly(id, plain::response(status, None, None));
         } else {
             stream.reset(Reason::CANCEL);
             self.streams.remove(&id.0);
@@ -176,8 +181,7 @@ impl Connection {
     }
 
     /// Answers for an exchange that the application does not know, or does not know any more.
-    fn answer_plainly(&mut self, id: StreamId, status: u16, retry_after_s: Option<u32>) -> u64 {
-        let response = plain::response(status, retry_after_s, None);
+    fn answer_plainly(&mut self, id: StreamId, response: Response) -> u64 {
         let length = response.body.length().unwrap_or_default();
         let date = self.config.date(self.now);
         self.deliver(id, response, &date);
@@ -189,7 +193,16 @@ impl Connection {
     }
 }
 
-fn line_of(parts: &http::request::Parts) -> Bytes {
+/// The answer to a head that is not taken.
+fn refusal(status: u16, parts: &Parts) -> Response {
+    let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    match kind.is_some_and(|kind| kind.starts_with(GRPC)) {
+        true => plain::grpc_response(status),
+        false => plain::response(status, None, None),
+    }
+}
+
+fn line_of(parts: &Parts) -> Bytes {
     let target = parts.uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
     let mut line = format!("{} {target} HTTP/2", parts.method);
     line.truncate(line.floor_char_boundary(LINE_BYTES));

@@ -86,6 +86,20 @@ fn d4_a_list_above_the_limit_is_answered_431() {
 }
 
 #[test]
+fn f6_a_call_with_too_much_metadata_is_told_so_in_terms_of_grpc() {
+    let mut peer = Peer::new();
+    let many: Vec<u8> = (0..1000).flat_map(|index| literal(format!("x-{index}"), "v")).collect();
+    let call = request("POST", "/a.B/C", &[("content-type", "application/grpc+proto")]);
+    send_block(&mut peer, 1, &[call, many].concat());
+    peer.read();
+    let answer = peer.answer(1);
+    assert_eq!((answer.status(), answer.field("grpc-status")), (Some(431), Some("8")));
+    assert_eq!(answer.field("content-type"), Some("application/grpc"));
+    assert!(answer.body.is_empty() && answer.ended, "{}", peer.history());
+    peer.assert_alive();
+}
+
+#[test]
 fn d4_large_but_allowed_lists_pass() {
     let mut peer = Peer::new();
     let long = "y".repeat(40_000);
