@@ -60,10 +60,21 @@ pub fn take_panics() -> u64 {
 /// # Errors
 /// Those of `work`; a `Hyperion::Error` for a panic.
 pub fn contain<T>(ruby: &Ruby, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         PANICS.fetch_add(1, Ordering::Relaxed);
         Err(error(ruby, "a fault in the server; its panic stands in standard error"))
-    })
+    });
+    outcome.map_err(made)
+}
+
+/// An error whose exception exists. To make it runs Ruby, where the thread may be told to end; magnus,
+/// which makes it when it is raised, cannot bear that, and takes the process with it.
+fn made(error: Error) -> Error {
+    let ErrorType::Error(class, message) = error.error_type() else { return error };
+    match class.new_instance((&**message,)) {
+        Ok(exception) => exception.into(),
+        Err(failure) => failure,
+    }
 }
 
 /// Whether the only fault is that the client left.
@@ -100,12 +111,10 @@ pub fn log(ruby: &Ruby, log: &Log, doing: &str, error: &Error) {
             let class = name(exception.exception_class());
             let message = message(*exception);
             let backtrace = backtrace(ruby, *exception);
-            log.write(
-                Level::Error,
-                "app",
-                doing,
-                &[("class", &class), ("error", &message), ("backtrace", &backtrace)],
-            );
+            let fields = [("class", &*class), ("error", &message), ("backtrace", &backtrace)];
+            // What was not raised has been nowhere.
+            let known = if backtrace.is_empty() { &fields[..2] } else { &fields[..] };
+            log.write(Level::Error, "app", doing, known);
         }
     }
 }

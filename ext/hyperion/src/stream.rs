@@ -102,11 +102,11 @@ impl Stream {
 
     /// `read(length = nil, buffer = nil)`: as of IO.
     fn read(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
-        this.check_readable(ruby)?;
-        if !this.is_tunnel {
-            return ruby.get_inner(this.input).funcall(*READ, arguments);
-        }
         contain(ruby, || {
+            this.check_readable(ruby)?;
+            if !this.is_tunnel {
+                return ruby.get_inner(this.input).funcall(*READ, arguments);
+            }
             let (length, buffer) = read_arguments(ruby, arguments)?;
             let mut bytes = Vec::new();
             while length.is_none_or(|length| bytes.len() < length) {

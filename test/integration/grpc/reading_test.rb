@@ -24,4 +24,12 @@ class GrpcReadingTest < HyperionTest::GrpcCase
     assert_equal framed("answered"), client.response(stream).body
     eventually { raw_call(client, "Note", framed("")).body.include?("aside IOError closed stream") }
   end
+
+  # Thread#kill may come while an exception is made.
+  def test_a_thread_that_ends_while_it_is_told_of_a_fault_takes_nothing_with_it
+    booted = boot_h2("test/integration/grpc/apps/ending.ru", "-t", "1")
+    client = h2(booted)
+    assert_equal 500, raw_call(client, "Any", "xyz").status
+    assert_equal "served", raw_call(client, "Any", "abc").body
+  end
 end
