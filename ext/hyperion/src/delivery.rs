@@ -158,10 +158,17 @@ impl Delivery<'_> {
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let is_tunnel = matches!(kind, ResponseBody::Tunnel);
+        let has_trailers = !is_tunnel && trailers::are_offered(writer)?;
         self.reply(head, kind, progress)?;
-        let stream = self.ruby.obj_wrap(Stream::new(self.peer.clone(), self.input, is_tunnel));
+        let stream = Stream::new(self.peer.clone(), self.input, is_tunnel, has_trailers);
+        let stream = self.ruby.obj_wrap(stream);
         writer.funcall::<_, _, Value>(*body::CALL, (stream,))?;
         progress.is_left_open = !stream.is_finished();
+        if progress.is_left_open {
+            stream.forgo_trailers();
+        } else if has_trailers && self.peer.is_here() {
+            self.peer.finish(trailers::of(self.ruby, self.log, writer)?);
+        }
         Ok(())
     }
 

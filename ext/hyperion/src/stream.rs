@@ -35,6 +35,8 @@ pub struct Stream {
     received: RefCell<Bytes>,
     read_closed: Cell<bool>,
     write_closed: Cell<bool>,
+    /// Closing it does not end the response: trailers follow.
+    has_trailers: Cell<bool>,
 }
 
 impl DataTypeFunctions for Stream {
@@ -54,7 +56,7 @@ impl Drop for Stream {
 
 impl Stream {
     /// The stream of a response whose head was handed over.
-    pub fn new(peer: Arc<Peer>, input: Obj<Input>, is_tunnel: bool) -> Self {
+    pub fn new(peer: Arc<Peer>, input: Obj<Input>, is_tunnel: bool, has_trailers: bool) -> Self {
         Self {
             peer,
             input: input.into(),
@@ -62,7 +64,13 @@ impl Stream {
             received: RefCell::default(),
             read_closed: Cell::new(false),
             write_closed: Cell::new(false),
+            has_trailers: Cell::new(has_trailers),
         }
+    }
+
+    /// Nobody will send trailers: closing it is the end.
+    pub fn forgo_trailers(&self) {
+        self.has_trailers.set(false);
     }
 
     /// Whether nothing more will be written.
@@ -168,7 +176,7 @@ impl Stream {
     /// `close_write`: the response is complete.
     fn close_write(&self) {
         self.write_closed.set(true);
-        if self.peer.is_here() {
+        if self.peer.is_here() && !self.has_trailers.get() {
             self.peer.finish(None);
         }
     }

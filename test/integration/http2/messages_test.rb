@@ -111,6 +111,11 @@ class Http2MessagesTest < HyperionTest::Http2Case
     server.wait_for_log(/a trailer is left out.*x-bad/)
   end
 
+  def test_a_streaming_body_may_have_trailers
+    response = h2.get("/trailers-call")
+    assert_equal ["body", [%w[x-sum 6]], true], [response.body, response.trailers, response.ended]
+  end
+
   def test_a_body_with_trailers_is_not_sent_as_a_file
     response = h2.get("/trailers-path")
     assert_equal ["body", [%w[x-sum 6]]], [response.body, response.trailers]

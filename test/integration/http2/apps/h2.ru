@@ -107,6 +107,7 @@ ROUTES = {
   "/trailers-odd" => ->(_) { text(WithTrailers.new("x-sum: 6") { |yielder| yielder.call("body") }) },
   "/trailers-some" => ->(_) { text(WithTrailers.new({ "x-bad": "a\0b", ":status": "500", "x-sum" => "6", 7 => "x" }) { |yielder| yielder.call("body") }) },
   "/trailers-path" => ->(_) { text(WithTrailers.new({ "x-sum" => "6" }) { |yielder| yielder.call("body") }.tap { |body| def body.to_path = __FILE__ }) },
+  "/trailers-call" => ->(_) { text(->(stream) { stream << "body" and stream.close }.tap { |body| def body.trailers = { "x-sum" => "6" } }) },
   "/trailers-raise" => ->(_) { text(WithTrailers.new(-> { raise "secret of the trailers" }) { |yielder| yielder.call("body") }) },
   "/hints" => ->(env) { env["rack.early_hints"].call("link" => "</a.css>; rel=preload").then { text(["hinted"]) } },
   "/cookies" => ->(_) { text(["two"], "set-cookie": ["a=1; path=/", "b=2"]) },
