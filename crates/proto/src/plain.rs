@@ -27,9 +27,16 @@ pub(crate) fn response(
     Response { status, fields, body: ResponseBody::Full(body) }
 }
 
-/// The same for a call of gRPC: its clients go by a status of their own, and guess from that of HTTP only
-/// where there is none.
-pub(crate) fn grpc_response(status: u16) -> Response {
+/// The answer to a request that is not taken. Clients of gRPC go by a status of their own, and guess from
+/// that of HTTP only where there is none.
+pub(crate) fn refusal(status: u16, is_grpc: bool) -> Response {
+    match is_grpc {
+        true => grpc_response(status),
+        false => response(status, None, None),
+    }
+}
+
+fn grpc_response(status: u16) -> Response {
     let mut fields = Fields::new();
     let message = reason(status);
     for (name, value) in [
@@ -42,9 +49,11 @@ pub(crate) fn grpc_response(status: u16) -> Response {
     Response { status, fields, body: ResponseBody::Empty }
 }
 
-/// RESOURCE_EXHAUSTED for what is too much, else INTERNAL, which is gRPC's word for broken framing.
+/// DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED for what is too slow and too much, else INTERNAL, which is
+/// gRPC's word for broken framing.
 fn grpc_status(status: u16) -> &'static str {
     match status {
+        408 => "4",
         413 | 414 | 431 => "8",
         _ => "13",
     }

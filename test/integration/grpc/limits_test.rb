@@ -18,6 +18,17 @@ class GrpcLimitsTest < HyperionTest::GrpcCase
     assert_equal [true, "0"], [response.body.end_with?("re: last"), response.trailers.to_h["grpc-status"]]
   end
 
+  # As one that knows nothing of gRPC would: it holds its thread only so long.
+  def test_an_app_that_reads_before_it_answers_is_not_kept_waiting_by_what_says_that_it_is_a_call
+    booted = boot_h2("test/integration/http2/apps/h2.ru", "-t", "1", "--read-timeout", "1")
+    client = h2(booted)
+    stream = client.request("POST", "/digest", GRPC, end: false)
+    client.data(stream, "x")
+    response = client.response(stream)
+    assert_equal [408, "4"], [response.status, response["grpc-status"]]
+    assert_equal 200, client.get("/ignore").status
+  end
+
   def test_one_read_has_a_bound
     booted = boot_h2(GRPC_APP, "-t", "1", "--max-body-bytes", "2000")
     assert_equal framed("1000"), raw_call(h2(booted), "Naive", framed("x" * 1000)).body

@@ -157,7 +157,7 @@ impl Connection {
             }
         } else {
             status = violation.status();
-            bytes = self.answer_plainly(id, refusal(status, parts));
+            bytes = self.answer_plainly(id, plain::refusal(status, is_call(parts)));
         }
         let line = line_of(parts);
         self.events.push_back(Event::Rejected { id: None, violation, status, bytes, line });
@@ -171,7 +171,8 @@ impl Connection {
         let (mut status, mut bytes) = (0, 0);
         if stream.output.answer == Answer::Waiting {
             status = violation.status();
-            bytes = self.answer_plainly(id, plain::response(status, None, None));
+            let is_call = stream.input.is_conversation;
+            bytes = self.answer_plainly(id, plain::refusal(status, is_call));
         } else {
             stream.reset(Reason::CANCEL);
             self.streams.remove(&id.0);
@@ -193,13 +194,9 @@ impl Connection {
     }
 }
 
-/// The answer to a head that is not taken.
-fn refusal(status: u16, parts: &Parts) -> Response {
+fn is_call(parts: &Parts) -> bool {
     let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    match kind.is_some_and(|kind| kind.starts_with(GRPC)) {
-        true => plain::grpc_response(status),
-        false => plain::response(status, None, None),
-    }
+    kind.is_some_and(|kind| kind.starts_with(GRPC))
 }
 
 fn line_of(parts: &Parts) -> Bytes {

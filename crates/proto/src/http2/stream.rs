@@ -45,7 +45,8 @@ pub(super) struct Input {
     /// None once it has ended.
     body: Option<RecvStream>,
     pub paused: bool,
-    /// It is half of a conversation, which takes as long and is as large as its parties want.
+    /// It is half of a conversation, which is as large as its parties want, and once the other half has
+    /// begun as long.
     pub is_conversation: bool,
     pub received: u64,
     /// When it last came on, or began to be awaited; none where that is yet to be looked up.
@@ -195,6 +196,13 @@ impl Stream {
         }
     }
 
+    /// Whether the peer is to go on with the body in time. Before its answer begins, a conversation is
+    /// held to that like any request: it holds whoever waits for it.
+    pub fn awaits_body(&self) -> bool {
+        let converses = self.input.is_conversation && self.output.answer != Answer::Waiting;
+        self.input.is_open() && !self.input.paused && !converses
+    }
+
     pub fn reset(&mut self, reason: Reason) {
         match &mut self.output.send {
             Some(send) => send.send_reset(reason),
@@ -207,11 +215,6 @@ impl Input {
     /// Whether more of it is to come.
     pub fn is_open(&self) -> bool {
         self.body.is_some()
-    }
-
-    /// Whether the peer is awaited.
-    pub fn is_awaited(&self) -> bool {
-        self.is_open() && !self.paused && !self.is_conversation
     }
 
     fn receive(

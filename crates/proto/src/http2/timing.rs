@@ -91,7 +91,7 @@ impl Connection {
     pub(super) fn await_peer(&mut self, id: u32) {
         let Some(stream) = self.streams.get(&id) else { return };
         if !self.deadlines.is_running(Timer::Body)
-            && (stream.input.is_awaited() || stream.output.is_stalled())
+            && (stream.awaits_body() || stream.output.is_stalled())
         {
             let timeouts = &self.config.timeouts;
             self.start(Timer::Body, timeouts.read.min(timeouts.write));
@@ -152,11 +152,12 @@ impl Stream {
         config: &Config,
     ) -> (Option<Instant>, Option<Instant>) {
         let timeouts = &config.timeouts;
-        let body = self.input.is_awaited().then(|| {
+        let body = self.awaits_body().then(|| {
             let pause = *self.input.since.get_or_insert(now) + timeouts.read;
             let pace = config.limits.body_bytes_per_second.max(1);
             let earned = Duration::from_secs(self.input.received / pace);
-            let whole = timeouts.request_read.map(|total| self.opened_at + total + earned);
+            let total = timeouts.request_read.filter(|_| !self.input.is_conversation);
+            let whole = total.map(|total| self.opened_at + total + earned);
             whole.map_or(pause, |whole| whole.min(pause))
         });
         let reader = self.output.is_stalled().then(|| self.output.due(now, stalled as u64, config));

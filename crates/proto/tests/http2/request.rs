@@ -181,17 +181,37 @@ fn http1_is_spoken_where_the_preface_is_not() {
     }
 }
 
-#[test]
-fn f6_a_grpc_call_may_be_long_and_quiet() {
+fn call() -> Peer {
     let mut config = Config::default();
     config.limits.body_bytes = 1000;
     let mut peer = Peer::with(config);
     let fields = [("content-type", "application/grpc"), ("te", "trailers")];
     peer.send(headers(1, 0, request("POST", "/a.B/C", &fields)));
     assert!(peer.request(1).is_grpc());
+    peer
+}
+
+#[test]
+fn f6_a_grpc_call_may_be_long_and_quiet_once_its_answer_has_begun() {
+    let mut peer = call();
+    peer.pass_s(29).respond(1, stream()).read();
     for _ in 0..4 {
         peer.send(data(1, 0, vec![b'm'; 500])).pass_s(100).read();
     }
     peer.send(data(1, END_STREAM, ""));
     assert!(peer.body(1).len() == 2000 && peer.ended(1), "{}", peer.history());
+}
+
+#[test]
+fn f6_a_grpc_call_that_nobody_has_answered_may_be_long_but_not_quiet() {
+    let mut peer = call();
+    for _ in 0..10 {
+        peer.send(data(1, 0, vec![b'm'; 500])).pass_s(29).read();
+    }
+    assert_eq!(peer.body(1).len(), 5000);
+    peer.pass_s(2).read();
+    let answer = peer.answer(1);
+    assert_eq!((answer.status(), answer.field("grpc-status")), (Some(408), Some("4")));
+    assert!(peer.aborted(1) && answer.ended, "{}", peer.history());
+    peer.assert_alive();
 }
