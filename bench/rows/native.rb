@@ -7,7 +7,7 @@ module Bench
     about "What does a request cost that needs no Ruby, and one that needs no more than a block?"
 
     STATIC = App.new(path: "#{ROOT}/bench/apps/native.ru", fixed: true, **GREETING).freeze
-    BLOCK = App.new(path: STATIC.path, target: "/block", fixed: true, **GREETING).freeze
+    BLOCK = App.new(path: STATIC.path, target: "/block", **GREETING).freeze
 
     def cases
       @settings.connections.flat_map do |connections|

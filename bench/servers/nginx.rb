@@ -3,7 +3,7 @@
 require "tempfile"
 
 module Bench
-  # nginx with one worker: a fixed response at / and /block, and the files of the bench.
+  # nginx with one worker: a fixed response at /, and the files of the bench.
   class Nginx < Server
     label "nginx"
 
@@ -25,7 +25,6 @@ module Bench
           listen HOST:PORT backlog=4096 PROTOCOLS;
           CERTIFICATE
           location = / { default_type text/plain; return 200 "Hello, World!"; }
-          location = /block { default_type text/plain; return 200 "Hello, World!"; }
           location / { root ASSETS; }
         }
       }
