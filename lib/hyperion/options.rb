@@ -28,6 +28,7 @@ module Hyperion
       Option.new(:tls_key, Kinds::Paths.new, nil, "The private key in PEM, without a passphrase; one for each tls_cert, in the same order.", topic: :tls),
       Option.new(:tls_self_signed, Kinds::Switch.new, false, "For development: a certificate made in memory for localhost, 127.0.0.1, ::1 and the host of the address.", topic: :tls),
       Option.new(:tls_min_version, Kinds::Choice.new(:"1.2", :"1.3"), :"1.2", "The oldest version of TLS that is spoken.", topic: :tls),
+      Option.new(:tls_strict_sni, Kinds::Switch.new, false, "Whether a handshake for a name that no certificate has is refused, and a request for a host that is not in the certificate answered 421.", topic: :tls),
       Option.new(:tls_client_auth, Kinds::Choice.new(:none, :optional, :required), :none, "Whether clients may or must show a certificate, which the app finds in env.", topic: :tls),
       Option.new(:tls_client_ca, Kinds::Text.new("PATH"), nil, "The certificates in PEM of those who sign the certificates of clients.", topic: :tls),
       Option.new(:tls_handshake_timeout, seconds[0.1], 10, "For a TLS handshake to be complete.", topic: :tls),

@@ -31,7 +31,7 @@ module Hyperion
       return unless tls?(bind)
 
       { certificates: pairs(bind), self_signed: names(bind), min_version: value(:tls_min_version).to_s,
-        client_auth: client_auth(bind), client_ca: client_ca(bind)&.then { |path| File.expand_path(path) } }
+        strict_sni: value(:tls_strict_sni), client_auth: client_auth(bind), client_ca: client_ca(bind)&.then { |path| File.expand_path(path) } }
     end
 
     private

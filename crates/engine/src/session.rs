@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyperion_buf::SendQueue;
 use hyperion_io::Key;
 use hyperion_proto::{
-    BodyLength, Closing, Connection, Event, Request, Response, ResponseBody, StreamId,
+    BodyLength, Closing, Connection, Event, Fields, Request, Response, ResponseBody, StreamId,
 };
 
 use crate::config::Config;
@@ -237,7 +237,12 @@ impl Session {
         }
         let (listener, segment) = (&self.info.listener, context.stats.segment());
         if let Some(response) = context.config.admin.answer(&request, listener, segment) {
+            context.recorder.dispatched(Mode::Native);
             return self.answer_for_server(id, request, response, context);
+        }
+        if self.connection.is_misdirected(&request) {
+            context.stats.reject("misdirected_request");
+            return self.answer_for_server(id, request, misdirected(), context);
         }
         let target = match context.routes.resolve(&request) {
             Resolution::Executor(target) => target,
@@ -264,7 +269,7 @@ impl Session {
         self.arriving_since.take().unwrap_or(context.now)
     }
 
-    /// Answers a question about the server itself, of which no hook is told.
+    /// Answers what is between the client and the server itself, of which no hook is told.
     fn answer_for_server(
         &mut self,
         id: StreamId,
@@ -272,7 +277,6 @@ impl Session {
         response: Response,
         context: &Context,
     ) {
-        context.recorder.dispatched(Mode::Native);
         let arrival = self.take_arrival(context);
         let mut stream = OpenStream::new(id, request, Target::App, arrival);
         stream.phase = Phase::Dispatched;
@@ -420,4 +424,14 @@ impl Session {
 
 fn find(streams: &mut [OpenStream], id: StreamId) -> Option<&mut OpenStream> {
     streams.iter_mut().find(|stream| stream.id == id)
+}
+
+/// Tells a client to ask elsewhere, or on a connection of its own (RFC 9110, section 15.5.20).
+fn misdirected() -> Response {
+    let mut fields = Fields::new();
+    fields
+        .push(b"content-type", b"text/plain; charset=utf-8")
+        .expect("the name and the value are written here");
+    let text = "The certificate of this connection is not for this host\n";
+    Response { status: 421, fields, body: ResponseBody::Full(Bytes::from_static(text.as_bytes())) }
 }

@@ -20,6 +20,8 @@ pub struct TlsSource {
     pub self_signed: Option<Vec<String>>,
     /// TLS 1.2 is spoken, too.
     pub allows_tls12: bool,
+    /// Names that no certificate has are refused, those of requests with 421.
+    pub strict_sni: bool,
     /// Whether clients show a certificate.
     pub clients: Clients,
 }
@@ -172,6 +174,7 @@ impl TlsSource {
         let settings = TlsSettings {
             certificates,
             allows_tls12: self.allows_tls12,
+            strict_sni: self.strict_sni,
             client_auth,
             tickets: tickets.clone(),
             clock: SystemTime::now,

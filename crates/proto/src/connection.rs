@@ -332,6 +332,12 @@ impl Connection {
         self.protocol.resume_body(id);
     }
 
+    /// Whether a request is for another host than the certificate that was shown, where names are taken
+    /// strictly. It remembers the last host that was found good.
+    pub fn is_misdirected(&mut self, request: &Request) -> bool {
+        self.security.as_mut().is_some_and(|tls| !tls.includes(request.host()))
+    }
+
     /// Takes one more request at most. The first response that can still say so announces the end.
     pub fn last_call(&mut self, now: Instant) {
         self.protocol.last_call(now);

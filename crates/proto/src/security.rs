@@ -1,6 +1,7 @@
 //! TLS below the protocol (RFC 8446, RFC 5246), by rustls between buffers in memory. Nothing above it
 //! knows of records, and nothing outside this module knows of rustls.
 
+mod authorities;
 mod certificates;
 mod settings;
 mod tickets;
@@ -14,6 +15,8 @@ use rustls::ServerConnection;
 
 use crate::config::Config;
 
+use self::authorities::Authorities;
+
 pub use self::certificates::{Certificate, CertificateError, ClientCertificate};
 pub use self::settings::{ClientAuth, Clock, TlsConfig, TlsError, TlsSettings};
 pub use self::tickets::TicketSecret;
@@ -23,6 +26,9 @@ const PIECE_BYTES: usize = 64 * 1024;
 
 /// Decrypted bytes that are handed over at once.
 const READ_BYTES: usize = 16 * 1024;
+
+/// The record that refuses a name of a handshake, `unrecognized_name` (RFC 6066, section 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// One TLS session.
 ///
@@ -41,6 +47,10 @@ pub(crate) struct Tls {
     given: u64,
     sent: u64,
     marks: VecDeque<Mark>,
+    /// Where names are taken strictly.
+    authorities: Option<Authorities>,
+    /// What is said instead of the alert that rustls has for a handshake without a certificate.
+    alert: Option<[u8; 7]>,
 }
 
 /// Once `end` bytes have left, so have `plain` bytes more of the protocol.
@@ -76,7 +86,8 @@ pub(crate) enum Progress {
 impl Tls {
     /// A session that begins at `now`; none where the configuration is of no use.
     pub fn new(tls: &TlsConfig, config: &Config, now: Instant) -> Option<Self> {
-        let mut session = ServerConnection::new(tls.server()).ok()?;
+        let (server, witness) = tls.server();
+        let mut session = ServerConnection::new(server).ok()?;
         session.set_buffer_limit(None);
         Some(Self {
             session,
@@ -87,6 +98,8 @@ impl Tls {
             given: 0,
             sent: 0,
             marks: VecDeque::new(),
+            authorities: witness.map(Authorities::new),
+            alert: None,
         })
     }
 
@@ -108,6 +121,12 @@ impl Tls {
     /// What the client has shown of itself.
     pub fn peer_certificate(&self) -> Option<ClientCertificate> {
         ClientCertificate::from_der(self.session.peer_certificates()?.first()?)
+    }
+
+    /// Whether a request for this authority, or for none, may be answered on this connection.
+    pub fn includes(&mut self, authority: Option<&str>) -> bool {
+        let Some(authorities) = &mut self.authorities else { return true };
+        authority.is_some_and(|authority| authorities.includes(authority))
     }
 
     pub fn deadline(&self) -> Option<Instant> {
@@ -148,6 +167,9 @@ impl Tls {
     fn fail(&mut self) -> Progress {
         let was = std::mem::replace(&mut self.state, State::Ended);
         self.plain.clear();
+        if self.authorities.as_ref().is_some_and(Authorities::is_name_unknown) {
+            self.alert = Some(UNRECOGNIZED_NAME);
+        }
         if was == State::Handshake { Progress::HandshakeFailed } else { Progress::Failed }
     }
 
@@ -193,6 +215,11 @@ impl Tls {
 
     /// Moves the records of the session to `out`.
     fn fetch(&mut self, out: &mut SendQueue) {
+        if let Some(alert) = self.alert.take() {
+            while self.session.write_tls(&mut io::sink()).is_ok_and(|count| count > 0) {}
+            out.append_with(|buffer| buffer.extend_from_slice(&alert));
+            self.given += alert.len() as u64;
+        }
         while self.session.wants_write() {
             let before = out.len();
             out.append_with(|buffer| drop(self.session.write_tls(buffer)));

@@ -27,8 +27,8 @@ impl Tls {
     }
 
     /// `new(settings)`: a Hash with `:certificates` (an Array of Hashes with the paths `:cert` and
-    /// `:key`), `:self_signed` (nil or names), `:min_version` ("1.2" or "1.3"), `:client_auth` ("none",
-    /// "optional" or "required") and `:client_ca` (nil or a path).
+    /// `:key`), `:self_signed` (nil or names), `:min_version` ("1.2" or "1.3"), `:strict_sni` (true or
+    /// false), `:client_auth` ("none", "optional" or "required") and `:client_ca` (nil or a path).
     fn new(ruby: &Ruby, settings: RHash) -> Result<Self, Error> {
         contain(ruby, || {
             let source = read(ruby, settings)?;
@@ -77,7 +77,9 @@ fn read(ruby: &Ruby, settings: RHash) -> Result<TlsSource, Error> {
     };
     let self_signed: Option<Vec<String>> = fetch(ruby, settings, "self_signed")?;
     let min_version: String = fetch(ruby, settings, "min_version")?;
-    Ok(TlsSource { certificates, self_signed, allows_tls12: min_version == "1.2", clients })
+    let allows_tls12 = min_version == "1.2";
+    let strict_sni = fetch(ruby, settings, "strict_sni")?;
+    Ok(TlsSource { certificates, self_signed, allows_tls12, strict_sni, clients })
 }
 
 fn fetch<T: TryConvert>(ruby: &Ruby, settings: RHash, name: &str) -> Result<T, Error> {

@@ -57,7 +57,7 @@ class PrecedenceTest < HyperionTest::ProcessCase
   def test_no_option_is_forgotten_here
     shown = check(env: cleared)[/.*?^app /m].lines.filter_map { |line| line[/\A\w+(?= )/] } - ["app"]
     assert_equal [], shown - OPTIONS.keys - %w[config preload log_requests native_routes preload_static admin_token admin_token_file
-                                               stream_request_bodies tls_cert tls_key tls_self_signed tls_client_auth tls_client_ca]
+                                               stream_request_bodies tls_cert tls_key tls_self_signed tls_strict_sni tls_client_auth tls_client_ca]
   end
 
   def test_a_switch_has_a_flag_for_both_sides

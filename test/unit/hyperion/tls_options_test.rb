@@ -22,6 +22,14 @@ class TlsOptionsTest < UnitCase
     assert_equal [nil, "1.3", "optional", "#{dir}/ca.pem"], tls.values_at(:self_signed, :min_version, :client_auth, :client_ca)
   end
 
+  def test_names_are_taken_strictly_on_demand
+    own = "ssl://h:1?cert=/b.pem&key=/b.key"
+    strict = { [] => false, %w[--tls-strict-sni] => true, %w[--no-tls-strict-sni] => false }
+    strict.each { |words, expected| assert_equal [expected] * 2, configure(*PAIR, *words, "-b", own, "-b", "h:2").bind.map { |bind| bind.tls[:strict_sni] } }
+    assert configure(*PAIR, env: { "HYPERION_TLS_STRICT_SNI" => "true" }).tls_strict_sni
+    assert_match(/tls_strict_sni has no effect, since no address speaks TLS/, configure("--tls-strict-sni").warnings.first)
+  end
+
   def test_a_certificate_in_memory_names_the_host
     names = configure("--tls-self-signed", "-b", "app.test", "-b", "::1", "-b", "[fe80::1%eth0]:1").bind.map { |bind| bind.tls[:self_signed] }
     assert_equal [%w[localhost 127.0.0.1 ::1 app.test], %w[localhost 127.0.0.1 ::1], %w[localhost 127.0.0.1 ::1 fe80::1]], names
@@ -68,6 +76,7 @@ class TlsOptionsTest < UnitCase
         cert "b.pem"
         key "b.key"
         min_version 1.3
+        strict_sni true
         handshake_timeout 2.5
         handshake_rate_limit 50
       end
@@ -78,6 +87,7 @@ class TlsOptionsTest < UnitCase
       stream_request_bodies
     RUBY
     assert_equal [%w[a.pem b.pem], :"1.3", 2.5, 50], [config.tls_cert, config.tls_min_version, config.tls_handshake_timeout, config.tls_handshake_rate_limit]
+    assert config.bind.first.tls[:strict_sni]
     told = config.engine_settings.values_at(:tls_handshake_timeout, :tls_handshake_rate_limit, :h2_max_concurrent_streams, :h2_max_total_streams, :stream_request_bodies)
     assert_equal [2.5, 50, 10, :unbounded, true], told
   end

@@ -8,9 +8,10 @@ use super::layout;
 use super::segment::Segment;
 
 /// Why requests and connections are turned away, beside the faults of the protocol.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 7] = [
     "accept_failed",
     "max_connections",
+    "misdirected_request",
     "other",
     "queue_full",
     "spool_failed",
@@ -94,7 +95,9 @@ mod tests {
     #[test]
     fn a_reason_that_nobody_listed_is_an_other() {
         assert_eq!(names().nth(index("solar flare")), Some("other"));
-        assert_eq!(names().nth(index("bare_lf")), Some("bare_lf"));
+        for listed in ["bare_lf", "misdirected_request"] {
+            assert_eq!(names().nth(index(listed)), Some(listed));
+        }
     }
 
     #[test]

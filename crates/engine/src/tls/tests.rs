@@ -27,6 +27,7 @@ fn source(pair: KeyPair) -> TlsSource {
         certificates: vec![pair],
         self_signed: None,
         allows_tls12: true,
+        strict_sni: false,
         clients: Clients::Unknown,
     }
 }

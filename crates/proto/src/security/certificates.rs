@@ -107,11 +107,12 @@ impl Certificate {
     pub fn expires_at(&self) -> SystemTime {
         self.parsed.tbs_certificate.validity.not_after.to_system_time()
     }
+}
 
-    fn is_for(&self, name: &ServerName<'_>) -> bool {
-        let certificate = self.key.end_entity_cert().and_then(ParsedCertificate::try_from);
-        certificate.is_ok_and(|certificate| verify_server_name(&certificate, name).is_ok())
-    }
+/// Whether the certificate of `key` has this name.
+pub(super) fn is_for(key: &CertifiedKey, name: &ServerName<'_>) -> bool {
+    let certificate = key.end_entity_cert().and_then(ParsedCertificate::try_from);
+    certificate.is_ok_and(|certificate| verify_server_name(&certificate, name).is_ok())
 }
 
 impl CertificateError {
@@ -170,13 +171,22 @@ fn parse(certificate: &CertificateDer<'_>) -> Result<X509, CertificateError> {
 #[derive(Debug)]
 pub(super) struct Chooser(pub Vec<Certificate>);
 
+impl Chooser {
+    /// Whether a certificate is for the name that the client asks for, if it asks for one.
+    pub fn knows_name(&self, hello: &ClientHello<'_>) -> bool {
+        let Some(name) = hello.server_name() else { return true };
+        ServerName::try_from(name)
+            .is_ok_and(|name| self.0.iter().any(|one| is_for(&one.key, &name)))
+    }
+}
+
 impl ResolvesServerCert for Chooser {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
         let schemes = hello.signature_schemes();
         let usable = |one: &&Certificate| one.key.key.choose_scheme(schemes).is_some();
         let named =
-            name.and_then(|name| self.0.iter().filter(usable).find(|one| one.is_for(&name)));
+            name.and_then(|name| self.0.iter().filter(usable).find(|one| is_for(&one.key, &name)));
         let chosen = named.or_else(|| self.0.iter().find(usable)).or(self.0.first())?;
         Some(chosen.key.clone())
     }

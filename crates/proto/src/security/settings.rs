@@ -9,6 +9,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use thiserror::Error;
 
+use super::authorities::Witness;
 use super::certificates::{Certificate, CertificateError, Chooser, read_chain};
 use super::tickets::{TicketSecret, Tickets};
 
@@ -19,6 +20,9 @@ pub struct TlsSettings {
     pub certificates: Vec<Certificate>,
     /// TLS 1.2 is spoken, too.
     pub allows_tls12: bool,
+    /// Names that no certificate has are refused: of a handshake, and of requests that name another
+    /// host than the certificate that was shown.
+    pub strict_sni: bool,
     /// Whether clients have to show a certificate.
     pub client_auth: ClientAuth,
     /// What tickets follow from.
@@ -79,6 +83,8 @@ pub enum TlsError {
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     server: Arc<ServerConfig>,
+    /// Where names are taken strictly.
+    strict: Option<Arc<Chooser>>,
 }
 
 impl TlsConfig {
@@ -87,8 +93,14 @@ impl TlsConfig {
     /// # Errors
     /// [`TlsError`].
     pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
-        let TlsSettings { certificates, allows_tls12, client_auth, tickets: secret, clock } =
-            settings;
+        let TlsSettings {
+            certificates,
+            allows_tls12,
+            strict_sni,
+            client_auth,
+            tickets: secret,
+            clock,
+        } = settings;
         if certificates.is_empty() {
             return Err(TlsError::NoCertificate);
         }
@@ -108,16 +120,22 @@ impl TlsConfig {
                 builder.with_client_cert_verifier(verifier(&roots)?.build().map_err(unusable)?)
             }
         };
-        let mut server = builder.with_cert_resolver(Arc::new(Chooser(certificates)));
+        let chooser = Arc::new(Chooser(certificates));
+        let mut server = builder.with_cert_resolver(chooser.clone());
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         server.ticketer = Arc::new(Tickets { secret, clock });
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 2;
-        Ok(Self { server: Arc::new(server) })
+        Ok(Self { server: Arc::new(server), strict: strict_sni.then_some(chooser) })
     }
 
-    pub(super) fn server(&self) -> Arc<ServerConfig> {
-        self.server.clone()
+    /// For one connection; with what will know its certificate, where names are taken strictly.
+    pub(super) fn server(&self) -> (Arc<ServerConfig>, Option<Arc<Witness>>) {
+        let Some(chooser) = &self.strict else { return (self.server.clone(), None) };
+        let witness = Arc::new(Witness::new(chooser.clone()));
+        let mut server = (*self.server).clone();
+        server.cert_resolver = witness.clone();
+        (Arc::new(server), Some(witness))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use hyperion_proto::{Certificate, CertificateError, ClientAuth, Violation};
+use hyperion_proto::{Certificate, CertificateError, ClientAuth, Event, TlsConfig, Violation};
+use rustls::AlertDescription;
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::*;
@@ -28,6 +29,117 @@ fn the_name_asked_for_chooses_the_certificate() {
             None => assert!(name == "none.test" && pair.failure.is_some(), "{name}"),
         }
     }
+}
+
+fn strict(issued: &[&Issued]) -> TlsConfig {
+    let mut settings = settings(issued);
+    settings.strict_sni = true;
+    tls_of(settings)
+}
+
+/// Asks on one connection for each host in turn; which of them are misdirected.
+fn misdirected(pair: &mut Pair, hosts: &[&str]) -> Vec<bool> {
+    let judge = |host: &&str| {
+        pair.say(format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+        let asked = pair.events.drain(..).find_map(|event| match event {
+            Event::Request { id, request } => Some((id.0, request)),
+            _ => None,
+        });
+        let (id, request) = asked.unwrap();
+        let found = pair.server.is_misdirected(&request);
+        pair.respond(id, ok("")).run();
+        found
+    };
+    hosts.iter().map(judge).collect()
+}
+
+#[test]
+fn a_name_that_no_certificate_has_is_refused_where_names_are_strict() {
+    let authority = Authority::new();
+    let (one, wild) = (authority.issue("one.test"), authority.issue("*.wild.test"));
+    for (version, name, is_known) in [
+        (&TLS13, "none.test", false),
+        (&TLS12, "none.test", false),
+        (&TLS13, "wild.test", false),
+        (&TLS13, "one.test", true),
+        (&TLS12, "a.wild.test", true),
+    ] {
+        let client = client_of(&authority, &[version], &["http/1.1"], None);
+        let mut pair = Pair::new(&strict(&[&one, &wild]), &client, name);
+        pair.run();
+        if is_known {
+            assert!(pair.failure.is_none() && pair.rejections().is_empty(), "{name}");
+        } else {
+            let alert = rustls::Error::AlertReceived(AlertDescription::UnrecognisedName);
+            assert_eq!(pair.failure, Some(alert), "{name}");
+            assert_eq!(pair.rejections(), [(Violation::TlsHandshakeFailed, 0)]);
+        }
+    }
+}
+
+#[test]
+fn a_request_for_a_host_outside_the_certificate_is_misdirected_where_names_are_strict() {
+    let authority = Authority::new();
+    let (one, other, wild) = (
+        authority.issue("one.test"),
+        authority.issue("other.test"),
+        authority.issue("*.wild.test"),
+    );
+    let issued = [&one, &other, &wild];
+    let hosts = ["one.test", "ONE.test:81", "other.test", "one.test", "a.wild.test", "127.0.0.1"];
+    for version in [&TLS12, &TLS13] {
+        let client = client_of(&authority, &[version], &["http/1.1"], None);
+        let mut pair = Pair::new(&strict(&issued), &client, "one.test");
+        assert_eq!(
+            misdirected(&mut pair, &hosts),
+            [false, false, true, false, true, true],
+            "the other certificates of the address are not those of the connection"
+        );
+        let mut pair = Pair::new(&strict(&issued), &client, "b.wild.test");
+        let found = misdirected(&mut pair, &["a.wild.test", "wild.test", "a.b.wild.test"]);
+        assert_eq!(found, [false, true, true]);
+        let mut pair = Pair::new(&tls_of(settings(&issued)), &client, "one.test");
+        assert_eq!(misdirected(&mut pair, &hosts), [false; 6]);
+    }
+}
+
+#[test]
+fn a_resumed_session_is_for_the_same_names() {
+    let authority = Authority::new();
+    let (one, other) = (authority.issue("one.test"), authority.issue("other.test"));
+    let tls = strict(&[&one, &other]);
+    for version in [&TLS12, &TLS13] {
+        let client = client_of(&authority, &[version], &["http/1.1"], None);
+        for is_resumed in [false, true] {
+            let mut pair = Pair::new(&tls, &client, "other.test");
+            let found = misdirected(&mut pair, &["one.test", "other.test"]);
+            assert_eq!((pair.is_resumed(), found), (is_resumed, vec![true, false]));
+        }
+    }
+}
+
+#[test]
+fn addresses_are_names_too_and_who_asks_for_none_gets_the_first_certificate() {
+    let authority = Authority::new();
+    let client = client_of(&authority, &[&TLS13], &["http/1.1"], None);
+    for (own, with_port, name) in
+        [("127.0.0.1", "127.0.0.1:443", "127.0.0.1"), ("::1", "[0:0::1]:443", "::1")]
+    {
+        let issued = [&authority.issue(own), &authority.issue("one.test")];
+        let mut pair = Pair::new(&strict(&issued), &client, name);
+        let found = misdirected(&mut pair, &[with_port, "127.0.0.2", "[::2]", "one.test"]);
+        assert_eq!(found, [false, true, true, true]);
+    }
+}
+
+#[test]
+fn a_request_for_nobody_is_misdirected_where_names_are_strict() {
+    let authority = Authority::new();
+    let client = client_of(&authority, &[&TLS13], &["http/1.1"], None);
+    let mut pair = Pair::new(&strict(&[&authority.issue("one.test")]), &client, "one.test");
+    pair.say("GET / HTTP/1.0\r\n\r\n");
+    let Some(Event::Request { request, .. }) = pair.events.first() else { panic!("no request") };
+    assert!(pair.server.is_misdirected(request));
 }
 
 #[test]

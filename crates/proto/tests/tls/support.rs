@@ -64,6 +64,7 @@ pub fn settings(issued: &[&Issued]) -> TlsSettings {
     TlsSettings {
         certificates: issued.iter().map(read).collect(),
         allows_tls12: true,
+        strict_sni: false,
         client_auth: ClientAuth::None,
         tickets: TicketSecret::generate().unwrap(),
         clock: SystemTime::now,
