@@ -146,6 +146,7 @@ impl UringDriver {
             Operation::Receive(slot)
             | Operation::Send(slot)
             | Operation::Poll(slot)
+            | Operation::Watch(slot)
             | Operation::Cancel(slot) => self.handle_connection(slot, completed, sink),
             Operation::Wake => {
                 self.woken = true;

@@ -10,6 +10,9 @@
 //!          ▲────completion───┘            ▲───completion───┘
 //! ```
 //!
+//! Behind the end of its input, a connection that still sends is watched, since nothing else would tell
+//! that its peer has reset it.
+//!
 //! While anything is in the kernel, neither the socket nor the output may go away; so a connection
 //! that was closed stays in its slot until everything has come back.
 
@@ -80,6 +83,8 @@ pub(super) struct Connection {
     afterwards: Afterwards,
     life: Life,
     paused: bool,
+    /// The kernel tells when the socket fails.
+    watched: bool,
     /// Operations whose last completion was not seen.
     in_flight: u32,
 }
@@ -105,6 +110,7 @@ impl Connection {
             afterwards: Afterwards::Nothing,
             life: Life::Open,
             paused: false,
+            watched: false,
             in_flight: 0,
         }
     }
@@ -137,7 +143,7 @@ impl Connection {
         self.paused = true;
         if self.input == Input::Armed {
             self.input = Input::Cancelling;
-            self.cancel_receive(ring);
+            self.cancel(Operation::Receive(self.slot), ring);
         }
     }
 
@@ -151,6 +157,7 @@ impl Connection {
             // The kernel may be reading what is queued; appending leaves that where it is.
             self.queue.append(output);
             self.transmit(ring);
+            self.watch(ring);
         } else {
             output.clear();
         }
@@ -170,7 +177,10 @@ impl Connection {
         if self.input == Input::Armed {
             self.input = Input::Cancelling;
         }
-        self.cancel_receive(ring);
+        self.cancel(Operation::Receive(self.slot), ring);
+        if self.watched {
+            self.cancel(Operation::Watch(self.slot), ring);
+        }
     }
 
     pub fn close(&mut self, ring: &mut Ring) {
@@ -197,6 +207,7 @@ impl Connection {
             Operation::Receive(_) => self.handle_receive(completed, ring, buffers, sink),
             Operation::Send(_) => self.handle_send(completed.result, ring, sink),
             Operation::Poll(_) => self.handle_poll(completed.result, ring, sink),
+            Operation::Watch(_) => self.handle_watch(sink),
             _ => self.handle_cancel(completed.result, ring),
         }
     }
@@ -255,6 +266,14 @@ impl Connection {
         self.transmit(ring);
     }
 
+    /// Both sides may have ended, which is no failure.
+    fn handle_watch<S: Sink>(&mut self, sink: &mut S) {
+        self.watched = false;
+        if let Ok(Err(error)) = rustix::net::sockopt::socket_error(&self.socket) {
+            self.fail(error.into(), sink);
+        }
+    }
+
     /// A receive that was being restarted is not found, and must be cancelled again. When the
     /// connection is closed that holds for everything.
     fn handle_cancel(&mut self, result: i32, ring: &mut Ring) {
@@ -264,7 +283,7 @@ impl Connection {
                 self.cancel_all(ring);
             }
         } else if result < 0 && self.input == Input::Cancelling {
-            self.cancel_receive(ring);
+            self.cancel(Operation::Receive(self.slot), ring);
         }
     }
 
@@ -310,6 +329,16 @@ impl Connection {
         }
     }
 
+    fn watch(&mut self, ring: &mut Ring) {
+        let wanted = self.input == Input::Ended && self.afterwards != Afterwards::Detach;
+        if wanted && self.life == Life::Open && !self.watched {
+            self.watched = true;
+            // It always tells of errors and of the end of both sides.
+            let entry = opcode::PollAdd::new(self.descriptor(), 0).build();
+            self.push(ring, Operation::Watch(self.slot), entry);
+        }
+    }
+
     /// The kernel has no operation that sends a file, so the system call does.
     fn transmit_files<S: Sink>(&mut self, sink: &mut S) {
         let mut total = 0;
@@ -350,9 +379,8 @@ impl Connection {
         }
     }
 
-    fn cancel_receive(&mut self, ring: &mut Ring) {
-        let receive = Operation::Receive(self.slot).to_word();
-        let entry = opcode::AsyncCancel::new(receive).build();
+    fn cancel(&mut self, operation: Operation, ring: &mut Ring) {
+        let entry = opcode::AsyncCancel::new(operation.to_word()).build();
         self.push(ring, Operation::Cancel(self.slot), entry);
     }
 

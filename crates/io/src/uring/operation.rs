@@ -13,6 +13,8 @@ pub(super) enum Operation {
     Send(u32),
     /// Waiting until its socket takes bytes.
     Poll(u32),
+    /// Waiting for it to fail.
+    Watch(u32),
     /// Cancelling some of these.
     Cancel(u32),
     /// Waiting for a wake.
@@ -32,6 +34,7 @@ impl Operation {
             Self::Cancel(id) => (6, id),
             Self::Wake => (7, 0),
             Self::CancelAll => (8, 0),
+            Self::Watch(id) => (9, id),
         };
         kind << 32 | u64::from(id)
     }
@@ -48,6 +51,7 @@ impl Operation {
             6 => Self::Cancel(id),
             7 => Self::Wake,
             8 => Self::CancelAll,
+            9 => Self::Watch(id),
             _ => return None,
         })
     }
@@ -66,6 +70,7 @@ mod tests {
             Operation::Receive(id),
             Operation::Send(id),
             Operation::Poll(id),
+            Operation::Watch(id),
             Operation::Cancel(id),
             Operation::Wake,
             Operation::CancelAll,

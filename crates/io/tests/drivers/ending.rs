@@ -48,6 +48,23 @@ crate::on_each_driver! {
         assert_eq!(closed.read(&mut bytes).unwrap(), 0);
     }
 
+    fn a_peer_that_has_closed_is_noticed_by_what_is_sent_to_it(harness) {
+        let (gone, mut reader) = (harness.connect_tcp(key(0)), harness.connect_tcp(key(1)));
+        drop(gone);
+        reader.shutdown(std::net::Shutdown::Write).unwrap();
+        harness.until("both ends", |journal| {
+            [key(0), key(1)].iter().all(|key| journal.ended.contains(key))
+        });
+        harness.send(key(0), b"is there");
+        harness.send(key(1), b"anybody");
+        harness.until("the failure", |journal| journal.has_failed(key(0)));
+        harness.driver.shutdown_write(key(1));
+        let mut bytes = String::new();
+        reader.read_to_string(&mut bytes).unwrap();
+        harness.settle();
+        assert_eq!((&*bytes, harness.journal.has_failed(key(1))), ("anybody", false));
+    }
+
     fn a_close_ends_a_connection_whose_socket_others_hold(harness) {
         let (ours, mut peer) = tcp_pair();
         ours.set_nonblocking(true).unwrap();
