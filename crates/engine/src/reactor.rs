@@ -240,7 +240,7 @@ where
             if self.sessions.is_due(at, key) {
                 let backlog = self.driver.backlog(key);
                 self.sessions.handle(key, |session, context| {
-                    session.connection.handle_timeout(context.now, backlog);
+                    session.handle_timeout(backlog, context);
                 });
             }
         }

@@ -27,6 +27,7 @@ use self::ending::Rejection;
 pub(crate) use self::departure::PATIENCE;
 
 mod departure;
+mod doubt;
 mod ending;
 
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
@@ -80,6 +81,8 @@ pub(crate) struct Session {
     /// Of streams that are gone: jobs that occupy an executor nevertheless.
     leftovers: Vec<Arc<Flow>>,
     departure: Option<Departure>,
+    /// When to find out whether a peer that sends no more is still there.
+    doubted_at: Option<Instant>,
     /// How often the request that is read now was handed over.
     hops: u32,
 }
@@ -100,6 +103,7 @@ impl Session {
             streams: Vec::new(),
             leftovers: Vec::new(),
             departure: None,
+            doubted_at: None,
             hops: 0,
         }
     }

@@ -208,7 +208,7 @@ impl<S> Sessions<S> {
         }
         session.timer = None;
         let now = self.context.now;
-        if session.connection.poll_deadline().is_some_and(|deadline| deadline <= now) {
+        if session.poll_deadline().is_some_and(|deadline| deadline <= now) {
             return true;
         }
         self.schedule(key);
@@ -218,7 +218,7 @@ impl<S> Sessions<S> {
     /// Sees to it that the timers look at the session in time.
     pub fn schedule(&mut self, key: Key) {
         let Some(session) = find(&mut self.slab, key) else { return };
-        if let Some(at) = session.connection.poll_deadline()
+        if let Some(at) = session.poll_deadline()
             && session.timer.is_none_or(|timer| at < timer)
         {
             session.timer = Some(at);
@@ -308,9 +308,7 @@ impl<S> Sink<S> for Sessions<S> {
                 self.context.stats.bytes_read.add(bytes.len() as u64);
                 self.handle(key, |session, context| session.handle_received(bytes, context));
             }
-            Completion::ReceivedEof { key } => self.handle(key, |session, context| {
-                session.connection.handle_eof(context.now);
-            }),
+            Completion::ReceivedEof { key } => self.handle(key, Session::handle_eof),
             Completion::Sent { key, bytes } => self.handle_sent(key, bytes),
             Completion::Failed { key, .. } => self.handle(key, |session, _| {
                 session.connection.handle_disconnect();

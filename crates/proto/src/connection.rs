@@ -288,6 +288,11 @@ impl Connection {
         self.protocol.send_continue(id);
     }
 
+    /// Finds out whether a peer that sends no more is still there: if not, the socket soon fails.
+    pub fn probe(&mut self, id: StreamId) {
+        self.protocol.probe(id);
+    }
+
     /// Hands over bytes of a streamed response or of a tunnel.
     pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
         self.protocol.send_body(id, bytes);

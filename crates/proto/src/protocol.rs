@@ -198,6 +198,12 @@ impl Protocol {
         }
     }
 
+    pub fn probe(&mut self, id: StreamId) {
+        if let Machine::Http1(http1) = &mut self.machine {
+            http1.probe(id);
+        }
+    }
+
     pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
         on_machine!(&mut self.machine, machine => machine.send_body(id, bytes));
     }

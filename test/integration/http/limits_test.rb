@@ -110,6 +110,19 @@ class LimitsTest < HyperionTest::IntegrationCase
     assert_equal ["GET /sleep", "GET /stats"], get("/seen", to: app).json
   end
 
+  def test_a_request_whose_client_closed_is_skipped_and_one_whose_client_still_reads_is_answered
+    app = boot("probe.ru", "-t", "1")
+    connect(app).request("GET", "/sleep?1")
+    eventually("not accepted") { unread(app).zero? }
+    reader = connect(app).request("GET", "/reader").tap(&:close_write)
+    gone = Array.new(50) { app.connect.request("GET", "/gone") }
+    eventually("not read") { unread(app).zero? }
+    gone.each(&:close)
+    assert_equal [100, 200], [reader.response_head.status, reader.response.status]
+    assert_equal 50, get("/stats", to: app).json["cancelled_before_dispatch"]
+    assert_equal ["GET /sleep", "GET /reader", "GET /stats"], get("/seen", to: app).json
+  end
+
   private
 
   # A request that holds the executor (the first) or waits in the queue (the others).

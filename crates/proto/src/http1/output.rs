@@ -88,6 +88,16 @@ impl Connection {
         }
     }
 
+    /// Sends what a client that is still there overlooks, since one may come in front of any response
+    /// (RFC 9110, section 15.2), and what comes back as a reset from one that is gone.
+    pub fn probe(&mut self, id: StreamId) {
+        self.presume();
+        if let Some(out) = self.informational_output(id) {
+            encode::write_informational(out, 100, &Fields::new());
+            self.schedule();
+        }
+    }
+
     pub fn send_continue(&mut self, id: StreamId) {
         self.presume();
         if !matches!(&self.input, Input::Body(receiving) if receiving.id == id && receiving.awaited)
