@@ -19,12 +19,13 @@ module Bench
     end
 
     # @param text [String] what wrk prints with --latency
-    # @return [Hash{Symbol=>Numeric}] requests, seconds, errors, p50_us, p90_us, p99_us, max_us
+    # @return [Hash{Symbol=>Numeric}] requests that were answered rightly, seconds, errors, p50_us, p90_us,
+    #   p99_us, max_us
     def parse(text)
       requests, unit_s = text.match(/^\s*(\d+) requests in ([\d.]+\w+)/)&.captures
       raise Failure, "wrk said: #{text.split.join(" ")}" unless requests
 
-      { requests: requests.to_i, seconds: microseconds(unit_s) / 1e6, errors: errors(text), **latency(text) }
+      { requests: requests.to_i - refused(text), seconds: microseconds(unit_s) / 1e6, errors: errors(text), **latency(text) }
     end
 
     def latency(text)
@@ -40,8 +41,8 @@ module Bench
     end
 
     # Socket errors and answers that are no success.
-    def errors(text)
-      text[/^\s*Socket errors: (.*)/, 1].to_s.scan(/\d+/).sum(&:to_i) + text[/^\s*Non-2xx or 3xx responses: (\d+)/, 1].to_i
-    end
+    def errors(text) = text[/^\s*Socket errors: (.*)/, 1].to_s.scan(/\d+/).sum(&:to_i) + refused(text)
+
+    def refused(text) = text[/^\s*Non-2xx or 3xx responses: (\d+)/, 1].to_i
   end
 end

@@ -9,6 +9,7 @@ module Bench
     about "What does a keep-alive connection that rests cost in memory?"
 
     CONNECTIONS = 10_000
+    CONNECT_S = 5
     REQUEST = "GET / HTTP/1.1\r\nHost: #{Server::HOST}\r\n\r\n"
 
     COLUMNS = [
@@ -23,6 +24,9 @@ module Bench
         total: :memory_kib, divisor: Columns::KIB_PER_MIB, digits: 1),
       Plots::Bars.new("Each connection", "KiB", { "each" => :each_kib }, digits: 2)
     ].freeze
+
+    # Those that keep no connection, or a limited number, have nothing to say here.
+    def servers = %w[hyperion hyperion-io_uring nginx puma thin]
 
     def cases = [at(CONNECTIONS)]
 
@@ -45,10 +49,10 @@ module Bench
 
     private
 
-    # @return [Array<TCPSocket>] each has had one answer
+    # @return [Array<Socket>] each has had one answer
     def hold(count, port)
       Process.setrlimit(:NOFILE, Process.getrlimit(:NOFILE).last)
-      clients = Array.new(count) { TCPSocket.new(Server::HOST, port) }
+      clients = Array.new(count) { Socket.tcp(Server::HOST, port, connect_timeout: CONNECT_S) }
       clients.each { |client| client.write(REQUEST) }
       clients.each do |client|
         line = client.wait_readable(SmokeTest::TIMEOUT_S) && client.readpartial(4096)

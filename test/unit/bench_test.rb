@@ -114,7 +114,7 @@ module BenchTest
     end
 
     def test_socket_errors_and_bad_answers_are_errors
-      assert_equal 15, Bench::Wrk.parse(REPORT + FAULTS)[:errors]
+      assert_equal [15, 631_835], Bench::Wrk.parse(REPORT + FAULTS).values_at(:errors, :requests)
     end
 
     def test_something_else_is_a_failure_that_quotes_it
