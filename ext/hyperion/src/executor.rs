@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyperion_engine::{
     Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Observed, Reply, Request,
@@ -20,10 +20,16 @@ use crate::error::{self, contain};
 use crate::exchange::{Exchange, Peer};
 use crate::file::SendfileHeader;
 use crate::finish::Finishing;
-use crate::gvl::without_gvl;
+use crate::gvl::{give_way, without_gvl};
 use crate::hooks::{Hooks, Observer};
 use crate::input::Input;
 use crate::routes::Table;
+
+/// So long an executor takes one job after another before it lets those go on that wait for the
+/// interpreter's lock. It does so between two jobs. Left to itself Ruby takes the lock away after a tenth of
+/// a second, in the middle of a job, which then waits for as long a turn of every other executor; and one
+/// that comes back from a database waits for the end of such a turn, too.
+const TURN: Duration = Duration::from_millis(5);
 
 /// What an executor works with; on the stack of its thread.
 pub struct Executor<'a> {
@@ -59,6 +65,7 @@ impl Executor<'_> {
     /// at hand has been dealt with.
     pub fn run(&self) -> Result<(), Error> {
         let mut streams_left_open = false;
+        let mut turn = Instant::now();
         let mut work = self.queue.try_pop();
         loop {
             let Some(at_hand) = work.take() else {
@@ -72,9 +79,10 @@ impl Executor<'_> {
                     Some(Waited::Interrupted) | None => self.ruby.thread_check_ints()?,
                     Some(Waited::Closed) => return Ok(()),
                 }
+                turn = Instant::now();
                 continue;
             };
-            match self.work(at_hand).and_then(|open| self.ruby.thread_check_ints().map(|()| open)) {
+            match self.work(at_hand).and_then(|open| self.pause(&mut turn).map(|()| open)) {
                 Ok(open) => {
                     streams_left_open |= open;
                     work = self.queue.done_try_pop();
@@ -85,6 +93,19 @@ impl Executor<'_> {
                 }
             }
         }
+    }
+
+    /// Between two jobs.
+    ///
+    /// # Errors
+    /// What an interrupt raises.
+    fn pause(&self, turn: &mut Instant) -> Result<(), Error> {
+        if turn.elapsed() < TURN {
+            return self.ruby.thread_check_ints();
+        }
+        give_way()?;
+        *turn = Instant::now();
+        Ok(())
     }
 
     fn work(&self, work: Work) -> Result<bool, Error> {

@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyperion_engine::{Interrupt, Wait};
+use magnus::rb_sys::protect;
 use magnus::{Error, Ruby};
-use rb_sys::{RB_NOGVL_INTR_FAIL, rb_nogvl};
+use rb_sys::{Qnil, RB_NOGVL_INTR_FAIL, VALUE, rb_nogvl, rb_thread_schedule};
 
 use crate::exchange::Peer;
 
@@ -46,6 +47,20 @@ pub fn wait_for(
             Some(waited) => return Ok(waited),
         }
     }
+}
+
+/// Lets threads go on that wait for the interpreter's lock, each for one turn; returns at once where there
+/// are none. Interrupts are checked.
+///
+/// # Errors
+/// What an interrupt raises.
+pub fn give_way() -> Result<(), Error> {
+    protect(|| {
+        // SAFETY: the thread holds the interpreter's lock, and a jump ends at `protect`.
+        unsafe { rb_thread_schedule() };
+        Qnil as VALUE
+    })
+    .map(drop)
 }
 
 struct Region<F, R> {
