@@ -142,7 +142,9 @@ module BenchTest
       lines = texts(document, "//ul[@class='absent']/li")
       assert_equal ["missing: not installed", "failed: run 2: no answer (shown above with what was measured before)",
                     "late: not measured: the sweep ended before"], lines
-      assert_equal %w[here failed], texts(figure(document, "Throughput"), ".//g/text[@text-anchor='end'][1]")
+      # Releases of REXML differ about the first of each behind a descent, so each is asked by itself.
+      lanes = REXML::XPath.match(figure(document, "Throughput"), ".//g").filter_map { |lane| lane.elements["text[@text-anchor='end']"]&.text }
+      assert_equal %w[here failed], lanes
       assert_equal 4, REXML::XPath.match(document, "//tbody/tr").size
     end
 
