@@ -99,6 +99,12 @@ module Bench
 
     private
 
+    # Loads the server by the bench's own generator, at the rate of the case, with what its app is asked.
+    # @return [Hash{Symbol=>Object}] as of LoadGenerator.run
+    def generate(kase, port, seconds, requests: [kase.app.ask], per_connection: nil)
+      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, rate: kase.rate, requests: requests, per_connection: per_connection)
+    end
+
     def at(connections, name: count(connections), rate: 0, log: false, app: self.app, close: false, tls: false)
       Case.new(name: name, connections: connections, rate: rate, log: log, app: app, close: close, tls: tls)
     end

@@ -15,8 +15,6 @@ module Bench
 
     def columns = Columns::OPEN_LOOP
 
-    def load(kase, port, seconds)
-      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, rate: kase.rate)
-    end
+    def load(...) = generate(...)
   end
 end

@@ -43,15 +43,15 @@ module Bench
     def plots = PLOTS
 
     def load(_kase, port, seconds)
-      slow = Thread.new { generate(port, SLOW, "/slow", seconds) }
-      fast, slow = generate(port, FAST, "/fast", seconds), slow.value
+      slow = Thread.new { offer(port, SLOW, "/slow", seconds) }
+      fast, slow = offer(port, FAST, "/fast", seconds), slow.value
       both = %i[requests errors unanswered].to_h { |key| [key, fast[key] + slow[key]] }
       { **fast.slice(:seconds, :p50_us, :p90_us, :p99_us, :max_us, :histogram), **both, slow_p99_us: slow[:p99_us], ideal_p99_us: ideal_us(seconds) }
     end
 
     private
 
-    def generate(port, (rate, _, connections), target, seconds)
+    def offer(port, (rate, _, connections), target, seconds)
       LoadGenerator.run(port: port, connections: connections, seconds: seconds, rate: rate, target: target)
     end
 

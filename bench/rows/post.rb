@@ -16,8 +16,6 @@ module Bench
               headers: { "content-type" => "text/plain", "content-length" => NAME.bytesize.to_s })
     end
 
-    def load(kase, port, seconds)
-      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, requests: [kase.app.ask])
-    end
+    def load(...) = generate(...)
   end
 end

@@ -29,8 +29,6 @@ module Bench
     end
 
     # wrk takes a response that ends with its connection for an error.
-    def load(kase, port, seconds)
-      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, target: kase.app.target)
-    end
+    def load(...) = generate(...)
   end
 end

@@ -10,8 +10,6 @@ module Bench
 
     def servers = ["hyperion", "hyperion-io_uring", "hyperion_handle_static", "nginx", *PEERS]
 
-    def load(kase, port, seconds)
-      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, requests: [kase.app.ask], per_connection: REQUESTS)
-    end
+    def load(kase, port, seconds) = generate(kase, port, seconds, per_connection: REQUESTS)
   end
 end

@@ -21,9 +21,7 @@ module Bench
 
     def plots = [EVENTS, *super.drop(1)]
 
-    def load(kase, port, seconds)
-      LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, target: kase.app.target)
-    end
+    def load(...) = generate(...)
 
     # The end of a stream may be the end of its connection.
     def try(kase, port, **) = super(kase, port, closes: true)

@@ -24,7 +24,7 @@ module Bench
     def plots = [SERVED, *super]
 
     def load(kase, port, seconds)
-      result = LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds)
+      result = generate(kase, port, seconds)
       { **result, **shares(result[:per_connection]) }
     end
 

@@ -39,7 +39,7 @@ module Bench
     def load(kase, port, seconds)
       target, one_in = SLOW.fetch(kase.name)
       requests = [{ target: "/", weight: one_in - 1 }, { target: target, weight: 1 }]
-      result = LoadGenerator.run(port: port, connections: kase.connections, seconds: seconds, rate: kase.rate, requests: requests)
+      result = generate(kase, port, seconds, requests: requests)
       quick, slow = result.delete(:kinds)
       { **result, **named(quick, "quick"), **named(slow, "slow") }
     end
