@@ -205,6 +205,23 @@ class TidyTest < Minitest::Test
     assert_caught "crates/buf/src/a/lost.rs:1: no mod leads to this file"
   end
 
+  def test_a_lock_that_may_be_waited_for_with_the_interpreters_lock
+    crate("ext", "names", "tls", folder: "ext/hyperion")
+    write("ext/hyperion/src/names.rs", "static CALL: LazyId = LazyId::new(\"call\");\n")
+    write("ext/hyperion/src/tls.rs", "use std::sync::Mutex;\nstatic TLS: OnceLock<u8> = OnceLock::new();\nfn tls() -> u8 {\n    *TLS.get_or_init(|| 1)\n}\n")
+    assert_caught "ext/hyperion/src/tls.rs:1: a lock or a cell that a thread with the interpreter's lock may wait for",
+      "ext/hyperion/src/tls.rs:2: a lock or a cell that a thread with the interpreter's lock may wait for",
+      "ext/hyperion/src/tls.rs:4: a cell is filled on first use"
+  end
+
+  def test_a_class_that_is_looked_up_on_first_use
+    crate("ext", "input", "tls", folder: "ext/hyperion")
+    lazy = "#[derive(TypedData)]\n#[magnus(class = \"Hyperion::Tls\", size)]\npub struct Tls {\n    a: u8,\n}\n"
+    write("ext/hyperion/src/tls.rs", lazy)
+    write("ext/hyperion/src/input.rs", "#{lazy.gsub("Tls", "Input")}fn init() {\n    class::define::<Input>();\n}\n")
+    assert_caught "ext/hyperion/src/tls.rs:1: the class of Tls is looked up on first use; class::define it in init"
+  end
+
   def test_a_ruby_file_that_nothing_requires
     write("lib/hyperion.rb", "require \"hyperion/a\"\n# require \"hyperion/lost\"\nrequire_relative \"hyperion/b\"\nautoload :C, \"hyperion/c\"\n")
     %w[a b c d lost].each { |name| write("lib/hyperion/#{name}.rb", "") }

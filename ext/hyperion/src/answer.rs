@@ -3,15 +3,11 @@
 use hyperion_engine::Fields;
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
-use magnus::value::LazyId;
 use magnus::{Error, Fixnum, RArray, RHash, RString, Ruby, Symbol, Value};
 
 use crate::file::SendfileHeader;
+use crate::names::{INTEGER, TO_A, TO_ARY};
 use crate::{error, raw};
-
-static INTEGER: LazyId = LazyId::new("Integer");
-static TO_A: LazyId = LazyId::new("to_a");
-static TO_ARY: LazyId = LazyId::new("to_ary");
 
 /// Bytes of headers that most responses stay below.
 const FIELDS_BYTES: usize = 256;

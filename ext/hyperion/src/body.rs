@@ -7,18 +7,10 @@ use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use magnus::prelude::*;
-use magnus::value::LazyId;
 use magnus::{Error, RArray, RString, Ruby, Value};
 
+use crate::names::{CALL, CLOSE, EACH, TO_ARY, TO_PATH};
 use crate::{error, file, raw, trailers};
-
-/// The name of `call`.
-pub static CALL: LazyId = LazyId::new("call");
-static CLOSE: LazyId = LazyId::new("close");
-/// The name of `each`.
-pub static EACH: LazyId = LazyId::new("each");
-static TO_ARY: LazyId = LazyId::new("to_ary");
-static TO_PATH: LazyId = LazyId::new("to_path");
 
 /// What is to be done with a body.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ use crate::file::SendfileHeader;
 use crate::finish::{self, Finishing};
 use crate::gvl::without_gvl;
 use crate::input::Input;
+use crate::names::{CALL, EACH};
 use crate::routes::Table;
 use crate::stream::Stream;
 use crate::{error, file, log_extras, raw, trailers};
@@ -143,7 +144,7 @@ impl Delivery<'_> {
 
     fn send_each(&self, head: Head, body: Value, progress: &mut Progress) -> Result<(), Error> {
         self.reply(head, ResponseBody::Stream { length: None }, progress)?;
-        raw::each::<Pieces>(body, *body::EACH, self.exchange.as_value())?;
+        raw::each::<Pieces>(body, *EACH, self.exchange.as_value())?;
         if self.peer.is_here() {
             self.peer.finish(trailers::of(self.ruby, self.log, body)?);
         }
@@ -162,7 +163,7 @@ impl Delivery<'_> {
         self.reply(head, kind, progress)?;
         let stream = Stream::new(self.peer.clone(), self.input, is_tunnel, has_trailers);
         let stream = self.ruby.obj_wrap(stream);
-        writer.funcall::<_, _, Value>(*body::CALL, (stream,))?;
+        writer.funcall::<_, _, Value>(*CALL, (stream,))?;
         progress.is_left_open = !stream.is_finished();
         if progress.is_left_open {
             stream.forgo_trailers();

@@ -11,10 +11,9 @@ use magnus::prelude::*;
 use magnus::r_hash::ForEach;
 use magnus::scan_args::scan_args;
 use magnus::typed_data::Obj;
-use magnus::value::{Lazy, Opaque};
+use magnus::value::Opaque;
 use magnus::{
-    DataTypeFunctions, Error, RArray, RClass, RHash, Ruby, Symbol, TypedData, Value, function,
-    method,
+    DataTypeFunctions, Error, RArray, RHash, Ruby, Symbol, TypedData, Value, function, method,
 };
 
 use crate::config::Settings;
@@ -26,7 +25,7 @@ use crate::gvl::{Birthplace, without_gvl};
 use crate::hooks::Hooks;
 use crate::routes::Table;
 use crate::tls::Tls;
-use crate::{env, raw};
+use crate::{class, env, raw};
 
 /// Between two looks at whether everything has ended.
 const DRAIN_PAUSE: Duration = Duration::from_millis(5);
@@ -263,22 +262,12 @@ impl Engine {
     }
 }
 
-/// Ruby's `Hyperion::Engine`.
-pub static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&HYPERION)
-        .define_class("Engine", ruby.class_object())
-        .expect("Hyperion::Engine is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = ruby.get_inner(&CLASS);
+    let class = class::define::<Engine>(ruby, ruby.get_inner(&HYPERION), "Engine")?;
     class.define_singleton_method("new", function!(Engine::new, 2))?;
     class.define_method("listen", method!(Engine::listen, -1))?;
     class.define_method("listen_admin", method!(Engine::listen_admin, 1))?;

@@ -9,12 +9,12 @@ use hyperion_engine::{ConnectionInfo, ReplyHandle, WriteError};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
-use magnus::value::{Lazy, Opaque};
-use magnus::{DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method};
+use magnus::value::Opaque;
+use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
 
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::gvl::{Birthplace, wait_for};
-use crate::{hijack, hints, raw};
+use crate::{class, hijack, hints, raw};
 
 /// The way back to one client, shared by the Ruby objects of one request.
 #[derive(Debug)]
@@ -124,19 +124,11 @@ impl Exchange {
     }
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&HYPERION)
-        .define_class("Exchange", ruby.class_object())
-        .expect("Hyperion::Exchange is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    ruby.get_inner(&CLASS).define_method("call", method!(Exchange::call, -1))
+    class::define::<Exchange>(ruby, ruby.get_inner(&HYPERION), "Exchange")?
+        .define_method("call", method!(Exchange::call, -1))
 }

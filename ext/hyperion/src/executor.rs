@@ -13,7 +13,6 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value, kwargs};
 
-use crate::body::CALL;
 use crate::delivery::Delivery;
 use crate::env::{self, Facts};
 use crate::error::{self, contain};
@@ -23,6 +22,7 @@ use crate::finish::Finishing;
 use crate::gvl::{give_way, without_gvl};
 use crate::hooks::{Hooks, Observer};
 use crate::input::Input;
+use crate::names::CALL;
 use crate::routes::Table;
 
 /// So long an executor takes one job after another before it lets those go on that wait for the

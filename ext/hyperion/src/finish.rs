@@ -9,13 +9,12 @@ use std::cell::Cell;
 use hyperion_engine::{Completion, Log};
 use magnus::gc::Marker;
 use magnus::prelude::*;
-use magnus::value::{LazyId, Opaque};
+use magnus::value::Opaque;
 use magnus::{Error, RArray, RHash, Ruby, Value};
 
 use crate::env::Callbacks;
+use crate::names::CALL;
 use crate::{error, raw};
-
-static CALL: LazyId = LazyId::new("call");
 
 /// Responses whose end somebody wants to hear of.
 pub struct Finishing {

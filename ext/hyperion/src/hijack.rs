@@ -5,17 +5,14 @@ use std::sync::Arc;
 
 use hyperion_engine::{ConnectionInfo, Hijacked, Listener};
 use magnus::prelude::*;
-use magnus::value::LazyId;
 use magnus::{Error, RClass, RHash, Ruby, Value};
 
 use crate::error::client_disconnected;
 use crate::exchange::Peer;
 use crate::gvl::wait_for;
+use crate::names::{FOR_FD, UNGETBYTE};
 
 const HIJACK_IO: &str = "rack.hijack_io";
-
-static FOR_FD: LazyId = LazyId::new("for_fd");
-static UNGETBYTE: LazyId = LazyId::new("ungetbyte");
 
 /// The client's socket as a Ruby socket, with the bytes received behind the request still to be read.
 /// A second call gives the same object.

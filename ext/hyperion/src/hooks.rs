@@ -10,7 +10,7 @@ use magnus::prelude::*;
 use magnus::value::Opaque;
 use magnus::{ArgList, Error, RArray, Ruby, Value};
 
-use crate::body::CALL;
+use crate::names::CALL;
 use crate::request::{Request, text};
 use crate::{error, raw};
 

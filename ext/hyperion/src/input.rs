@@ -10,9 +10,9 @@ use bytes::Bytes;
 use hyperion_engine::{Body, Wait};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
-use magnus::value::Lazy;
-use magnus::{Error, RClass, RString, Ruby, TypedData, Value, method};
+use magnus::{Error, RString, Ruby, TypedData, Value, method};
 
+use crate::class;
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
 use crate::gvl::wait_for;
@@ -299,21 +299,12 @@ pub fn filled(ruby: &Ruby, bytes: Option<&[u8]>, buffer: Option<RString>) -> Res
     Ok(if bytes.is_some() { result.as_value() } else { ruby.qnil().as_value() })
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&HYPERION)
-        .define_class("Input", ruby.class_object())
-        .expect("Hyperion::Input is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = ruby.get_inner(&CLASS);
+    let class = class::define::<Input>(ruby, ruby.get_inner(&HYPERION), "Input")?;
     class.define_method("read", method!(Input::read, -1))?;
     class.define_method("gets", method!(Input::gets, 0))?;
     class.define_method("each", method!(Input::each, 0))?;

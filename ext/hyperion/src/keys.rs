@@ -125,14 +125,14 @@ pub struct Keys {
 
 static KEYS: OnceLock<Keys> = OnceLock::new();
 
-/// The names; made on the first call, which [`init`] does.
+/// The names.
 pub fn keys() -> &'static Keys {
     KEYS.get().expect("the library makes the keys when it is loaded")
 }
 
 /// Makes the names.
 pub fn init(ruby: &Ruby) {
-    KEYS.get_or_init(|| Keys::new(ruby));
+    let _ = KEYS.set(Keys::new(ruby));
 }
 
 /// A name that stays; in the raw form that the hot path needs.

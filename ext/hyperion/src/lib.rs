@@ -12,6 +12,7 @@
 //! | `hijack`, `hints`, `finish`, `log_extras` | full hijack, early hints, callbacks behind a response, additions to its log line |
 //! | `routes`, `file` | what is answered without the application; files that it names |
 //! | `hooks`, `request` | `Hyperion::Runtime`'s blocks, and `Hyperion::Request`, which they are given |
+//! | `class`, `names` | what is looked up once, while the library is loaded |
 //! | `error` | exceptions and panics, as log lines and as classes |
 //! | `gvl`, `raw` | the interpreter's lock, forks, and the few raw calls |
 //!
@@ -22,6 +23,7 @@
 
 mod answer;
 mod body;
+mod class;
 mod config;
 mod delivery;
 mod engine;
@@ -41,6 +43,7 @@ mod input;
 mod keys;
 mod live;
 mod log_extras;
+mod names;
 #[allow(unsafe_code)]
 mod raw;
 mod request;
@@ -59,6 +62,7 @@ mod load {
         crate::gvl::watch_forks();
         crate::error::init(ruby);
         crate::keys::init(ruby);
+        crate::names::init(ruby);
         crate::exchange::init(ruby)?;
         crate::input::init(ruby)?;
         crate::tls::init(ruby)?;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hyperion_engine::{ConnectionInfo, Request as Head, Version};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
-use magnus::value::Lazy;
-use magnus::{DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method};
+use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
 
+use crate::class;
 use crate::error::HYPERION;
 
 /// A request's head and where it came from; frozen.
@@ -83,21 +83,12 @@ pub fn text(ruby: &Ruby, bytes: &[u8]) -> RString {
     }
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&HYPERION)
-        .define_class("Request", ruby.class_object())
-        .expect("Hyperion::Request is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = ruby.get_inner(&CLASS);
+    let class = class::define::<Request>(ruby, ruby.get_inner(&HYPERION), "Request")?;
     class.define_method("method", method!(Request::method, 0))?;
     class.define_method("path", method!(Request::path, 0))?;
     class.define_method("query", method!(Request::query, 0))?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use hyperion_engine::metrics::{self, Format};
 use hyperion_engine::{Phase, Restart, Segment as Memory, Snapshot, Stats};
 use magnus::prelude::*;
-use magnus::value::Lazy;
-use magnus::{Error, RClass, RHash, Ruby, Symbol, TypedData, function, method};
+use magnus::{Error, RHash, Ruby, Symbol, TypedData, function, method};
 
-use crate::{engine, error};
+use crate::engine::Engine;
+use crate::{class, error};
 
 /// Blocks of a segment, above which somebody has miscounted.
 const BLOCKS_MAX: usize = 8192;
@@ -134,21 +134,12 @@ fn named<T>(ruby: &Ruby, name: Symbol, find: impl Fn(&str) -> Option<T>) -> Resu
     })
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&engine::CLASS)
-        .define_class("Segment", ruby.class_object())
-        .expect("Hyperion::Engine::Segment is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = ruby.get_inner(&CLASS);
+    let class = class::define::<Segment>(ruby, Engine::class(ruby), "Segment")?;
     class.define_singleton_method("new", function!(Segment::new, 1))?;
     class.define_method("take", method!(Segment::take, 0))?;
     class.define_method("release", method!(Segment::release, 1))?;

@@ -11,16 +11,16 @@ use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::scan_args::{get_kwargs, scan_args};
 use magnus::typed_data::Obj;
-use magnus::value::{Lazy, LazyId, Opaque};
-use magnus::{DataTypeFunctions, Error, RClass, RHash, RString, Ruby, TypedData, Value, method};
+use magnus::value::Opaque;
+use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
 
+use crate::class;
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
 use crate::gvl::wait_for;
 use crate::input::{Input, filled, read_arguments};
 use crate::live::Want;
-
-static READ: LazyId = LazyId::new("read");
+use crate::names::READ;
 
 /// The two directions of one exchange.
 #[derive(TypedData)]
@@ -266,21 +266,12 @@ fn wait_readable(ruby: &Ruby) -> Result<Error, Error> {
     Ok(Error::new(class, "read would block"))
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&HYPERION)
-        .define_class("Stream", ruby.class_object())
-        .expect("Hyperion::Stream is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = ruby.get_inner(&CLASS);
+    let class = class::define::<Stream>(ruby, ruby.get_inner(&HYPERION), "Stream")?;
     class.define_method("write", method!(Stream::write, -1))?;
     class.define_method("<<", method!(Stream::append, 1))?;
     class.define_method("write_nonblock", method!(Stream::write_nonblock, -1))?;

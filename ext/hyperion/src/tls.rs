@@ -6,9 +6,9 @@ use std::time::UNIX_EPOCH;
 
 use hyperion_engine::{Clients, KeyPair, Tls as Certificates, TlsLoadError, TlsSource};
 use magnus::prelude::*;
-use magnus::value::Lazy;
-use magnus::{Error, RArray, RClass, RHash, Ruby, TryConvert, TypedData, function, method};
+use magnus::{Error, RArray, RHash, Ruby, TryConvert, TypedData, function, method};
 
+use crate::class;
 use crate::error::{self, HYPERION, contain};
 
 /// One per address where TLS is spoken.
@@ -90,21 +90,12 @@ fn failed(ruby: &Ruby, cause: &TlsLoadError) -> Error {
     error::error(ruby, cause.to_string())
 }
 
-static CLASS: Lazy<RClass> = Lazy::new(|ruby| {
-    let class = ruby
-        .get_inner(&HYPERION)
-        .define_class("Tls", ruby.class_object())
-        .expect("Hyperion::Tls is not yet defined");
-    class.undef_default_alloc_func();
-    class
-});
-
 /// Defines the class.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = ruby.get_inner(&CLASS);
+    let class = class::define::<Tls>(ruby, ruby.get_inner(&HYPERION), "Tls")?;
     class.define_singleton_method("new", function!(Tls::new, 1))?;
     class.define_method("reload", method!(Tls::reload, 0))?;
     class.define_method("stale?", method!(Tls::is_stale, 0))?;

@@ -3,13 +3,11 @@
 use hyperion_engine::{Fields, Level, Log};
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
-use magnus::value::LazyId;
 use magnus::{Error, RHash, RString, Ruby, Symbol, Value};
 
 use crate::answer::Headers;
+use crate::names::TRAILERS;
 use crate::{error, raw};
-
-static TRAILERS: LazyId = LazyId::new("trailers");
 
 /// Whether a body has trailers.
 ///
