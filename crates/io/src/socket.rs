@@ -69,7 +69,9 @@ pub(crate) fn end(socket: impl AsFd) {
 /// Makes the kernel send a reset, instead of an orderly end, when the socket is closed.
 pub(crate) fn break_on_close(socket: impl AsFd) {
     // Only a UNIX socket refuses; its peer cannot be told.
-    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+    let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
+    // Whatever other processes hold the socket: this ends the connection, and not the descriptor alone.
+    let _ = rustix::net::connect_unspec(&socket);
 }
 
 /// A listening socket as the drivers need it.
