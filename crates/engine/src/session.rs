@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,6 +71,8 @@ pub(crate) struct Session {
     pub paused: bool,
     /// The write side is shut.
     pub write_shut: bool,
+    /// A call into it has panicked: it is closed, and asked nothing any more.
+    pub is_broken: bool,
     /// When it was accepted, or came from a sibling.
     pub opened_at: Instant,
     /// The timer entry that will look at this session.
@@ -77,7 +80,7 @@ pub(crate) struct Session {
     info: Arc<ConnectionInfo>,
     /// When the first bytes of the next request came.
     arriving_since: Option<Instant>,
-    streams: Vec<OpenStream>,
+    streams: VecDeque<OpenStream>,
     /// Of streams that are gone: jobs that occupy an executor nevertheless.
     leftovers: Vec<Arc<Flow>>,
     departure: Option<Departure>,
@@ -97,10 +100,11 @@ impl Session {
             dirty: false,
             paused: false,
             write_shut: false,
+            is_broken: false,
             timer: None,
             info,
             arriving_since: None,
-            streams: Vec::new(),
+            streams: VecDeque::new(),
             leftovers: Vec::new(),
             departure: None,
             doubted_at: None,
@@ -153,21 +157,29 @@ impl Session {
         let now = context.now;
         match message {
             Message::Respond(key, response, completion) => {
+                let is_admitted = self.admits(key.stream, &response.fields, "a response", context);
                 let Some(stream) = self.stream(key.stream) else {
                     if let Some(completion) = completion {
                         context.give().finished(completion, false);
                     }
                     return false;
                 };
-                stream.status = response.status;
                 stream.completion = completion;
+                if !is_admitted {
+                    stream.status = 500;
+                    self.connection.reject(now, key.stream, 500, None);
+                    return false;
+                }
+                stream.status = response.status;
                 if matches!(response.body, ResponseBody::Tunnel) {
                     stream.phase = Phase::Tunnel;
                 }
                 self.connection.respond(now, key.stream, *response, &context.date);
             }
             Message::Inform(key, status, fields) => {
-                self.connection.inform(key.stream, status, &fields);
+                if self.admits(key.stream, &fields, "an informational response", context) {
+                    self.connection.inform(key.stream, status, &fields);
+                }
             }
             Message::Body(key, bytes) => {
                 self.add_outstanding(key, bytes.len() as u64);
@@ -178,6 +190,8 @@ impl Session {
                 self.connection.send_file(key.stream, range);
             }
             Message::Finish(key, trailers) => {
+                let trailers = trailers
+                    .filter(|fields| self.admits(key.stream, fields, "a trailer section", context));
                 self.connection.finish(now, key.stream, trailers.as_ref());
             }
             Message::Abort(key) => self.fail(key.stream, now),
@@ -216,12 +230,12 @@ impl Session {
         self.end_aborted(aborted, context);
     }
 
-    /// The socket is gone: whoever still works for it is told.
-    pub fn abandon(&mut self, context: &Context) {
-        for stream in std::mem::take(&mut self.streams) {
-            self.abandon_stream(&stream, context);
-            self.end_stream(stream, 0, false, context);
-        }
+    /// The socket is gone: whoever still works for it is told. False once nobody is left.
+    pub fn abandon_next(&mut self, context: &Context) -> bool {
+        let Some(stream) = self.streams.pop_front() else { return false };
+        self.abandon_stream(&stream, context);
+        self.end_stream(stream, 0, false, context);
+        true
     }
 
     fn open(&mut self, id: StreamId, request: Arc<Request>, context: &Context) {
@@ -259,7 +273,7 @@ impl Session {
         let is_live = has_body && (request.is_grpc() || context.config.streams_request_bodies);
         let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
         stream.hops = hops;
-        self.streams.push(stream);
+        self.streams.push_back(stream);
         if is_live {
             let body = Body::Live { at_once: context.protocol.limits.body_bytes, on_demand };
             self.dispatch(id, body, Phase::Live, context);
@@ -285,7 +299,7 @@ impl Session {
         let mut stream = OpenStream::new(id, request, Target::App, arrival);
         stream.phase = Phase::Dispatched;
         stream.status = response.status;
-        self.streams.push(stream);
+        self.streams.push_back(stream);
         self.connection.respond(context.now, id, response, &context.date);
     }
 
@@ -305,7 +319,7 @@ impl Session {
         if context.service.observes() {
             stream.observed = Some(Box::new(answer.fields().clone()));
         }
-        self.streams.push(stream);
+        self.streams.push_back(stream);
         let (now, date) = (context.now, &context.date);
         match answer {
             Answer::Prepared(prepared) => {
@@ -418,7 +432,7 @@ impl Session {
 
     fn take_stream(&mut self, id: StreamId) -> Option<OpenStream> {
         let index = self.streams.iter().position(|stream| stream.id == id)?;
-        Some(self.streams.remove(index))
+        self.streams.remove(index)
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut OpenStream> {
@@ -426,7 +440,7 @@ impl Session {
     }
 }
 
-fn find(streams: &mut [OpenStream], id: StreamId) -> Option<&mut OpenStream> {
+fn find(streams: &mut VecDeque<OpenStream>, id: StreamId) -> Option<&mut OpenStream> {
     streams.iter_mut().find(|stream| stream.id == id)
 }
 

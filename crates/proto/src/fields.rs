@@ -23,12 +23,10 @@ pub enum FieldError {
     /// The value has CR, LF, NUL or another control character.
     #[error("invalid header value")]
     Value,
-    /// All fields together are larger than 16 MiB.
+    /// All fields together are larger than [`Fields::BYTES_MAX`], or more than [`Fields::COUNT_MAX`].
     #[error("headers too large")]
     Size,
 }
-
-const FIELDS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What the fields say about the length of the body.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -56,6 +54,12 @@ const HAS_HOP_BY_HOP: u8 = 2;
 const SAYS_CLOSE: u8 = 4;
 
 impl Fields {
+    /// Bytes of all fields together, whatever the limits for responses are.
+    pub const BYTES_MAX: usize = 16 * 1024 * 1024;
+
+    /// Fields, whatever the limits for responses are; a map of HTTP/2 holds half as many again.
+    pub const COUNT_MAX: usize = 16 * 1024;
+
     /// No fields; allocates nothing.
     pub fn new() -> Self {
         Self::default()
@@ -78,7 +82,7 @@ impl Fields {
             return Err(FieldError::Value);
         }
         let size = name.len() + value.len() + 4;
-        if size > FIELDS_BYTES_MAX - self.wire.len() {
+        if size > Self::BYTES_MAX - self.wire.len() || self.len() == Self::COUNT_MAX {
             return Err(FieldError::Size);
         }
         self.mark(name, value);

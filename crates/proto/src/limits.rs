@@ -19,6 +19,10 @@ pub struct Limits {
     pub trailer_bytes: usize,
     /// Fields of a trailer section; above it 431.
     pub trailer_fields: usize,
+    /// Fields of a response, of an informational one or of trailers; above it 500, or they are left out.
+    pub response_fields: usize,
+    /// Bytes of the same, each field with its line end; above it 500, or they are left out.
+    pub response_field_bytes: usize,
     /// Pipelined requests in flight at once. Only safe methods run beside others.
     pub in_flight: NonZeroUsize,
     /// Response bytes kept for a peer that reads slowly, or for a response that is not yet its
@@ -45,12 +49,27 @@ impl Default for Limits {
             chunk_extension_bytes: 16 * 1024,
             trailer_bytes: 8 * 1024,
             trailer_fields: 64,
+            response_fields: 1000,
+            response_field_bytes: 256 * 1024,
             in_flight: NonZeroUsize::MIN,
             output_bytes: 256 * 1024,
             linger_bytes: 256 * 1024,
             h2_concurrent_streams: 128,
             h2_total_streams: None,
             body_bytes_per_second: 500,
+        }
+    }
+}
+
+impl Limits {
+    /// The name of the limit that fields on their way out exceed.
+    pub fn exceeded_by(&self, fields: &crate::Fields) -> Option<&'static str> {
+        if fields.len() > self.response_fields {
+            Some("max_response_fields")
+        } else if fields.wire().len() > self.response_field_bytes {
+            Some("max_response_header_bytes")
+        } else {
+            None
         }
     }
 }

@@ -22,7 +22,7 @@ impl Prepared {
         debug_assert!((200..1000).contains(&status), "only final responses can be prepared");
         let body = if matches!(status, 204 | 205 | 304) { Bytes::new() } else { body };
         let http1 = Rendered::new(status, &fields, &body);
-        let http2 = response::header_map(&fields);
+        let http2 = response::header_map(&fields).expect("fields are fewer than a map holds");
         Self { status, fields, body, http1, http2 }
     }
 

@@ -105,6 +105,8 @@ impl Reader<'_> {
             limits: Limits {
                 head_bytes: self.fetch("max_header_bytes")?,
                 body_bytes: self.fetch("max_body_bytes")?,
+                response_fields: self.fetch("max_response_fields")?,
+                response_field_bytes: self.fetch("max_response_header_bytes")?,
                 in_flight: self.in_flight()?,
                 h2_concurrent_streams: self.fetch("h2_max_concurrent_streams")?,
                 h2_total_streams: self.bound("h2_max_total_streams", "unbounded")?.map(u64::from),
@@ -182,8 +184,8 @@ impl Reader<'_> {
 
     fn admin(&self) -> Result<Admin, Error> {
         let token = self.optional::<String>("admin_token")?;
-        let may_quit = self.optional("may_quit")?.unwrap_or(false);
-        Ok(Admin::new(token.as_deref().map(str::as_bytes), may_quit))
+        let owns_process = self.optional("owns_process")?.unwrap_or(false);
+        Ok(Admin::new(token.as_deref().map(str::as_bytes), owns_process))
     }
 
     fn log_format(&self) -> Result<LogFormat, Error> {

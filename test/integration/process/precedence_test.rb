@@ -12,6 +12,8 @@ class PrecedenceTest < HyperionTest::ProcessCase
     "port" => ["-p", 7001, "PORT", 7002, 7003, 9292],
     "max_body_bytes" => ["--max-body-bytes", 1001, "HYPERION_MAX_BODY_BYTES", 1002, 1003, 16 * 1024 * 1024],
     "max_header_bytes" => ["--max-header-bytes", 5001, "HYPERION_MAX_HEADER_BYTES", 5002, 5003, 64 * 1024],
+    "max_response_fields" => ["--max-response-fields", 101, "HYPERION_MAX_RESPONSE_FIELDS", 102, 103, 1000],
+    "max_response_header_bytes" => ["--max-response-header-bytes", 5001, "HYPERION_MAX_RESPONSE_HEADER_BYTES", 5002, 5003, 256 * 1024],
     "max_connections" => ["--max-connections", 61, "HYPERION_MAX_CONNECTIONS", 62, 63, 65_536],
     "max_pending" => ["--max-pending", 71, "HYPERION_MAX_PENDING", 72, 73, 4096],
     "read_timeout" => ["--read-timeout", 21, "HYPERION_READ_TIMEOUT", 22, 23, 30],

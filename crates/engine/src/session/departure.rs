@@ -50,7 +50,7 @@ impl Session {
 
     /// Begins to give the socket to the executor of this exchange; false when it is not its turn.
     pub(super) fn begin_hijack(&mut self, id: StreamId) -> bool {
-        let in_turn = self.streams.first().is_some_and(|first| first.id == id);
+        let in_turn = self.streams.front().is_some_and(|first| first.id == id);
         if !in_turn {
             if let Some(stream) = self.stream(id) {
                 stream.abandon();
@@ -64,7 +64,7 @@ impl Session {
 
     /// Whether this request is all that the connection is about, so that both can go elsewhere.
     pub fn can_leave_with(&self, job: &Job) -> bool {
-        let [stream] = &self.streams[..] else { return false };
+        let (Some(stream), 1) = (self.streams.front(), self.streams.len()) else { return false };
         let body = match &job.body {
             Body::Empty => 0,
             Body::Memory(bytes) => bytes.len(),
@@ -91,7 +91,7 @@ impl Session {
             unread.extend_from_slice(bytes);
         }
         unread.extend_from_slice(&self.connection.take_unread());
-        let hops = self.streams.first().map_or(0, |stream| stream.hops) + 1;
+        let hops = self.streams.front().map_or(0, |stream| stream.hops) + 1;
         let to = Destination::Sibling(place, job.received_at, hops);
         self.departure = Some(Departure { to, unread });
     }

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use hyperion_proto::{StreamId, Violation};
+use hyperion_proto::{Fields, StreamId, Violation};
 
 use super::{Context, Session};
 use crate::access_log::{Access, RequestLine};
 use crate::job::{Job, Observed};
+use crate::log::Level;
 use crate::stats::Responded;
 use crate::stream::{OpenStream, Phase};
 
@@ -136,6 +137,24 @@ impl Session {
             let connection = self.info.clone();
             context.give().observe(Observed { request, connection, status, fields, target });
         }
+    }
+
+    /// Whether fields of the application may leave; a line tells where they are too many.
+    pub(super) fn admits(
+        &self,
+        id: StreamId,
+        fields: &Fields,
+        of: &str,
+        context: &Context,
+    ) -> bool {
+        let Some(option) = context.protocol.limits.exceeded_by(fields) else { return true };
+        let stream = self.streams.iter().find(|stream| stream.id == id);
+        let path = stream.map_or("", |stream| stream.request.path());
+        let (count, bytes) = (fields.len().to_string(), fields.wire().len().to_string());
+        let facts = [("option", option), ("path", path), ("headers", &*count), ("bytes", &*bytes)];
+        let message = format!("the headers of {of} exceed a limit and are not sent");
+        context.log.write(Level::Error, "app", &message, &facts);
+        false
     }
 
     fn log(&self, access: &Access<'_>, context: &Context) {

@@ -65,8 +65,9 @@ impl Connection {
         if !(100..200).contains(&status) || status == 101 {
             return;
         }
-        let fields = response::header_map(fields);
-        if let Some(stream) = self.streams.get_mut(&id.0) {
+        if let Some(fields) = response::header_map(fields)
+            && let Some(stream) = self.streams.get_mut(&id.0)
+        {
             stream.inform(response::head(status, fields, LengthField::Omitted, None));
         }
     }
@@ -129,8 +130,10 @@ impl Connection {
             // As a tunnel it has an end of its own, which is the same here.
             self.events.push_back(Event::End { id, trailers: None });
         }
+        let Some(fields) = response::header_map(&response.fields) else {
+            return self.deliver(id, plain::response(500, None, None), date);
+        };
         let date = self.date(date);
-        let fields = response::header_map(&response.fields);
         let head = response::head(response.status, fields, plan.length, date);
         let (pieces, framing) = match response.body {
             ResponseBody::Empty => (Vec::new(), plan.framing),

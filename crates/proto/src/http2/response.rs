@@ -7,18 +7,19 @@ use http::{Response, StatusCode};
 use crate::fields::Fields;
 use crate::http1::LengthField;
 
-/// The fields that may be sent.
-pub(crate) fn header_map(fields: &Fields) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(fields.len() + 2);
+/// The fields that may be sent; none where they are more than a map of headers holds.
+pub(crate) fn header_map(fields: &Fields) -> Option<HeaderMap> {
+    // Room for the length and the date, too.
+    let mut map = HeaderMap::try_with_capacity(fields.len() + 2).ok()?;
     for (name, value) in fields.iter() {
         if let Ok(name) = HeaderName::from_bytes(name)
             && !is_about_connection(&name)
             && let Ok(value) = HeaderValue::from_bytes(without_white_space_around(value))
         {
-            map.append(name, value);
+            map.try_append(name, value).ok()?;
         }
     }
-    map
+    Some(map)
 }
 
 /// A head with these fields, of which `content-length` is decided by `length`.
@@ -47,7 +48,7 @@ pub(super) fn head(
 
 /// Trailers; none where nothing of them may be sent.
 pub(super) fn trailers(fields: &Fields) -> Option<HeaderMap> {
-    let mut map = header_map(fields);
+    let mut map = header_map(fields)?;
     map.remove(CONTENT_LENGTH);
     (!map.is_empty()).then_some(map)
 }
