@@ -42,7 +42,7 @@ module Hyperion
       @configuration = configuration
       @runtime = runtime
       settings = configuration.engine_settings(multiprocess: !siblings.nil?)
-      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings(seat.slot).to_h, may_quit: launched))
+      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings(seat.slot).to_h, owns_process: launched))
       attach
       sockets.each { |socket, tls| @engine.listen(socket.fileno, tls) }
       admin.each { |socket| @engine.listen_admin(socket.fileno) }

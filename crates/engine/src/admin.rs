@@ -23,7 +23,7 @@ mod report;
 #[derive(Default)]
 pub struct Admin {
     token: Option<Box<[u8]>>,
-    may_quit: bool,
+    owns_process: bool,
     sockets: Mutex<Vec<OwnedFd>>,
 }
 
@@ -43,9 +43,15 @@ pub(crate) const TOKEN_FIELD: &str = "x-hyperion-admin-token";
 
 impl Admin {
     /// With a `token`, those who send it in `X-Hyperion-Admin-Token` may ask for everything on every
-    /// listener. `may_quit` says that the process which made the segment ends by SIGTERM.
-    pub fn new(token: Option<&[u8]>, may_quit: bool) -> Self {
-        Self { token: token.map(Into::into), may_quit, sockets: Mutex::default() }
+    /// listener. `owns_process` says that this process, or its master, is there for the server alone: it ends
+    /// by SIGTERM, and with its engine.
+    pub fn new(token: Option<&[u8]>, owns_process: bool) -> Self {
+        Self { token: token.map(Into::into), owns_process, sockets: Mutex::default() }
+    }
+
+    /// Whether this process, or its master, is there for the server alone.
+    pub(crate) fn owns_process(&self) -> bool {
+        self.owns_process
     }
 
     /// Answers on this listening socket as well, where nothing else is served; to be called before
@@ -86,7 +92,7 @@ impl Admin {
 
     fn shows(&self, page: Page, is_own: bool) -> bool {
         let is_reachable = is_own || self.token.is_some() || !page.is_guarded();
-        is_reachable && (self.may_quit || page != Page::Quit)
+        is_reachable && (self.owns_process || page != Page::Quit)
     }
 
     /// One token, and the right one. The time it takes tells nothing but the length.
@@ -133,7 +139,7 @@ impl std::fmt::Debug for Admin {
         formatter
             .debug_struct("Admin")
             .field("has_token", &self.token.is_some())
-            .field("may_quit", &self.may_quit)
+            .field("owns_process", &self.owns_process)
             .finish_non_exhaustive()
     }
 }

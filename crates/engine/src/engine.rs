@@ -1,9 +1,11 @@
 use std::io;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hyperion_io::{Driver, EpollDriver, UringDriver};
 
@@ -19,6 +21,9 @@ use crate::sessions::SystemClock;
 use crate::siblings::Siblings;
 use crate::stats::{Snapshot, Stats};
 use crate::tls::Tls;
+
+/// A process whose reactor has failed gets so long to end in its own way.
+const FAILURE_GRACE: Duration = Duration::from_secs(5);
 
 /// A reactor on a thread of its own, with its log: the engine of one process. Made after the last
 /// fork, because threads do not survive one.
@@ -138,6 +143,11 @@ impl Engine {
         self.driver_name
     }
 
+    /// How often the reactor has shown that it turns; each call asks for it once more.
+    pub fn reactor_beats(&self) -> u64 {
+        self.inbox.ask_for_beat()
+    }
+
     /// The numbers of all processes now.
     pub fn stats(&self) -> Snapshot {
         self.stats.snapshot()
@@ -177,13 +187,14 @@ impl Parts {
 
     fn serve_by_epoll(self) {
         let (ready, log, service) = (self.ready.clone(), self.log.clone(), self.service.clone());
+        let owns_process = self.config.admin.owns_process();
         match EpollDriver::new().and_then(|driver| self.prepare(driver)) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((reactor, inbox, name)) => {
                 let relay = Arc::new(Relay::new(reactor));
                 let _ = ready.send(Ok((inbox, name, Some(relay.clone()))));
                 drop(ready);
-                conclude(&log, &*service, relay.run());
+                conclude(&log, &*service, owns_process, || relay.run());
             }
         }
     }
@@ -191,16 +202,18 @@ impl Parts {
     /// A ring belongs to the thread that made it, so no executor ever drives this reactor.
     fn serve_by_io_uring(self, driver: UringDriver) {
         let (ready, log, service) = (self.ready.clone(), self.log.clone(), self.service.clone());
+        let owns_process = self.config.admin.owns_process();
         match self.prepare(driver) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((mut reactor, inbox, name)) => {
                 let _ = ready.send(Ok((inbox, name, None)));
                 drop(ready);
-                let mut outcome = Ok(());
-                while outcome.is_ok() && !reactor.is_stopped() {
-                    outcome = reactor.turn(true);
-                }
-                conclude(&log, &*service, outcome);
+                conclude(&log, &*service, owns_process, || {
+                    while !reactor.is_stopped() {
+                        reactor.turn(true)?;
+                    }
+                    Ok(())
+                });
             }
         }
     }
@@ -241,10 +254,38 @@ impl Parts {
     }
 }
 
-/// A reactor that failed serves nobody any more; whoever waits for its requests is told.
-fn conclude(log: &Log, service: &dyn Service, outcome: io::Result<()>) {
-    if let Err(error) = outcome {
-        log.write(Level::Error, "engine", "the driver failed", &[("error", &error.to_string())]);
-        service.fail();
+/// Drives a reactor to its end. One that fails serves nobody any more: whoever waits for its requests is
+/// told, and a process that is there for it alone ends, whatever its other threads do.
+fn conclude(
+    log: &Log,
+    service: &dyn Service,
+    owns_process: bool,
+    run: impl FnOnce() -> io::Result<()>,
+) {
+    let panicked =
+        |_| Err(io::Error::other("a fault of the server; its panic stands in standard error"));
+    let Err(error) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked) else { return };
+    log.write(Level::Error, "engine", "the driver failed", &[("error", &error.to_string())]);
+    service.fail();
+    if owns_process {
+        std::thread::sleep(FAILURE_GRACE);
+        hyperion_io::process::exit_at_once(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LogConfig, LogFormat};
+
+    #[test]
+    fn h3_a_reactor_that_panics_fails_its_service() {
+        let log =
+            LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
+        let (log, queue) = (Log::new(log), JobQueue::new(1));
+        conclude(&log, &queue, false, || Ok(()));
+        assert_eq!(queue.wait(&AtomicBool::new(true)), Waited::Interrupted);
+        conclude(&log, &queue, false, || panic!("as a fault of ours would"));
+        assert_eq!(queue.wait(&AtomicBool::new(true)), Waited::Closed);
     }
 }

@@ -1,5 +1,5 @@
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -81,6 +81,9 @@ pub struct Inbox {
     messages: Mutex<Vec<Message>>,
     sleeping: AtomicBool,
     drained: AtomicBool,
+    /// Somebody wants to see that the reactor turns.
+    beat_wanted: AtomicBool,
+    beats: AtomicU64,
     /// Shared by all answers that go this way.
     pub(crate) budget: Arc<Budget>,
     waker: Waker,
@@ -93,6 +96,8 @@ impl Inbox {
             messages: Mutex::default(),
             sleeping: AtomicBool::new(false),
             drained: AtomicBool::new(false),
+            beat_wanted: AtomicBool::new(false),
+            beats: AtomicU64::new(0),
             budget: Arc::default(),
             waker,
         }
@@ -119,6 +124,24 @@ impl Inbox {
         self.waker.wake();
     }
 
+    /// How often the reactor has answered this call, which asks it to do so in its next turn: a sign of
+    /// life that no other thread can give for it.
+    pub(crate) fn ask_for_beat(&self) -> u64 {
+        self.beat_wanted.store(true, Ordering::SeqCst);
+        if self.sleeping.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        }
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    /// The reactor turns.
+    pub(crate) fn beat(&self) {
+        if self.beat_wanted.load(Ordering::Relaxed) {
+            self.beat_wanted.store(false, Ordering::Relaxed);
+            self.beats.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Whether the reactor has drained, by a last call too: it accepts no more and no connection is left.
     pub fn is_drained(&self) -> bool {
         self.drained.load(Ordering::Acquire)
@@ -138,7 +161,8 @@ impl Inbox {
     /// Announces that the reactor is about to sleep; false when messages are waiting already.
     pub(crate) fn prepare_sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::SeqCst);
-        let empty = self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let empty = self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            && !self.beat_wanted.load(Ordering::SeqCst);
         if !empty {
             self.awake();
         }

@@ -1,7 +1,6 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use crate::job::Listener;
 use crate::job_queue::Service;
 use crate::log::Log;
 use crate::session::Context;
-use crate::sessions::{Clock, Phase, Sessions, find};
+use crate::sessions::{Clock, Phase, Sessions, contain, find};
 use crate::siblings::Siblings;
 use crate::stats::{Recorder, Stats};
 
@@ -130,6 +129,7 @@ where
         let waited = self.driver.wait(timeout, &mut self.sessions);
         self.sessions.context.inbox.awake();
         waited?;
+        self.sessions.context.inbox.beat();
         self.sessions.update_clock();
         self.accept();
         self.hand_over_detached();
@@ -217,12 +217,11 @@ where
     fn stop(&mut self) {
         self.driver.close_listeners();
         self.siblings = None;
-        for (index, session) in &mut self.sessions.slab {
+        for (index, session) in std::mem::take(&mut self.sessions.slab) {
             debug_assert_eq!(index, session.key.index as usize);
             self.driver.close(session.key);
-            session.abandon(&self.sessions.context);
+            self.sessions.abandon(session);
         }
-        self.sessions.slab.clear();
         self.sessions.dirty.clear();
         self.sessions.context.inbox.report_drained(true);
         self.stopped = true;
@@ -250,10 +249,9 @@ where
         let mut index = 0;
         while let Some(&key) = self.sessions.dirty.get(index) {
             index += 1;
-            let flushed = catch_unwind(AssertUnwindSafe(|| self.flush_session(key)));
-            if flushed.is_err() {
-                self.sessions.context.stats.engine_panics.add(1);
-                self.close(key);
+            let stats = self.sessions.context.stats.clone();
+            if contain(&stats, || self.flush_session(key)).is_none() {
+                self.break_off(key);
             }
         }
         self.sessions.dirty.clear();
@@ -262,6 +260,9 @@ where
     fn flush_session(&mut self, key: Key) {
         let Some(session) = find(&mut self.sessions.slab, key) else { return };
         session.dirty = false;
+        if session.is_broken {
+            return self.close(key);
+        }
         if session.is_departing() {
             if session.is_lost_for_sibling() {
                 self.close(key);
@@ -291,18 +292,25 @@ where
         self.sessions.schedule(key);
     }
 
+    fn break_off(&mut self, key: Key) {
+        if let Some(session) = self.sessions.find(key) {
+            session.is_broken = true;
+        }
+        self.close(key);
+    }
+
     fn close(&mut self, key: Key) {
         if self.sessions.find(key).is_some() {
-            let mut session = self.sessions.slab.remove(key.index as usize);
+            let session = self.sessions.slab.remove(key.index as usize);
             if let Some(siblings) = &self.siblings {
                 siblings.ended(self.sessions.context.now.duration_since(session.opened_at));
                 session.vacated().into_iter().for_each(|place| siblings.cancel(place));
             }
-            match session.connection.is_cut() {
+            match session.is_broken || session.connection.is_cut() {
                 true => self.driver.reset(key),
                 false => self.driver.close(key),
             }
-            session.abandon(&self.sessions.context);
+            self.sessions.abandon(session);
         }
     }
 }

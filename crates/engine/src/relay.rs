@@ -15,6 +15,7 @@
 //! ```
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ struct State {
     ticking: bool,
     /// The thread is wanted.
     recalled: bool,
+    /// An executor has left the reactor in the middle of a turn, which nobody can go on with.
+    broken: bool,
     /// Counts every begin and end of an executor's lead.
     changes: u64,
 }
@@ -93,6 +96,11 @@ where
 
     /// Drives until the reactor has stopped, which is true, or until it can be left to an executor.
     fn drive(&self, lone_requests: u32) -> io::Result<bool> {
+        if self.lock().broken {
+            return Err(io::Error::other(
+                "a fault of the server; its panic stands in standard error",
+            ));
+        }
         let mut reactor = self.lock_reactor();
         let mut lone = 0;
         while !reactor.is_stopped() {
@@ -133,7 +141,7 @@ where
             } else {
                 Recall::Late
             };
-            *state = State { changes: state.changes, ..State::default() };
+            *state = State { changes: state.changes, broken: state.broken, ..State::default() };
             return recall;
         }
     }
@@ -183,7 +191,11 @@ where
         let mut failed = false;
         while !queue.has_news() && !is_interrupted() && !reactor.is_stopped() && !failed {
             // The thread finds the same failure, and reports it.
-            failed = reactor.turn(true).is_err();
+            let turned = catch_unwind(AssertUnwindSafe(|| reactor.turn(true)));
+            failed = !matches!(turned, Ok(Ok(())));
+            if turned.is_err() {
+                self.lock().broken = true;
+            }
         }
         let goes_on = !failed && !reactor.is_stopped() && !is_interrupted() && queue.is_lone();
         drop(reactor);

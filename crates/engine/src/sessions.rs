@@ -9,11 +9,12 @@ use hyperion_proto::Connection;
 use slab::Slab;
 
 use crate::inbox::Message;
-use crate::job::{ConnectionInfo, Listener};
+use crate::job::{ConnectionInfo, Job, Listener};
 use crate::log::Level;
 use crate::rate::Rate;
 use crate::session::{Context, PATIENCE, Session};
 use crate::siblings::Place;
+use crate::stats::Stats;
 use crate::timers::Timers;
 
 /// Connections above the maximum that are still told 503; what comes on top is closed unheard.
@@ -131,11 +132,11 @@ impl<S> Sessions<S> {
             self.context.stats.reject("tls_handshake_rate");
             return None;
         }
-        let connection = match tls {
+        let connection = contain(&self.context.stats, || match tls {
             tls if !is_admin && open >= maximum => Connection::refused(config, tls.as_ref(), now),
             Some(tls) => Connection::secure(config, &tls, now),
             None => Connection::new(config, now),
-        };
+        })?;
         let info = connection_info(listener, &peer);
         self.generation = self.generation.wrapping_add(1);
         let entry = self.slab.vacant_entry();
@@ -146,11 +147,8 @@ impl<S> Sessions<S> {
 
     /// Tells a connection how far the end is.
     pub fn greet(&mut self, key: Key) {
-        let (phase, now) = (self.phase, self.context.now);
-        if let Some(session) = find(&mut self.slab, key) {
-            phase.tell(&mut session.connection, now);
-        }
-        self.mark_dirty(key);
+        let phase = self.phase;
+        self.handle(key, |session, context| phase.tell(&mut session.connection, context.now));
     }
 
     /// The number that siblings know this listener by.
@@ -162,42 +160,39 @@ impl<S> Sessions<S> {
     /// Takes the request that has waited longest for an executor, of those that can be given to a
     /// sibling, back from the queue; its socket is to be detached.
     pub fn release_waiting(&mut self, place: Place) -> Option<Key> {
-        let (slab, now) = (&mut self.slab, self.context.now);
-        let job = self.context.service.reclaim(&mut |job| {
-            now.saturating_duration_since(job.received_at) >= PATIENCE
-                && find(slab, job.reply.session()).is_some_and(|one| one.can_leave_with(job))
+        let (slab, context) = (&mut self.slab, &self.context);
+        let can_leave = |job: &Job, slab: &mut Slab<Session>| {
+            find(slab, job.reply.session())
+                .and_then(|one| call(one, context, |one, _| one.can_leave_with(job)))
+        };
+        let job = context.service.reclaim(&mut |job| {
+            context.now.saturating_duration_since(job.received_at) >= PATIENCE
+                && can_leave(job, slab) == Some(true)
         })?;
         let key = job.reply.session();
         job.reply.disarm();
-        find(&mut self.slab, key)?.leave_for(place, &job);
-        Some(key)
+        self.call(key, |session, _| session.leave_for(place, &job)).map(|()| key)
     }
 
     /// Gives a message to its session; returns the key when its socket is to be detached.
     pub fn apply(&mut self, message: Message) -> Option<Key> {
         let key = message.session()?;
-        let Some(session) = find(&mut self.slab, key) else {
+        if find(&mut self.slab, key).is_none() {
             if let Message::Respond(_, _, Some(completion)) = message {
-                self.context.give().finished(completion, false);
+                contain(&self.context.stats, || self.context.give().finished(completion, false));
             }
             return None;
-        };
-        let detach = session.apply(message, &self.context);
+        }
+        let detach = self.call(key, |session, context| session.apply(message, context));
         self.mark_dirty(key);
-        detach.then_some(key)
+        (detach == Some(true)).then_some(key)
     }
 
     /// Tells all connections, and those that were accepted before and are still to be opened.
     pub fn leave(&mut self, phase: Phase) {
         self.phase = self.phase.max(phase);
-        let now = self.context.now;
-        for (_, session) in &mut self.slab {
-            self.phase.tell(&mut session.connection, now);
-            if !session.dirty {
-                session.dirty = true;
-                self.dirty.push(session.key);
-            }
-        }
+        let keys: Vec<_> = self.slab.iter().map(|(_, session)| session.key).collect();
+        keys.into_iter().for_each(|key| self.greet(key));
     }
 
     /// Whether a deadline of the session is due; else its next one gets the timer entry.
@@ -208,7 +203,8 @@ impl<S> Sessions<S> {
         }
         session.timer = None;
         let now = self.context.now;
-        if session.poll_deadline().is_some_and(|deadline| deadline <= now) {
+        let deadline = self.call(key, |session, _| session.poll_deadline()).flatten();
+        if deadline.is_some_and(|deadline| deadline <= now) {
             return true;
         }
         self.schedule(key);
@@ -217,8 +213,9 @@ impl<S> Sessions<S> {
 
     /// Sees to it that the timers look at the session in time.
     pub fn schedule(&mut self, key: Key) {
-        let Some(session) = find(&mut self.slab, key) else { return };
-        if let Some(at) = session.poll_deadline()
+        let deadline = self.call(key, |session, _| session.poll_deadline()).flatten();
+        if let Some(at) = deadline
+            && let Some(session) = find(&mut self.slab, key)
             && session.timer.is_none_or(|timer| at < timer)
         {
             session.timer = Some(at);
@@ -244,29 +241,39 @@ impl<S> Sessions<S> {
     }
 
     pub fn handle(&mut self, key: Key, handle: impl FnOnce(&mut Session, &Context)) {
-        self.contain(key, handle);
+        self.call(key, handle);
         self.mark_dirty(key);
     }
 
     /// Output that has left usually leaves nothing to do: the reactor may sleep at once.
     pub fn handle_sent(&mut self, key: Key, bytes: u64) {
         self.context.stats.bytes_written.add(bytes);
-        self.contain(key, |session, context| session.handle_sent(bytes, context));
-        match find(&mut self.slab, key).is_some_and(|session| session.wants_flush()) {
-            true => self.mark_dirty(key),
-            false => self.schedule(key),
+        self.context.now = self.clock.now();
+        let wants_flush = self.call(key, |session, context| {
+            session.handle_sent(bytes, context);
+            session.wants_flush()
+        });
+        match wants_flush {
+            Some(false) => self.schedule(key),
+            Some(true) | None => self.mark_dirty(key),
         }
     }
 
-    fn contain(&mut self, key: Key, handle: impl FnOnce(&mut Session, &Context)) {
-        // The driver may have slept since the last completion.
-        self.context.now = self.clock.now();
-        let Some(session) = find(&mut self.slab, key) else { return };
+    /// Calls into a session, if it is still there and whole.
+    pub fn call<R>(
+        &mut self,
+        key: Key,
+        work: impl FnOnce(&mut Session, &Context) -> R,
+    ) -> Option<R> {
+        call(find(&mut self.slab, key)?, &self.context, work)
+    }
+
+    /// Takes a session out, whose socket is gone, and tells whoever still works for it.
+    pub fn abandon(&mut self, mut session: Session) {
         let context = &self.context;
-        if catch_unwind(AssertUnwindSafe(|| handle(session, context))).is_err() {
-            context.stats.engine_panics.add(1);
-            session.connection.handle_disconnect();
-        }
+        let mut abandon_next =
+            || contain(&context.stats, || session.abandon_next(context)).unwrap_or(true);
+        while abandon_next() {}
     }
 
     pub fn update_clock(&mut self) {
@@ -306,9 +313,14 @@ impl<S> Sink<S> for Sessions<S> {
             Completion::AcceptFailed { error, .. } => self.failed_accept = Some(error),
             Completion::Received { key, bytes } => {
                 self.context.stats.bytes_read.add(bytes.len() as u64);
+                // The driver may have slept since the last completion.
+                self.context.now = self.clock.now();
                 self.handle(key, |session, context| session.handle_received(bytes, context));
             }
-            Completion::ReceivedEof { key } => self.handle(key, Session::handle_eof),
+            Completion::ReceivedEof { key } => {
+                self.context.now = self.clock.now();
+                self.handle(key, Session::handle_eof);
+            }
             Completion::Sent { key, bytes } => self.handle_sent(key, bytes),
             Completion::Failed { key, .. } => self.handle(key, |session, _| {
                 session.connection.handle_disconnect();
@@ -326,6 +338,26 @@ impl<S> Sink<S> for Sessions<S> {
             || self.timer_moved
             || self.context.gave.get()
     }
+}
+
+/// Calls into a session. A panic breaks it, so that it is closed and nothing is asked of it any more; it
+/// costs nobody else.
+fn call<R>(
+    session: &mut Session,
+    context: &Context,
+    work: impl FnOnce(&mut Session, &Context) -> R,
+) -> Option<R> {
+    if session.is_broken {
+        return None;
+    }
+    let outcome = contain(&context.stats, || work(session, context));
+    session.is_broken = outcome.is_none();
+    outcome
+}
+
+/// What `work` gives; none where it panicked, which is counted.
+pub(crate) fn contain<R>(stats: &Stats, work: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(work)).inspect_err(|_| stats.engine_panics.add(1)).ok()
 }
 
 /// The session of that name; on the slab, so that the rest stays free to be borrowed.

@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -286,12 +287,13 @@ struct Intake {
 impl Intake {
     fn run(mut self) {
         let _ = hyperion_io::block_signals();
-        let mut outcome = self.take_all();
-        if outcome.is_ok() {
+        let run = AssertUnwindSafe(|| {
+            self.take_all()?;
             std::thread::sleep(LINGER);
-            outcome = self.take_all();
-        }
-        if let Err(error) = outcome {
+            self.take_all()
+        });
+        let panicked = |_| Err(io::Error::other("a fault of the server"));
+        if let Err(error) = catch_unwind(run).unwrap_or_else(panicked) {
             self.stats.adopting.set(0);
             let error = error.to_string();
             let message = "connections from other workers cannot be taken";

@@ -13,6 +13,7 @@
 //! - [`epoll`]: readiness, for every Linux kernel that is still maintained
 //! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
 //! - [`passing`]: handing sockets to other processes
+//! - [`process`]: the end of a process, whatever its threads do
 //! - [`shared_memory`]: numbers that processes share over a fork
 //! - [`socket`]: addresses of sockets, signals of threads
 //! - [`waker`]: ending a wait from another thread
@@ -30,6 +31,8 @@ pub mod driver;
 pub mod epoll;
 #[cfg(target_os = "linux")]
 pub mod passing;
+#[cfg(target_os = "linux")]
+pub mod process;
 #[cfg(target_os = "linux")]
 pub mod shared_memory;
 #[cfg(target_os = "linux")]

@@ -1,8 +1,11 @@
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use hyperion_engine::{Body, Completion, Fields, Job, Reply, Response, ResponseBody, Service};
+use hyperion_engine::{
+    Body, Completion, Fields, Job, Observed, Reply, Response, ResponseBody, Service,
+};
 
 use crate::random::Random;
 
@@ -24,6 +27,8 @@ pub struct App {
     answer: Answer,
     capacity: usize,
     inner: Mutex<Inner>,
+    /// Calls of the engine that are still to come before one panics.
+    calls_left: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +43,17 @@ struct Inner {
 impl App {
     /// An application with room for `capacity` waiting requests.
     pub fn new(answer: Answer, capacity: usize) -> Self {
-        Self { answer, capacity, inner: Mutex::default() }
+        Self { answer, capacity, inner: Mutex::default(), calls_left: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// Panics once, when the engine has called it so often, whatever for.
+    pub fn panic_after(&self, calls: usize) {
+        self.calls_left.store(calls, Ordering::SeqCst);
+    }
+
+    fn meet_fault(&self) {
+        let before = self.calls_left.fetch_sub(1, Ordering::SeqCst);
+        assert_ne!(before, 0, "as a fault of the server would");
     }
 
     /// `METHOD path` of every request that was dispatched, in order.
@@ -117,6 +132,7 @@ impl App {
 
 impl Service for App {
     fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
+        self.meet_fault();
         let mut inner = self.lock();
         if inner.jobs.len() >= self.capacity {
             return Err(job);
@@ -126,11 +142,28 @@ impl Service for App {
         Ok(())
     }
 
+    fn reclaim(&self, choose: &mut dyn FnMut(&Job) -> bool) -> Option<Box<Job>> {
+        self.meet_fault();
+        let mut inner = self.lock();
+        let index = inner.jobs.iter().position(|job| choose(job))?;
+        inner.jobs.remove(index)
+    }
+
     fn is_lone(&self) -> bool {
         self.waiting() <= 1
     }
 
+    fn observes(&self) -> bool {
+        self.meet_fault();
+        true
+    }
+
+    fn observe(&self, _observed: Observed) {
+        self.meet_fault();
+    }
+
     fn finished(&self, completion: Completion, complete: bool) {
+        self.meet_fault();
         self.lock().finished.push((completion.0, complete));
     }
 }

@@ -219,6 +219,9 @@ impl Engine {
             stats.aset(ruby.to_symbol(name), value)?;
         }
         stats.aset(ruby.to_symbol("work_taken"), this.queue.taken())?;
+        if let Some(reactor) = this.reactor.get().filter(|_| this.birthplace.is_here()) {
+            stats.aset(ruby.to_symbol("reactor_beats"), reactor.reactor_beats())?;
+        }
         Ok(stats)
     }
 

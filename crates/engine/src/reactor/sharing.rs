@@ -8,7 +8,7 @@ use hyperion_io::{Driver, Peer, passing};
 use super::Reactor;
 use crate::job::Listener;
 use crate::session::PATIENCE;
-use crate::sessions::Phase;
+use crate::sessions::{Phase, contain};
 use crate::siblings::{HOPS_MAX, Parcel, Siblings};
 
 impl<D: Driver> Reactor<D>
@@ -95,11 +95,9 @@ where
             let mut session = self.sessions.slab.remove(key.index as usize);
             let listener = self.sessions.number_of(session.listener());
             let now = self.sessions.context.now;
-            let Some((place, socket, parcel)) =
-                session.handle_detached(socket.into(), listener, now)
-            else {
-                continue;
-            };
+            let stats = &self.sessions.context.stats;
+            let detached = contain(stats, || session.handle_detached(socket.into(), listener, now));
+            let Some((place, socket, parcel)) = detached.flatten() else { continue };
             let Some(siblings) = &self.siblings else { continue };
             match siblings.send(place, socket.as_fd(), &parcel) {
                 Ok(()) => self.sessions.context.stats.requests_passed.add(1),
