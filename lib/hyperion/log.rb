@@ -21,8 +21,14 @@ module Hyperion
     # A reader that takes nothing for so long gets no more lines until it does.
     PATIENCE_S = 0.2
 
-    # @return [#log, nil] the engine that writes
-    attr_accessor :engine
+    # @return [#log, nil] the engine that writes; a child of its process has none
+    def engine = (@engine if @engine_pid == Process.pid)
+
+    # @param engine [#log, nil]
+    def engine=(engine)
+      @engine_pid = Process.pid
+      @engine = engine
+    end
 
     # @param file [String, nil] path to append to, else standard output
     def initialize(level: :info, format: :text, color: false, file: nil)
@@ -52,7 +58,7 @@ module Hyperion
     def write(level, message, fields = {})
       return if LEVELS.index(level) < @level
 
-      writer = @engine
+      writer = engine
       return writer.log(level, message.to_s, fields.to_h { |name, value| [name.to_s, value.to_s] }) if writer
 
       @io.write(fitting(level, message.to_s, fields)) if writable?

@@ -111,6 +111,17 @@ impl Engine {
         self.inbox.push(Message::Routes(routes));
     }
 
+    /// Accepts for the worker of another slot as well, which does not serve: from its listening sockets, in
+    /// the order of those that this engine was started with. Does nothing where it does so already.
+    pub fn cover(&self, slot: usize, sockets: Vec<OwnedFd>) {
+        self.inbox.push(Message::Cover(slot, sockets));
+    }
+
+    /// Leaves accepting to the worker of that slot again.
+    pub fn uncover(&self, slot: usize) {
+        self.inbox.push(Message::Uncover(slot));
+    }
+
     /// Stops accepting, and gives each connection one more request, whose response announces the end.
     /// Who comes next may listen on the same sockets meanwhile.
     pub fn last_call(&self) {
@@ -195,6 +206,7 @@ impl Parts {
                 let _ = ready.send(Ok((inbox, name, Some(relay.clone()))));
                 drop(ready);
                 conclude(&log, &*service, owns_process, || relay.run());
+                relay.close();
             }
         }
     }
@@ -268,8 +280,13 @@ fn conclude(
     log.write(Level::Error, "engine", "the driver failed", &[("error", &error.to_string())]);
     service.fail();
     if owns_process {
-        std::thread::sleep(FAILURE_GRACE);
-        hyperion_io::process::exit_at_once(1);
+        let exit = || {
+            std::thread::sleep(FAILURE_GRACE);
+            hyperion_io::process::exit_at_once(1);
+        };
+        if std::thread::Builder::new().spawn(exit).is_err() {
+            hyperion_io::process::exit_at_once(1);
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Message {
     Finish(ReplyKey, Option<Fields>),
     /// The producer failed.
     Abort(ReplyKey),
+    /// The request was not begun, and will not be.
+    Refuse(ReplyKey),
     /// The executor wants the body that the client holds back.
     WantBody(ReplyKey),
     /// A tunnel's reader has room again.
@@ -45,6 +47,10 @@ pub(crate) enum Message {
     Adopt(OwnedFd, Box<Parcel>, Instant),
     /// From now on these routes.
     Routes(Arc<Routes>),
+    /// Accept for the worker of this slot as well.
+    Cover(usize, Vec<OwnedFd>),
+    /// That worker accepts by itself again.
+    Uncover(usize),
     /// Stop accepting and take one more request from each connection at most.
     LastCall,
     /// Stop accepting and close connections as they become idle.
@@ -63,11 +69,14 @@ impl Message {
             | Message::BodyFile(key, _)
             | Message::Finish(key, _)
             | Message::Abort(key)
+            | Message::Refuse(key)
             | Message::WantBody(key)
             | Message::WantInput(key)
             | Message::Hijack(key) => Some(key.session),
             Message::Adopt(..)
             | Message::Routes(_)
+            | Message::Cover(..)
+            | Message::Uncover(_)
             | Message::LastCall
             | Message::Drain
             | Message::Stop => None,

@@ -233,7 +233,7 @@ impl JobQueue {
         self.available.notify_all();
     }
 
-    /// Drops the requests that wait, each answered by its handle's drop.
+    /// Refuses the requests that wait, and drops all other work.
     pub fn clear(&self) {
         let dropped = {
             let mut inner = self.lock();
@@ -243,7 +243,11 @@ impl JobQueue {
             inner.observed_bytes = 0;
             std::mem::take(&mut inner.work)
         };
-        drop(dropped);
+        for work in dropped {
+            if let Work::Request(job) = work {
+                job.reply.refuse();
+            }
+        }
     }
 
     fn take(&self, inner: &mut Inner) -> Option<Work> {

@@ -17,6 +17,9 @@ use crate::sessions::{Clock, Phase, Sessions, contain, find};
 use crate::siblings::Siblings;
 use crate::stats::{Recorder, Stats};
 
+use self::intake::Intake;
+
+mod intake;
 mod sharing;
 
 /// Accepting rests this long after the process ran out of descriptors.
@@ -30,6 +33,7 @@ pub struct Reactor<D: Driver> {
     batch: Vec<Message>,
     accept_resumes_at: Option<Instant>,
     siblings: Option<Siblings>,
+    intake: Intake,
     /// When requests that wait may go to siblings.
     shares_at: Option<Instant>,
     stopped: bool,
@@ -76,6 +80,7 @@ where
             batch: Vec::new(),
             accept_resumes_at: None,
             siblings: None,
+            intake: Intake::default(),
             shares_at: None,
             stopped: false,
         }
@@ -86,8 +91,8 @@ where
     /// # Errors
     /// When the driver cannot watch it.
     pub fn listen(&mut self, socket: D::Socket, address: Listener) -> io::Result<()> {
-        let index = self.driver.listen(socket)?;
-        debug_assert_eq!(index, self.sessions.listeners.len());
+        let number = self.driver.listen(socket)?;
+        self.intake.add(number, self.sessions.listeners.len());
         self.sessions.listeners.push(Arc::new(address));
         Ok(())
     }
@@ -109,7 +114,8 @@ where
 
     /// When the next deadline is due; a simulation jumps there.
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.sessions.timers.next(), self.accept_resumes_at, self.shares_at]
+        let drains_at = self.intake.drains_at();
+        [self.sessions.timers.next(), self.accept_resumes_at, self.shares_at, drains_at]
             .into_iter()
             .flatten()
             .min()
@@ -140,8 +146,10 @@ where
         self.show_connections();
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
         if self.sessions.phase != Phase::Open {
-            let alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
-            self.sessions.context.inbox.report_drained(alone && self.sessions.slab.is_empty());
+            let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
+            let is_empty = self.sessions.slab.is_empty() && self.sessions.accepted.is_empty();
+            let is_drained = is_alone && is_empty && !self.driver.is_listening();
+            self.sessions.context.inbox.report_drained(is_drained);
         }
         if self.sessions.context.log.logs_requests() {
             self.sessions.context.log.flush();
@@ -172,8 +180,9 @@ where
             self.accept_resumes_at = Some(self.sessions.context.now + ACCEPT_PAUSE);
             self.sessions.complain_about_accept(&error);
         }
-        for (listener, socket, peer) in std::mem::take(&mut self.sessions.accepted) {
+        for (number, socket, peer) in std::mem::take(&mut self.sessions.accepted) {
             self.sessions.context.stats.connections_accepted.add(1);
+            let listener = self.intake.listener(number);
             let Some(socket) = self.give_away(listener, socket) else { continue };
             let Some(key) = self.sessions.open(listener, peer) else { continue };
             if let Err(error) = self.driver.attach(key, socket) {
@@ -195,8 +204,10 @@ where
                     self.siblings.iter().for_each(Siblings::arrived);
                 }
                 Message::Routes(routes) => self.sessions.context.routes = routes,
-                Message::LastCall => self.leave(Phase::LastCall),
-                Message::Drain => self.leave(Phase::Drain),
+                Message::Cover(slot, sockets) => self.cover(slot, sockets),
+                Message::Uncover(slot) => self.uncover(slot),
+                Message::LastCall => self.last_call(),
+                Message::Drain => self.drain(),
                 Message::Stop => self.stop(),
                 message => {
                     if let Some(key) = self.sessions.apply(message) {
@@ -208,15 +219,12 @@ where
         self.batch = batch;
     }
 
-    fn leave(&mut self, phase: Phase) {
-        self.driver.close_listeners();
-        self.siblings.iter().for_each(Siblings::leave);
-        self.sessions.leave(phase);
-    }
-
     fn stop(&mut self) {
         self.driver.close_listeners();
         self.siblings = None;
+        // What was refused just now is still told so; nobody is waited for.
+        self.flush();
+        let _ = self.driver.wait(Some(Duration::ZERO), &mut self.sessions);
         for (index, session) in std::mem::take(&mut self.sessions.slab) {
             debug_assert_eq!(index, session.key.index as usize);
             self.driver.close(session.key);
@@ -235,6 +243,7 @@ where
                 self.driver.resume_accept();
             }
         }
+        self.end_last_call();
         while let Some((at, key)) = self.sessions.timers.pop_due(now) {
             if self.sessions.is_due(at, key) {
                 let backlog = self.driver.backlog(key);

@@ -35,7 +35,8 @@ const LONE_REQUESTS_OF_SLOW_APP: u32 = 4096;
 
 /// A reactor and who may drive it.
 pub(crate) struct Relay<D: Driver> {
-    reactor: Mutex<Reactor<D>>,
+    /// None once it is over.
+    reactor: Mutex<Option<Reactor<D>>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -76,7 +77,11 @@ where
     D::Socket: Into<std::os::fd::OwnedFd> + TryFrom<std::os::fd::OwnedFd>,
 {
     pub fn new(reactor: Reactor<D>) -> Self {
-        Self { reactor: Mutex::new(reactor), state: Mutex::default(), changed: Condvar::new() }
+        Self {
+            reactor: Mutex::new(Some(reactor)),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
     }
 
     /// The life of the reactor's thread: returns when the reactor has stopped.
@@ -94,6 +99,13 @@ where
         Ok(())
     }
 
+    /// Closes all sockets; to be called when [`run`](Self::run) has returned.
+    pub fn close(&self) {
+        let reactor = self.lock_reactor().take();
+        // Where it was left in the middle of a turn, even that may fail.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(reactor)));
+    }
+
     /// Drives until the reactor has stopped, which is true, or until it can be left to an executor.
     fn drive(&self, lone_requests: u32) -> io::Result<bool> {
         if self.lock().broken {
@@ -101,7 +113,8 @@ where
                 "a fault of the server; its panic stands in standard error",
             ));
         }
-        let mut reactor = self.lock_reactor();
+        let mut guard = self.lock_reactor();
+        let Some(reactor) = guard.as_mut() else { return Ok(true) };
         let mut lone = 0;
         while !reactor.is_stopped() {
             let before = reactor.requests();
@@ -169,7 +182,7 @@ where
         }
     }
 
-    fn lock_reactor(&self) -> MutexGuard<'_, Reactor<D>> {
+    fn lock_reactor(&self) -> MutexGuard<'_, Option<Reactor<D>>> {
         self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -187,7 +200,11 @@ where
             return false;
         }
         queue.begin_search();
-        let mut reactor = self.lock_reactor();
+        let mut guard = self.lock_reactor();
+        let Some(reactor) = guard.as_mut() else {
+            self.end_lead(true);
+            return false;
+        };
         let mut failed = false;
         while !queue.has_news() && !is_interrupted() && !reactor.is_stopped() && !failed {
             // The thread finds the same failure, and reports it.
@@ -198,7 +215,7 @@ where
             }
         }
         let goes_on = !failed && !reactor.is_stopped() && !is_interrupted() && queue.is_lone();
-        drop(reactor);
+        drop(guard);
         self.end_lead(!goes_on);
         true
     }

@@ -214,6 +214,17 @@ impl ReplyHandle {
         }
     }
 
+    /// Nobody will begin this request: 503, for the client to send it again.
+    pub(crate) fn refuse(&self) {
+        if self
+            .phase
+            .compare_exchange(UNANSWERED, DONE, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            self.inbox.push(Message::Refuse(self.key));
+        }
+    }
+
     /// The engine has answered by itself; the handle's drop says nothing.
     pub(crate) fn disarm(&self) {
         self.phase.store(DONE, Ordering::Release);

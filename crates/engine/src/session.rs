@@ -195,11 +195,14 @@ impl Session {
                 self.connection.finish(now, key.stream, trailers.as_ref());
             }
             Message::Abort(key) => self.fail(key.stream, now),
+            Message::Refuse(key) => self.refuse(key.stream, "stopping", context),
             Message::WantBody(key) => self.connection.send_continue(key.stream),
             Message::WantInput(key) => self.resume_tunnel(key.stream),
             Message::Hijack(key) => return self.begin_hijack(key.stream),
             Message::Adopt(..)
             | Message::Routes(_)
+            | Message::Cover(..)
+            | Message::Uncover(_)
             | Message::LastCall
             | Message::Drain
             | Message::Stop => {}
@@ -389,11 +392,17 @@ impl Session {
             Ok(()) => {}
             Err(job) => {
                 job.reply.disarm();
-                stream.status = 503;
-                context.stats.reject("queue_full");
-                self.connection.reject(context.now, id, 503, Some(1));
+                self.refuse(id, "queue_full", context);
             }
         }
+    }
+
+    /// Tells the client to send a request again.
+    fn refuse(&mut self, id: StreamId, reason: &str, context: &Context) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        stream.status = 503;
+        context.stats.reject(reason);
+        self.connection.reject(context.now, id, 503, Some(1));
     }
 
     fn refuse_body(&mut self, id: StreamId, error: &std::io::Error, context: &Context) {

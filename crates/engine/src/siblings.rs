@@ -10,6 +10,7 @@
 //! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor.
 
 use std::cell::Cell;
+use std::cmp::Reverse;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyperion_io::Waker;
-use hyperion_io::passing::{MESSAGE_BYTES_MAX, Receiver, pass};
+use hyperion_io::passing::{Arrival, MESSAGE_BYTES_MAX, Receiver, pass};
 
 use crate::inbox::{Inbox, Message};
 use crate::log::{Level, Log};
@@ -34,6 +35,9 @@ const CROWD_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Who decided to hand something over before it heard that this process takes no more is waited for.
 const LINGER: Duration = Duration::from_millis(50);
+
+/// Between two looks at whether there are descriptors again.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Looks for a sibling, where others take the places that were seen.
 const ATTEMPTS: usize = 4;
@@ -128,12 +132,15 @@ impl Siblings {
         self.lives.note(life);
     }
 
-    /// A place with whoever has an executor to spare.
-    pub fn place_of_request(&self) -> Option<Place> {
+    /// A place with whoever has an executor to spare, or with the idlest of all where this process
+    /// `is_leaving`.
+    pub fn place_of_request(&self, is_leaving: bool) -> Option<Place> {
         let executors = self.channels.executors;
         self.reserve(|neighbours, _| {
-            let idlest = neighbours.max_by_key(|neighbour| neighbour.idle(executors))?;
-            (idlest.idle(executors) > 0).then_some(idlest)
+            let idlest = neighbours.min_by_key(|neighbour| {
+                (Reverse(neighbour.idle(executors)), neighbour.queued + neighbour.arriving)
+            })?;
+            (is_leaving || idlest.idle(executors) > 0).then_some(idlest)
         })
     }
 
@@ -305,19 +312,38 @@ impl Intake {
 
     /// Takes what comes until the end is announced and nothing is left.
     fn take_all(&mut self) -> io::Result<()> {
-        while let Some((socket, message)) = self.receiver.receive()? {
-            match (socket, Parcel::of_bytes(message)) {
-                (Some(socket), Some(parcel)) => {
-                    self.inbox.push(Message::Adopt(socket, Box::new(parcel), Instant::now()));
-                }
-                // There was no descriptor left for it, and the client finds its connection closed.
-                _ => {
-                    self.stats.reject("accept_failed");
-                    self.stats.segment().arrived(self.stats.block());
+        loop {
+            match self.receiver.receive()? {
+                None => return Ok(()),
+                Some(Arrival::Socket(socket, message)) => match Parcel::of_bytes(message) {
+                    Some(parcel) => {
+                        let parcel = Box::new(parcel);
+                        self.inbox.push(Message::Adopt(socket, parcel, Instant::now()));
+                    }
+                    None => self.stats.segment().arrived(self.stats.block()),
+                },
+                Some(Arrival::Short) => {
+                    if !self.await_descriptor() {
+                        return Ok(());
+                    }
                 }
             }
         }
-        Ok(())
+    }
+
+    /// A process that is short of descriptors takes no more connections until it has some again; what was
+    /// sent to it waits in the channel. False at the end, when it is left to the successor there.
+    fn await_descriptor(&self) -> bool {
+        let was_adopting = self.stats.adopting.value() == 1;
+        self.stats.adopting.set(0);
+        if was_adopting {
+            self.stats.reject("accept_failed");
+            let message = "no descriptor is left for connections from other workers, which wait; raise the limit of open files or lower max_connections";
+            self.log.write(Level::Error, "engine", message, &[]);
+        }
+        let goes_on = !self.receiver.waits_for_end(SHORTAGE_PAUSE);
+        self.stats.adopting.set(u64::from(goes_on && self.receiver.can_receive()));
+        goes_on
     }
 }
 

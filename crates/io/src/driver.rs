@@ -142,8 +142,16 @@ pub trait Driver {
     /// Ends a pause, whoever began it.
     fn resume_accept(&mut self);
 
-    /// Closes all listening sockets. Connections that were accepted already are still reported.
+    /// Stops accepting from one listening socket, which other processes hold as well: what is in its
+    /// backlog is left to them. Connections that were accepted already are still reported.
+    fn unlisten(&mut self, number: usize);
+
+    /// Closes all listening sockets. All connections that the kernel has completed by then are still
+    /// reported, in one of the next waits.
     fn close_listeners(&mut self);
+
+    /// Whether a listening socket is not yet closed.
+    fn is_listening(&self) -> bool;
 
     /// Takes a connection, whose socket does not block, and begins to receive.
     ///

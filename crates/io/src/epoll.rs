@@ -180,8 +180,16 @@ impl Driver for EpollDriver {
         self.accept_failure = self.listeners.resume(&self.epoll);
     }
 
+    fn unlisten(&mut self, number: usize) {
+        self.listeners.remove(&self.epoll, number);
+    }
+
     fn close_listeners(&mut self) {
-        self.listeners.close(&self.epoll);
+        self.listeners.close();
+    }
+
+    fn is_listening(&self) -> bool {
+        self.listeners.is_listening()
     }
 
     fn attach(&mut self, key: Key, socket: OwnedFd) -> io::Result<()> {
@@ -236,6 +244,9 @@ impl Driver for EpollDriver {
     }
 
     fn wait<S: Sink>(&mut self, timeout: Option<Duration>, sink: &mut S) -> io::Result<()> {
+        if self.listeners.is_closing() {
+            self.listeners.finish(&self.epoll, sink);
+        }
         self.work_off_ready(sink);
         let timeout = match sink.has_work() || !self.ready.is_empty() {
             true => Some(Duration::ZERO),

@@ -4,11 +4,12 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
@@ -41,6 +42,17 @@ pub struct Receiver {
     channel: OwnedFd,
     ending: WakeCounter,
     buffer: Vec<u8>,
+    /// The message that was looked at.
+    preview: Vec<u8>,
+}
+
+/// What is in a channel.
+#[derive(Debug)]
+pub enum Arrival<'a> {
+    /// A socket and its message.
+    Socket(OwnedFd, &'a [u8]),
+    /// A socket for which this process has no descriptor; it stays in the channel.
+    Short,
 }
 
 impl Receiver {
@@ -50,7 +62,8 @@ impl Receiver {
     /// # Errors
     /// When there are no descriptors left.
     pub fn new(channel: OwnedFd) -> io::Result<Self> {
-        Ok(Self { channel, ending: WakeCounter::new()?, buffer: vec![0; MESSAGE_BYTES_MAX] })
+        let (buffer, preview) = (vec![0; MESSAGE_BYTES_MAX], vec![0; MESSAGE_BYTES_MAX]);
+        Ok(Self { channel, ending: WakeCounter::new()?, buffer, preview })
     }
 
     /// Ends the wait in [`receive`](Self::receive), for good.
@@ -58,15 +71,18 @@ impl Receiver {
         self.ending.waker()
     }
 
-    /// The next socket with its message; a message without one, where the process has no descriptor
-    /// left for it. `None` behind the end, once nothing is left in the channel.
+    /// The next socket with its message. `None` behind the end, once nothing is left in the channel.
     ///
     /// # Errors
     /// When the channel is broken.
-    pub fn receive(&mut self) -> io::Result<Option<(Option<OwnedFd>, &[u8])>> {
+    pub fn receive(&mut self) -> io::Result<Option<Arrival<'_>>> {
         loop {
-            if let Some((socket, length)) = self.take()? {
-                return Ok(Some((socket, &self.buffer[..length])));
+            match self.take()? {
+                Taken::Socket(socket, length) => {
+                    return Ok(Some(Arrival::Socket(socket, &self.buffer[..length])));
+                }
+                Taken::Short => return Ok(Some(Arrival::Short)),
+                Taken::Nothing => {}
             }
             let mut both = [
                 PollFd::new(&self.channel, PollFlags::IN),
@@ -83,16 +99,50 @@ impl Receiver {
         }
     }
 
-    /// What is in the channel now.
-    fn take(&mut self) -> io::Result<Option<(Option<OwnedFd>, usize)>> {
+    /// Waits for the end to be announced; false when it was not in that time.
+    pub fn waits_for_end(&self, timeout: Duration) -> bool {
+        let mut ending = [PollFd::new(self.ending.descriptor(), PollFlags::IN)];
+        let timeout = Timespec::try_from(timeout).ok();
+        poll(&mut ending, timeout.as_ref()).is_ok() && !ending[0].revents().is_empty()
+    }
+
+    /// Whether there is a descriptor for one more socket.
+    pub fn can_receive(&self) -> bool {
+        rustix::io::fcntl_dupfd_cloexec(&self.channel, 0).is_ok()
+    }
+
+    /// What is in the channel now. The kernel drops a socket that finds no descriptor together with its
+    /// message, so a look goes before: what it gives is held until the socket itself is here.
+    fn take(&mut self) -> io::Result<Taken> {
+        let (held, length) = match self.read(RecvFlags::PEEK)? {
+            Read::Nothing => return Ok(Taken::Nothing),
+            Read::Short(_) => return Ok(Taken::Short),
+            Read::Alone(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            // Nobody sends such a message.
+            Read::Alone(_) => return self.read(RecvFlags::empty()).map(|_| Taken::Nothing),
+            Read::Socket(held, length) => (held, length),
+        };
+        std::mem::swap(&mut self.buffer, &mut self.preview);
+        match self.read(RecvFlags::empty())? {
+            // Another process that reads from here was quicker.
+            Read::Nothing | Read::Alone(_) => Ok(Taken::Nothing),
+            Read::Socket(socket, length) => Ok(Taken::Socket(socket, length)),
+            Read::Short(read) if self.buffer[..read] == self.preview[..length] => {
+                Ok(Taken::Socket(held, read))
+            }
+            Read::Short(_) => Ok(Taken::Short),
+        }
+    }
+
+    fn read(&mut self, how: RecvFlags) -> io::Result<Read> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         loop {
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let mut slices = [IoSliceMut::new(&mut self.buffer)];
-            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC | how;
             let received = match recvmsg(&self.channel, &mut slices, &mut control, flags) {
                 Ok(received) => received,
-                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::AGAIN) => return Ok(Read::Nothing),
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             };
@@ -100,12 +150,30 @@ impl Receiver {
                 RecvAncillaryMessage::ScmRights(mut sockets) => sockets.next(),
                 _ => None,
             });
-            return match socket {
-                None if received.bytes == 0 => Err(io::ErrorKind::UnexpectedEof.into()),
-                socket => Ok(Some((socket, received.bytes))),
-            };
+            let is_short = received.flags.contains(ReturnFlags::CTRUNC);
+            return Ok(match socket {
+                Some(socket) => Read::Socket(socket, received.bytes),
+                None if is_short => Read::Short(received.bytes),
+                None => Read::Alone(received.bytes),
+            });
         }
     }
+}
+
+/// What one call reads: a socket or none, and bytes of its message.
+enum Read {
+    Socket(OwnedFd, usize),
+    /// The socket found no descriptor.
+    Short(usize),
+    /// There was no socket.
+    Alone(usize),
+    Nothing,
+}
+
+enum Taken {
+    Socket(OwnedFd, usize),
+    Short,
+    Nothing,
 }
 
 /// Who is at the other end of a connected socket.

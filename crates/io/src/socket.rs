@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, Shutdown, SocketAddrAny};
+use rustix::net::{AddressFamily, Shutdown, SocketAddrAny, SocketFlags};
 
-use crate::driver::Peer;
+use crate::driver::{Completion, Peer, Sink};
 
 /// Signals that a thread raises by its own doing.
 const FAULTS: [libc::c_int; 6] =
@@ -108,6 +108,31 @@ fn probe_silent_peers(socket: &OwnedFd) -> io::Result<()> {
     sockopt::set_tcp_keepcnt(socket, PROBES)?;
     sockopt::set_socket_keepalive(socket, true)?;
     Ok(())
+}
+
+/// Takes the next connection out of the backlog.
+pub(crate) fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, flags)?;
+    Ok((socket, peer(address)))
+}
+
+/// Takes all that the kernel has completed out of the backlog, before the listener is closed: whoever is
+/// left in it when nobody holds it any more is reset, with a request that may have been sent.
+pub(crate) fn accept_all<S: Sink>(listener: &Listener, number: usize, sink: &mut S) {
+    loop {
+        match accept(listener) {
+            Ok((socket, peer)) => {
+                sink.complete(Completion::Accepted { listener: number, socket, peer });
+            }
+            Err(Errno::AGAIN) => return,
+            Err(error) if concerns_one_connection(error) => {}
+            Err(error) => {
+                let error = error.into();
+                return sink.complete(Completion::AcceptFailed { listener: number, error });
+            }
+        }
+    }
 }
 
 /// Who a socket address belongs to.

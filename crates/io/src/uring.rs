@@ -225,8 +225,16 @@ impl Driver for UringDriver {
         self.listeners.resume(&mut self.ring);
     }
 
+    fn unlisten(&mut self, number: usize) {
+        self.listeners.remove(number, &mut self.ring);
+    }
+
     fn close_listeners(&mut self) {
         self.listeners.close(&mut self.ring);
+    }
+
+    fn is_listening(&self) -> bool {
+        self.listeners.is_listening()
     }
 
     fn attach(&mut self, key: Key, socket: OwnedFd) -> io::Result<()> {
@@ -278,6 +286,7 @@ impl Driver for UringDriver {
     }
 
     fn wait<S: Sink>(&mut self, timeout: Option<Duration>, sink: &mut S) -> io::Result<()> {
+        self.listeners.finish(sink);
         self.deliver(sink);
         let timeout = if sink.has_work() { Some(Duration::ZERO) } else { timeout };
         self.ring.enter(timeout)?;

@@ -53,6 +53,8 @@ pub struct SimDriver {
     sockets: HashMap<Key, SimState>,
     accepting: bool,
     listening: bool,
+    /// The next wait takes what is in the backlog, and ends listening.
+    closing: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ struct SimState {
 
 impl SimDriver {
     pub(crate) fn new(network: Arc<Mutex<Network>>) -> Self {
-        Self { network, sockets: HashMap::new(), accepting: true, listening: false }
+        Self { network, sockets: HashMap::new(), accepting: true, listening: false, closing: false }
     }
 
     /// Whether a wait would report nothing: everything waits for a client, a job or the clock.
@@ -81,7 +83,7 @@ impl SimDriver {
     }
 
     fn accept<S: Sink<SimSocket>>(&mut self, sink: &mut S) {
-        if !self.listening || !self.accepting {
+        if !self.listening || !self.accepting && !self.closing {
             return;
         }
         let connected = std::mem::take(&mut lock(&self.network).backlog);
@@ -201,8 +203,16 @@ impl Driver for SimDriver {
         self.accepting = true;
     }
 
-    fn close_listeners(&mut self) {
+    fn unlisten(&mut self, _number: usize) {
         self.listening = false;
+    }
+
+    fn close_listeners(&mut self) {
+        self.closing = true;
+    }
+
+    fn is_listening(&self) -> bool {
+        self.listening
     }
 
     fn attach(&mut self, key: Key, socket: SimSocket) -> io::Result<()> {
@@ -277,6 +287,7 @@ impl Driver for SimDriver {
         sink: &mut S,
     ) -> io::Result<()> {
         self.accept(sink);
+        self.listening &= !std::mem::take(&mut self.closing);
         for key in self.keys() {
             self.progress(key, sink);
         }

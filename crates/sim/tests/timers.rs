@@ -143,19 +143,45 @@ fn c4_a_client_that_pipelines_forever_does_not_starve_another() {
 }
 
 #[test]
-fn a_drained_server_closes_idle_connections_at_once_and_busy_ones_after_their_answer() {
+fn a_drained_server_closes_idle_connections_soon_and_busy_ones_behind_their_answer() {
     let mut world = world();
     let (idle, busy) = (world.connect(), world.connect());
     world.send(busy, &get("/busy"));
     world.settle_engine();
     world.drain();
     world.settle_engine();
-    assert!(world.is_ended(idle));
-    assert!(!world.is_ended(busy));
+    assert!(!world.is_ended(idle), "its request may be on its way");
     world.settle();
     let (responses, _) = parse(&world.received(busy));
     assert!(responses[0].closes);
-    assert!(world.is_ended(busy));
+    assert!(world.is_ended(busy) && !world.is_ended(idle));
+    world.pass(Duration::from_millis(400));
+    assert!(world.is_ended(idle));
+}
+
+#[test]
+fn i2_requests_on_connections_that_are_new_or_in_the_backlog_at_a_drain_are_answered() {
+    let mut world = world();
+    let accepted = world.connect();
+    let kept = world.connect();
+    world.send(kept, &get("/before"));
+    world.settle();
+    let waiting: Vec<_> = (0..50).map(|_| world.connect()).collect();
+    world.send(waiting[0], &get("/waiting"));
+    world.drain();
+    world.settle();
+    let refused = world.connect();
+    for peer in [accepted, kept].into_iter().chain(waiting[1..].iter().copied()) {
+        world.send(peer, &get("/late"));
+        world.settle();
+    }
+    for &peer in waiting.iter().chain([&accepted, &kept]) {
+        let (responses, _) = parse(&world.received(peer));
+        let last = responses.last().unwrap();
+        assert_eq!((last.status, last.closes), (200, true));
+        assert!(world.is_ended(peer));
+    }
+    assert!(world.received(refused).is_empty());
 }
 
 #[test]
@@ -184,7 +210,7 @@ fn a_drain_behind_a_last_call_closes_what_is_idle() {
     let idle = world.connect();
     world.settle();
     world.last_call();
-    world.settle();
+    world.pass(Duration::from_secs(5));
     assert!(!world.is_ended(idle));
     world.drain();
     world.settle();

@@ -117,7 +117,7 @@ impl Engine {
     fn replace_routes(ruby: &Ruby, this: &Self, entries: RArray) -> Result<(), Error> {
         contain(ruby, || {
             this.table.replace(ruby, entries)?;
-            if let Some(reactor) = this.reactor.get().filter(|_| this.birthplace.is_here()) {
+            if let Some(reactor) = this.here() {
                 reactor.replace_routes(this.table.routes());
             }
             Ok(())
@@ -166,23 +166,41 @@ impl Engine {
         executor.run()
     }
 
+    /// `cover(slot, fds)`: accepts for the worker of that slot as well, which does not serve, from duplicates
+    /// of its listening sockets; they stand in the order in which its own were given to `listen`.
+    fn cover(ruby: &Ruby, this: &Self, slot: usize, descriptors: Vec<RawFd>) -> Result<(), Error> {
+        let copies = descriptors.into_iter().map(raw::duplicate).collect::<Result<Vec<_>, _>>();
+        let copies = copies.map_err(|cause| error::error(ruby, cause.to_string()))?;
+        if let Some(reactor) = this.here() {
+            reactor.cover(slot, copies);
+        }
+        Ok(())
+    }
+
+    /// `uncover(slot)`: leaves accepting to the worker of that slot again.
+    fn uncover(&self, slot: usize) {
+        if let Some(reactor) = self.here() {
+            reactor.uncover(slot);
+        }
+    }
+
     /// `last_call`: stops accepting; each connection may bring one more request.
     fn last_call(&self) {
-        if let Some(reactor) = self.reactor.get() {
+        if let Some(reactor) = self.here() {
             reactor.last_call();
         }
     }
 
     /// `drain`: stops accepting; what is in flight is answered.
     fn drain(&self) {
-        if let Some(reactor) = self.reactor.get() {
+        if let Some(reactor) = self.here() {
             reactor.drain();
         }
     }
 
     /// `wait_drained(seconds)`: true when, behind `last_call` or `drain`, neither a connection nor a job is left.
     fn wait_drained(ruby: &Ruby, this: &Self, seconds: f64) -> Result<bool, Error> {
-        let Some(reactor) = this.reactor.get() else { return Ok(true) };
+        let Some(reactor) = this.here() else { return Ok(true) };
         let patience = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
         let begin = Instant::now();
         loop {
@@ -200,9 +218,10 @@ impl Engine {
     /// `stop`: closes everything; idle executors return.
     fn stop(ruby: &Ruby, this: &Self) -> Result<(), Error> {
         contain(ruby, || {
+            // In a child of its process the locks are those of threads that are not there.
+            let Some(reactor) = this.here() else { return Ok(()) };
             this.queue.close();
             this.queue.clear();
-            let Some(reactor) = this.reactor.get() else { return Ok(()) };
             // The reactor ends at once, so there is nothing to unblock.
             while without_gvl(|| reactor.stop(), || {}).is_none() {
                 ruby.thread_check_ints()?;
@@ -218,8 +237,8 @@ impl Engine {
         for (name, value) in this.stats.own() {
             stats.aset(ruby.to_symbol(name), value)?;
         }
-        stats.aset(ruby.to_symbol("work_taken"), this.queue.taken())?;
-        if let Some(reactor) = this.reactor.get().filter(|_| this.birthplace.is_here()) {
+        if let Some(reactor) = this.here() {
+            stats.aset(ruby.to_symbol("work_taken"), this.queue.taken())?;
             stats.aset(ruby.to_symbol("reactor_beats"), reactor.reactor_beats())?;
         }
         Ok(stats)
@@ -232,7 +251,7 @@ impl Engine {
 
     /// `reopen_log`: opens the log file again.
     fn reopen_log(&self) {
-        if let Some(reactor) = self.reactor.get() {
+        if let Some(reactor) = self.here() {
             reactor.log().reopen();
         }
     }
@@ -254,14 +273,19 @@ impl Engine {
         }
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if let Some(reactor) = this.reactor.get() {
+        if let Some(reactor) = this.here() {
             reactor.log().write(level, "server", &message, &fields);
         }
         Ok(())
     }
 
+    /// The reactor, in the process that runs it and in no child of it.
+    fn here(&self) -> Option<&Arc<Reactor>> {
+        self.reactor.get().filter(|_| self.birthplace.is_here())
+    }
+
     fn running(&self, ruby: &Ruby) -> Result<&Arc<Reactor>, Error> {
-        self.reactor.get().ok_or_else(|| error::error(ruby, "the engine was not started"))
+        self.here().ok_or_else(|| error::error(ruby, "the engine was not started in this process"))
     }
 }
 
@@ -278,6 +302,8 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("hooks=", method!(Engine::replace_hooks, 1))?;
     class.define_method("start", method!(Engine::start, 0))?;
     class.define_method("run_executor", method!(Engine::run_executor, 0))?;
+    class.define_method("cover", method!(Engine::cover, 2))?;
+    class.define_method("uncover", method!(Engine::uncover, 1))?;
     class.define_method("last_call", method!(Engine::last_call, 0))?;
     class.define_method("drain", method!(Engine::drain, 0))?;
     class.define_method("wait_drained", method!(Engine::wait_drained, 1))?;

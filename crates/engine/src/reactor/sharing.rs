@@ -65,13 +65,13 @@ where
         self.sessions.greet(key);
     }
 
-    /// Gives requests that wait to siblings that have an executor to spare.
+    /// Gives requests that wait to siblings that have an executor to spare; from a worker that is to end,
+    /// to whoever serves.
     pub(super) fn share_requests(&mut self) {
         let now = self.sessions.context.now;
         let waits = self.sessions.context.stats.queue_depth.value() > 0;
-        let Some(siblings) =
-            self.siblings.as_ref().filter(|_| waits && self.sessions.phase == Phase::Open)
-        else {
+        let is_leaving = self.sessions.phase != Phase::Open;
+        let Some(siblings) = self.siblings.as_ref().filter(|_| waits) else {
             self.shares_at = None;
             return;
         };
@@ -79,7 +79,7 @@ where
             return;
         }
         self.shares_at = Some(now + PATIENCE);
-        while let Some(place) = siblings.place_of_request() {
+        while let Some(place) = siblings.place_of_request(is_leaving) {
             match self.sessions.release_waiting(place) {
                 Some(key) => self.driver.detach(key),
                 None => return siblings.cancel(place),

@@ -8,13 +8,14 @@ use super::layout;
 use super::segment::Segment;
 
 /// Why requests and connections are turned away, beside the faults of the protocol.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "accept_failed",
     "max_connections",
     "misdirected_request",
     "other",
     "queue_full",
     "spool_failed",
+    "stopping",
     "tls_handshake_rate",
 ];
 

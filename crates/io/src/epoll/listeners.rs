@@ -5,10 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::SocketFlags;
 
 use crate::driver::{Completion, Key, Sink};
-use crate::socket::{Listener, concerns_one_connection, peer};
+use crate::socket::{Listener, accept, accept_all, concerns_one_connection};
 use crate::table::RESERVED_INDEX;
 
 /// Connections accepted from one listener before others get their turn. A small number also lets
@@ -17,21 +16,30 @@ const ACCEPTS_PER_EVENT: usize = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
-    listeners: Vec<Listener>,
+    /// By number; closed ones leave a gap.
+    listeners: Vec<Option<Listener>>,
     paused: bool,
-    /// Numbers of listeners start here, because those before were closed.
-    first: usize,
+    /// The next wait takes what is left in the backlogs, and closes all.
+    closing: bool,
 }
 
 impl Listeners {
     pub fn add(&mut self, epoll: &OwnedFd, socket: OwnedFd) -> io::Result<usize> {
         let listener = Listener::adopt(socket)?;
-        let number = self.first + self.listeners.len();
+        let number = self.listeners.len();
         if !self.paused {
             watch(epoll, &listener, number)?;
         }
-        self.listeners.push(listener);
+        self.listeners.push(Some(listener));
         Ok(number)
+    }
+
+    /// Other processes may hold the same socket, so that closing does not end the registration.
+    pub fn remove(&mut self, epoll: &OwnedFd, number: usize) {
+        if let Some(listener) = self.listeners.get_mut(number).and_then(Option::take) {
+            // It is registered, unless there is a pause.
+            let _ = epoll::delete(epoll, &listener.socket);
+        }
     }
 
     /// Registrations with `EXCLUSIVE` cannot be changed, only removed.
@@ -39,7 +47,7 @@ impl Listeners {
         if std::mem::replace(&mut self.paused, true) {
             return;
         }
-        for listener in &self.listeners {
+        for listener in self.listeners.iter().flatten() {
             // It is registered; were it not, the pause would be complete anyhow.
             let _ = epoll::delete(epoll, &listener.socket);
         }
@@ -50,8 +58,8 @@ impl Listeners {
         if !std::mem::replace(&mut self.paused, false) {
             return None;
         }
-        for (index, listener) in self.listeners.iter().enumerate() {
-            let number = self.first + index;
+        for (number, listener) in self.listeners.iter().enumerate() {
+            let Some(listener) = listener else { continue };
             if let Err(error) = watch(epoll, listener, number) {
                 self.pause(epoll);
                 return Some((number, error));
@@ -60,13 +68,28 @@ impl Listeners {
         None
     }
 
-    /// Other processes may hold the same sockets, so that closing does not end the registration.
-    pub fn close(&mut self, epoll: &OwnedFd) {
-        let paused = self.paused;
-        self.pause(epoll);
-        self.paused = paused;
-        self.first += self.listeners.len();
-        self.listeners.clear();
+    /// Ends accepting, once what has been completed is taken.
+    pub fn close(&mut self) {
+        self.closing = self.is_listening();
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.listeners.iter().any(Option::is_some)
+    }
+
+    /// Does what [`close`](Self::close) has announced.
+    pub fn finish<S: Sink>(&mut self, epoll: &OwnedFd, sink: &mut S) {
+        self.closing = false;
+        for number in 0..self.listeners.len() {
+            if let Some(listener) = &self.listeners[number] {
+                accept_all(listener, number, sink);
+            }
+            self.remove(epoll, number);
+        }
     }
 
     /// Accepts what waits at listener `number`.
@@ -75,8 +98,7 @@ impl Listeners {
             if self.paused {
                 return;
             }
-            let Some(index) = number.checked_sub(self.first) else { return };
-            let Some(listener) = self.listeners.get(index) else { return };
+            let Some(Some(listener)) = self.listeners.get(number) else { return };
             match accept(listener) {
                 Ok((socket, peer)) => {
                     sink.complete(Completion::Accepted { listener: number, socket, peer });
@@ -91,12 +113,6 @@ impl Listeners {
             }
         }
     }
-}
-
-fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, crate::driver::Peer)> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, flags)?;
-    Ok((socket, peer(address)))
 }
 
 fn watch(epoll: impl AsFd, listener: &Listener, number: usize) -> io::Result<()> {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::operation::Operation;
 use super::ring::{Completed, Ring};
 use crate::driver::{Completion, Peer, Sink};
-use crate::socket::{Listener, concerns_one_connection, peer};
+use crate::socket::{Listener, accept_all, concerns_one_connection, peer};
 
 /// How many numbers of listeners there are.
 const LISTENERS_MAX: usize = 1 << 16;
@@ -22,10 +22,20 @@ enum Accepting {
     Cancelling,
 }
 
+/// Whether a listener goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    Open,
+    /// What has been completed is taken first.
+    Closing,
+    /// What has been completed is left to others who hold the socket.
+    Leaving,
+}
+
 struct Entry {
     listener: Listener,
     accepting: Accepting,
-    closed: bool,
+    end: End,
     /// Operations whose last completion was not seen.
     in_flight: u32,
 }
@@ -45,7 +55,7 @@ impl Listeners {
         }
         let listener = Listener::adopt(socket)?;
         let accepting = Accepting::Idle;
-        self.entries.push(Some(Entry { listener, accepting, closed: false, in_flight: 0 }));
+        self.entries.push(Some(Entry { listener, accepting, end: End::Open, in_flight: 0 }));
         self.accept(number, ring);
         Ok(number)
     }
@@ -68,17 +78,44 @@ impl Listeners {
         }
     }
 
+    /// Ends accepting, once what has been completed is taken.
     pub fn close(&mut self, ring: &mut Ring) {
-        let paused = self.paused;
-        self.pause(ring);
-        self.paused = paused;
-        for entry in &mut self.entries {
-            if let Some(present) = entry {
-                present.closed = true;
-                if present.in_flight == 0 {
-                    *entry = None;
-                }
-            }
+        for number in 0..self.entries.len() {
+            self.end(number, End::Closing, ring);
+        }
+    }
+
+    /// Ends accepting from one that others hold, too.
+    pub fn remove(&mut self, number: usize, ring: &mut Ring) {
+        self.end(number, End::Leaving, ring);
+    }
+
+    fn end(&mut self, number: usize, end: End, ring: &mut Ring) {
+        let Some(Some(entry)) = self.entries.get_mut(number) else { return };
+        entry.end = end;
+        if entry.accepting == Accepting::Armed {
+            entry.accepting = Accepting::Cancelling;
+            entry.cancel(number, ring);
+        }
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.entries.iter().any(Option::is_some)
+    }
+
+    /// Drops those that have ended and that the kernel is done with.
+    pub fn finish<S: Sink>(&mut self, sink: &mut S) {
+        for number in 0..self.entries.len() {
+            self.finish_one(number, sink);
+        }
+    }
+
+    fn finish_one<S: Sink>(&mut self, number: usize, sink: &mut S) {
+        let is_done = |entry: &mut Entry| entry.end != End::Open && entry.in_flight == 0;
+        if let Some(Entry { listener, end: End::Closing, .. }) =
+            self.entries[number].take_if(is_done)
+        {
+            accept_all(&listener, number, sink);
         }
     }
 
@@ -98,7 +135,7 @@ impl Listeners {
         } else if completed.result < 0 && entry.accepting == Accepting::Cancelling {
             entry.cancel(number, ring);
         }
-        self.entries[number].take_if(|entry| entry.closed && entry.in_flight == 0);
+        self.finish_one(number, sink);
     }
 
     fn handle_accept<S: Sink>(
@@ -132,7 +169,7 @@ impl Listeners {
     /// Begins to accept, if that is wanted and not under way.
     fn accept(&mut self, number: usize, ring: &mut Ring) {
         let Some(Some(entry)) = self.entries.get_mut(number) else { return };
-        if self.paused || entry.closed || entry.accepting != Accepting::Idle {
+        if self.paused || entry.end != End::Open || entry.accepting != Accepting::Idle {
             return;
         }
         entry.accepting = Accepting::Armed;

@@ -89,12 +89,37 @@ crate::on_each_driver! {
         assert_eq!(harness.driver.listen(tcp_listener().0.into()).unwrap(), 1);
     }
 
+    fn i2_what_is_in_the_backlog_is_accepted_before_a_listener_closes(harness) {
+        for is_paused in [false, true] {
+            let (listener, address) = tcp_listener();
+            harness.driver.listen(listener.into()).unwrap();
+            harness.settle();
+            if is_paused {
+                harness.driver.pause_accept();
+                harness.settle();
+            }
+            let clients: Vec<_> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
+            harness.driver.close_listeners();
+            assert!(harness.driver.is_listening());
+            harness.until("all clients", |journal| journal.accepted.len() == clients.len());
+            harness.settle();
+            assert!(!harness.driver.is_listening());
+            harness.journal.accepted.clear();
+            harness.driver.resume_accept();
+        }
+    }
+
     fn a_listener_that_others_hold_is_left_to_them(harness) {
         let (listener, address) = tcp_listener();
-        harness.driver.listen(listener.try_clone().unwrap().into()).unwrap();
+        let number = harness.driver.listen(listener.try_clone().unwrap().into()).unwrap();
+        let (other, other_address) = tcp_listener();
+        harness.driver.listen(other.into()).unwrap();
         harness.settle();
-        harness.driver.close_listeners();
+        harness.driver.unlisten(number);
         harness.settle();
+        let _other_client = TcpStream::connect(other_address).unwrap();
+        harness.until("the other's client", |journal| journal.accepted.len() == 1);
+        harness.journal.accepted.clear();
         let _client = TcpStream::connect(address).unwrap();
         harness.settle();
         assert!(harness.journal.accepted.is_empty());
