@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "forking"
-require_relative "last_resort"
+require_relative "forced_exit"
 require_relative "recycling"
 require_relative "restarts"
 require_relative "slot"
@@ -31,6 +31,7 @@ module Hyperion
     # @return [Integer] the exit status
     def run
       @forking.warm_up
+      @launcher.forced_exit.arm(@configuration.drain_delay + patience_s + ForcedExit::MARGIN_S)
       @launcher.signals.master
       Process.setproctitle("hyperion: master [#{@launcher.listeners.urls.join(", ")}]")
       turn until @stopping && @slots.all? { |slot| slot.children.empty? }
@@ -152,7 +153,7 @@ module Hyperion
 
       @stopping = now + patience_s
       @log.info("stopping", reason: reason, workers: children.size)
-      @launcher.last_resort = LastResort.new(patience_s, @log)
+      @launcher.forced_exit.announce
       @launcher.stop_listening
       children.each { |child| child.signal(:TERM, :CONT) }
     end

@@ -28,7 +28,7 @@ module Hyperion
       launcher.run
       nil
     ensure
-      launcher&.last_resort&.cancel
+      launcher&.forced_exit&.cancel
     end
 
     # Ends what `run` has begun, as TERM does.

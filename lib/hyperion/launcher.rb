@@ -3,11 +3,13 @@
 require_relative "application"
 require_relative "banner"
 require_relative "certificates"
+require_relative "forced_exit"
 require_relative "listeners"
 require_relative "log"
 require_relative "mailbox"
 require_relative "metrics"
 require_relative "pid_file"
+require_relative "process_settings"
 require_relative "service"
 require_relative "signals"
 
@@ -15,9 +17,6 @@ module Hyperion
   # Runs a server of one process or of many, from a resolved configuration to its end. Holds what all
   # of its processes share.
   class Launcher
-    # Some programs look at every descriptor up to the limit.
-    MAX_DESCRIPTORS = 1_048_576
-
     # @return [Configuration]
     attr_reader :configuration
     # @return [Log]
@@ -44,8 +43,8 @@ module Hyperion
     # @return [Metrics::Seat] where this process counts
     attr_accessor :seat
 
-    # @return [LastResort, nil] once the end has begun
-    attr_accessor :last_resort
+    # @return [ForcedExit] ends this process where its end does not come by itself
+    attr_reader :forced_exit
 
     # @param app [#call, nil] loaded already; nil loads the configured one
     # @param out [IO] takes the banner
@@ -79,9 +78,15 @@ module Hyperion
     # @return [#call] loaded on first use, so in each worker unless preloaded
     def app = @app ||= Application.load(configuration)
 
+    # What a hook has forked and let return is no part of the server.
     # @raise [BootError] where a hook raises
     def hook(name, *arguments)
-      configuration.hooks_for(name).each { |block| block.call(*arguments) }
+      process = Process.pid
+      configuration.hooks_for(name).each do |block|
+        block.call(*arguments)
+      ensure
+        exit!($!.nil?) unless Process.pid == process
+      end
     rescue ScriptError, StandardError => e
       raise BootError, "#{name}: #{e.backtrace&.first.to_s[/\A.*?:\d+/]}: #{e.message} (#{e.class})"
     end
@@ -152,9 +157,10 @@ module Hyperion
       configuration.warnings.each { |warning| log.warn(warning) }
       @pid_file.check
       @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
+      @forced_exit = signals.forced_exit = ForcedExit.new(log)
+      forced_exit.arm(ForcedExit::MARGIN_S, boots: true)
       @certificates = Certificates.new(configuration.bind)
-      raise_descriptor_limit
-      enable_yjit
+      ProcessSettings.apply(configuration, log)
     end
 
     def serve
@@ -176,22 +182,6 @@ module Hyperion
       stop_listening
       @pid_file.remove
       signals.restore
-    end
-
-    def raise_descriptor_limit
-      soft, hard = Process.getrlimit(:NOFILE)
-      wanted = [hard, MAX_DESCRIPTORS].min
-      Process.setrlimit(:NOFILE, wanted, hard) if soft < wanted
-    rescue SystemCallError => e
-      log.warn("the limit of open files stays as it is: #{e.message}")
-    end
-
-    def enable_yjit
-      return unless configuration.yjit
-
-      able = defined?(RubyVM::YJIT) && RubyVM::YJIT.respond_to?(:enable)
-      RubyVM::YJIT.enable if able && !RubyVM::YJIT.enabled?
-      log.warn("yjit: this Ruby cannot turn it on at run time; start it with --yjit") if !able && configuration.yjit == true
     end
   end
 end

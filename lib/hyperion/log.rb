@@ -67,6 +67,13 @@ module Hyperion
       nil # There is nowhere left to tell it.
     end
 
+    # @return [String, nil] the file, if it is one
+    attr_reader :path
+
+    # A line to be written later, whose time is given by @ts@.
+    # @return [String]
+    def template(level, message) = line(level, message, {}, "@ts@")
+
     # Opens the file again, after it was renamed.
     # @raise [Error] where that cannot be done; the former file stays
     def reopen
@@ -95,8 +102,8 @@ module Hyperion
 
     def cut(text, max) = text.bytesize <= max ? text : "#{text.byteslice(0, max).scrub("")}..."
 
-    def line(level, message, fields)
-      all = { ts: Time.now.utc.iso8601(3), level: level, source: "server", message: message, **fields }
+    def line(level, message, fields, time = Time.now.utc.iso8601(3))
+      all = { ts: time, level: level, source: "server", message: message, **fields }
       return "#{JSON.generate(all.transform_values { |value| value.is_a?(Numeric) ? value : value.to_s.scrub })}\n" if @format == :json
 
       "#{all.map { |name, value| "#{name}=#{name == :level ? coloured(level) : escape(value.to_s.scrub)}" }.join(" ")}\n"

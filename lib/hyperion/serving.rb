@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "certificates"
-require_relative "last_resort"
+require_relative "forced_exit"
 require_relative "service"
 
 module Hyperion
@@ -44,8 +44,17 @@ module Hyperion
       @service = Service.new(app, @configuration, sockets,
                              died: ->(index) { @mailbox.post([:died, index]) }, siblings: @launcher.siblings,
                              seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
+      arm
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
       @service.carry(@launcher.log)
+    end
+
+    # A worker is told to stop when its time has come; a single process waits for that by itself.
+    def arm
+      grace_s = @configuration.graceful_timeout + ForcedExit::MARGIN_S
+      return @launcher.forced_exit.arm(grace_s, master: Hyperion.master_pid) if @configuration.cluster?
+
+      @launcher.forced_exit.arm(grace_s + @configuration.drain_delay)
     end
 
     def serve
@@ -90,7 +99,7 @@ module Hyperion
 
       @draining = true
       @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
-      @launcher.last_resort = LastResort.new(@configuration.graceful_timeout, @launcher.log)
+      @launcher.forced_exit.announce
       @service.drain
       @launcher.listeners.remove_files
       Thread.new do

@@ -7,6 +7,9 @@ module Hyperion
     STOPPING = %w[TERM INT QUIT].freeze
     LASTING = %w[HUP USR1 USR2 TTIN TTOU].freeze
 
+    # @return [ForcedExit, nil] who hears of signals natively, too
+    attr_writer :forced_exit
+
     # @param mailbox [Mailbox]
     def initialize(mailbox)
       @mailbox = mailbox
@@ -63,6 +66,7 @@ module Hyperion
     def on(name, command = nil, &block)
       former = command ? Signal.trap(name, command) : Signal.trap(name, &block)
       @former[name] = former unless @former.key?(name)
+      @forced_exit&.watch # What was trapped is heard by Ruby alone.
     end
 
     def abandon

@@ -18,6 +18,7 @@ module Hyperion
     # Serves until told to stop; to be called in the forked process. Ends it.
     def run
       @launcher.mailbox.after_fork
+      @launcher.forced_exit.arm(ForcedExit::MARGIN_S, boots: true, master: Hyperion.master_pid)
       @launcher.signals.worker_boot
       Process.setproctitle("hyperion: worker #{@slot}")
       configuration = @launcher.configuration

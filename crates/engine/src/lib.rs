@@ -32,6 +32,7 @@ mod sessions;
 mod siblings;
 mod spool;
 mod stats;
+pub mod stop;
 mod stream;
 mod timers;
 mod tls;

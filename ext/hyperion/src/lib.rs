@@ -13,6 +13,7 @@
 //! | `routes`, `file` | what is answered without the application; files that it names |
 //! | `hooks`, `request` | `Hyperion::Runtime`'s blocks, and `Hyperion::Request`, which they are given |
 //! | `class`, `names` | what is looked up once, while the library is loaded |
+//! | `forced_exit` | the end of a process that does not come by itself |
 //! | `error` | exceptions and panics, as log lines and as classes |
 //! | `gvl`, `raw` | the interpreter's lock, forks, and the few raw calls |
 //!
@@ -34,6 +35,7 @@ mod exchange;
 mod executor;
 mod file;
 mod finish;
+mod forced_exit;
 #[allow(unsafe_code)]
 mod gvl;
 mod hijack;
@@ -69,6 +71,7 @@ mod load {
         crate::stream::init(ruby)?;
         crate::request::init(ruby)?;
         crate::engine::init(ruby)?;
+        crate::forced_exit::init(ruby)?;
         crate::segment::init(ruby)
     }
 }

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
-require "hyperion/last_resort"
+require "hyperion/forced_exit"
 
 # What docs/operations.md says of systemd and of containers, as far as it can be tried without either.
 class DeploymentTest < HyperionTest::ProcessCase
@@ -26,7 +26,7 @@ class DeploymentTest < HyperionTest::ProcessCase
     stopping = Integer(UNIT[/^TimeoutStopSec=(\d+)/, 1])
     checked, = run_hyperion("check", BASIC)
     defaults = %w[graceful_timeout drain_delay].sum { |name| Float(checked[/^\s*#{name}\s+(\d+(\.\d+)?)/, 1]) }
-    assert_operator stopping, :>, defaults + Hyperion::LastResort::MARGIN_S
+    assert_operator stopping, :>, defaults + Hyperion::ForcedExit::MARGIN_S
   end
 
   def test_G6_a_low_port_without_root_and_with_the_capability

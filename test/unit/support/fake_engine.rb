@@ -24,6 +24,14 @@ class FakeEngine
     def text(format) = "# as #{format}\n"
   end
 
+  # It has no native thread, and forces nobody.
+  class << self
+    def force_exit(_settings) = nil
+    def watch_signals = nil
+    def announce_stop = nil
+    def end_watch = nil
+  end
+
   attr_reader :settings, :calls
   attr_accessor :routes, :hooks
 
