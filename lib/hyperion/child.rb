@@ -26,6 +26,8 @@ module Hyperion
     attr_reader :leave_by
     # @return [Numeric, nil] when it was asked for its threads
     attr_reader :asked_at
+    # @return [Array<Integer>] slots for which it accepts, too
+    attr_reader :covered
 
     # @param pid [Integer]
     # @param reader [IO] of its pulse
@@ -35,12 +37,16 @@ module Hyperion
       @pid = pid
       @reader = reader
       @orders = orders
-      @started = @beat = now
+      @started = @beat = @reactor_at = @progress_at = now
+      @covered = []
       @rest = +""
       @threads = []
     end
 
     def booted? = !io_driver.nil?
+
+    # @return [Boolean] whether connections that it is given are served soon
+    def serves? = booted? && !killed? && !stopped? && asked_at.nil? && leave_by.nil?
 
     # @return [Boolean] whether it has served for that long
     def lived?(seconds, now) = booted? && now - @booted_at >= seconds
@@ -64,7 +70,7 @@ module Hyperion
 
     # The master itself was held up; no silence in that time counts.
     def forgive(now)
-      @beat = now
+      @beat = @reactor_at = @progress_at = now
       @waiting_since &&= now
     end
 
@@ -72,19 +78,28 @@ module Hyperion
     def frozen(now, timeout_s)
       return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped_at && now - @stopped_at >= STOPPED_S
 
-      "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
+      return "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
+
+      "accepts and answers nothing: its reactor has not turned for #{timeout_s} s" if booted? && now - @reactor_at >= timeout_s
     end
 
-    # @return [String, nil] why it is of no use, though it lives
-    def stuck(now, timeout_s)
+    # @return [String, nil] why it will not come to serve
+    def unborn(now, timeout_s)
+      "has not booted for #{timeout_s} s" if !booted? && now - @started >= timeout_s
+    end
+
+    # @return [String, nil] that requests wait, and none is begun
+    def stalled(now, timeout_s)
       return unless @waiting_since && now - @waiting_since >= timeout_s
 
-      "has #{@waiting} requests waiting and has begun none of them for #{timeout_s} s"
+      "has #{@waiting} requests waiting and has begun none of them for #{timeout_s.round(1)} s"
     end
+
+    # @return [Boolean] whether what it has begun does not come on either
+    def stuck?(now, timeout_s) = !stalled(now, timeout_s).nil? && now - @progress_at >= timeout_s
 
     # @return [Boolean] whether the system has stopped it, so that it cannot answer
     def stopped? = !@stopped_at.nil?
-
     # @return [Boolean] whether its threads are told completely
     def told? = @told || false
 
@@ -97,7 +112,21 @@ module Hyperion
     end
 
     # There is no reason any more to have asked.
-    def pardon = @asked_at = nil
+    def withdraw_question = @asked_at = nil
+
+    # Connections to these slots are for it, too, while nobody else accepts them.
+    # @param slots [Array<Integer>]
+    def cover(slots)
+      (slots - @covered).each { |slot| order("cover #{slot}") }
+      (@covered - slots).each { |slot| order("uncover #{slot}") }
+      @covered = slots
+    end
+
+    # The whole server stops. What the app has done to its signals does not matter.
+    def stop
+      order("stop")
+      signal(*(booted? ? [] : [:TERM]), :CONT)
+    end
 
     # Its successor serves: it may finish what it has begun.
     # @param by [Numeric] it is killed then
@@ -106,17 +135,12 @@ module Hyperion
       order("retire")
     end
 
-    # It is of no use: it should end.
-    # @param by [Numeric] it is killed then
-    def dismiss(by)
-      @leave_by = by
-      signal(:TERM)
-    end
-
     # Ends the process without its help.
-    def kill(reason = nil)
+    # @param failure [String, nil] told as the worker's own last words
+    def kill(reason = nil, failure = nil)
       @killed = true
       @reason = reason
+      @failure ||= failure
       signal(:KILL)
     end
 
@@ -160,16 +184,17 @@ module Hyperion
 
     def boot(text, now)
       @io_driver, @routes = text.split(" ", 2)
-      @booted_at = now
+      @booted_at = @reactor_at = now
     end
 
-    # Executors that take work make progress, however long each request lasts; and where none waits,
-    # none is missed.
-    def progress(waiting, taken, now)
+    # Executors that take work serve those who wait, however long each request lasts; and where none waits,
+    # none is missed. What they give and take on the way is progress, too.
+    def progress(waiting, taken, progress, reactor_beats, now)
       @waiting_since = nil if waiting.zero? || taken != @taken
       @waiting_since ||= now if waiting.positive?
-      @waiting = waiting
-      @taken = taken
+      @progress_at = now if progress != @progress
+      @reactor_at = now if reactor_beats != @reactor_beats
+      @waiting, @taken, @progress, @reactor_beats = waiting, taken, progress, reactor_beats
     end
   end
 end

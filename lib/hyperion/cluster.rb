@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "covering"
+require_relative "fork_hook"
 require_relative "forking"
 require_relative "forced_exit"
 require_relative "recycling"
@@ -11,18 +13,19 @@ module Hyperion
   # A master and its workers. The master makes sockets and processes, and never serves.
   class Cluster
     TICK_S = 1
-    # What a worker may take beyond the graceful timeout to end.
-    MARGIN_S = 2
+    MARGIN_S = 2 # What a worker may take beyond the graceful timeout to end.
 
     # @param launcher [Launcher]
     def initialize(launcher)
       @launcher = launcher
       @configuration = launcher.configuration
       @log = launcher.log
-      @slots = Array.new(@configuration.workers) { |index| Slot.new(index) }
+      @slots = Array.new(@configuration.workers) { |index| Slot.new(index, @configuration.worker_boot_retry_timeout) }
+      @covering = Covering.new(@slots)
+      @fork_hook = ForkHook.new(launcher, @configuration.worker_boot_timeout)
       @forking = Forking.new(launcher, @slots)
       @recycling = Recycling.new(@configuration, @log, @slots)
-      @watch = Watch.new(@configuration, @log, @slots)
+      @watch = Watch.new(@configuration, @log, @slots, launcher.metrics)
       @restarts = Restarts.new(@log, launcher.metrics)
       @status = 0
     end
@@ -61,7 +64,7 @@ module Hyperion
       when :INT then @stopping || @launcher.leaving? ? abandon : @launcher.give_notice(event)
       when :leave then stop(detail)
       when :HUP then reopen_logs
-      when :CHLD then nil
+      when :CHLD, :forkable then nil
       else @launcher.ignore(event)
       end
     end
@@ -70,17 +73,13 @@ module Hyperion
       return if @stopping
 
       due = @slots.select { |slot| slot.due?(now) }
-      return if due.empty?
-
-      @launcher.hook(:before_fork)
-      due.each { |slot| start(slot) }
+      due.each { |slot| start(slot) } if due.any? && @fork_hook.ended?(now)
     rescue BootError => e
       give_up_for_now(due, e.message)
     end
 
     def start(slot)
       slot.filled(@forking.child(slot.index, now))
-      @restarts.tell(slot)
     rescue SystemCallError => e
       give_up_for_now([slot], "#{slot} cannot be forked: #{e.message}")
     end
@@ -114,15 +113,12 @@ module Hyperion
       return fail_boot("#{slot} (#{child.pid}) could not boot: #{child.failure || how}") unless @announced || child.booted?
 
       pause = slot.due ? "; the next one starts in #{[slot.due - now, 0].max.round(1)} s" : ""
-      @log.error("#{slot} (#{child.pid}) ended: #{how}#{pause}")
-      @restarts.tell(slot)
+      @log.public_send(status&.success? ? :info : :error, "#{slot} (#{child.pid}) ended: #{how}#{pause}")
       give_up("the last one was #{slot} (#{child.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
     end
 
     # A worker that did not come to a clean end, as behind a hook that hangs, is no clean end of the server.
-    def tell_end(status)
-      @status = 1 if @status.zero? && status&.exited? && !status.success?
-    end
+    def tell_end(status) = (@status = 1 if @status.zero? && status&.exited? && !status.success?)
 
     def announce
       return if @announced || @stopping || !@slots.all?(&:serving?)
@@ -155,7 +151,7 @@ module Hyperion
       @log.info("stopping", reason: reason, workers: children.size)
       @launcher.forced_exit.announce
       @launcher.stop_listening
-      children.each { |child| child.signal(:TERM, :CONT) }
+      children.each(&:stop)
     end
 
     def abandon
@@ -168,32 +164,35 @@ module Hyperion
       @status = 1 if now >= @stopping && @watch.kill_all
     end
 
-    # Workers of no use are ended; those that have served enough are followed by others.
+    # Workers of no use are replaced, and so are those that have served enough.
     def look_after
-      @watch.round(now) do |slot|
-        slot.vacate(:timeout, now).dismiss(now + patience_s)
-        @restarts.tell(slot)
-      end
+      @watch.round(now)
       @recycling.round(now) if @announced
       @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
+      @covering.round
+      @slots.select(&:serving?).each { |slot| @restarts.tell(slot) }
       @launcher.certificates.look # Workers tell what they read; those to come have it from here.
     end
 
     def take_over(slot)
       slot.take_over(now).retire(now + Serving::LAST_CALL_S + patience_s)
-      @restarts.tell(slot)
     end
 
     def patience_s = @configuration.graceful_timeout + MARGIN_S
 
     def reopen_logs
       @launcher.reopen_log
+      @launcher.certificates.reload(nil) # Each worker tells what it reads.
       children.each { |child| child.signal(:HUP) }
     end
 
     def children = @slots.flat_map(&:children)
 
-    def wait_s = [TICK_S, *@slots.filter_map(&:due).map { |due| @stopping ? TICK_S : [due - now, 0].max }].min
+    def wait_s
+      return TICK_S if @stopping || @fork_hook.running?
+
+      [TICK_S, *@slots.filter_map(&:due).map { |due| [due - now, 0].max }].min
+    end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end

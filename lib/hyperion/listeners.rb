@@ -47,11 +47,14 @@ module Hyperion
     # @return [Hash{Socket=>Bind}] for this worker, and what each was opened for
     def binds_for_slot(slot) = @opened.flat_map { |one| one.slots[slot].map { |socket| [socket, one.bind] } }.to_h
 
-    # Closes this process's copies of all sockets, or of all but one slot's.
-    def close(except: nil)
-      kept = except ? for_slot(except) : []
-      (@opened.flat_map { |one| one.slots.flatten } - kept).uniq.each { |socket| socket.close unless socket.closed? }
+    # @return [Hash{Integer=>Array<Socket>}] the open sockets of the other slots that are not this one's, too
+    def others(slot)
+      open = (0...@slots).to_h { |index| [index, @reuseport ? for_slot(index) : []] }
+      open.reject { |index, sockets| index == slot || sockets.any?(&:closed?) }
     end
+
+    # Closes this process's copies of all sockets.
+    def close = @opened.flat_map { |one| one.slots.flatten }.uniq.each { |socket| socket.close unless socket.closed? }
 
     # Removes the socket files that this process has made.
     def remove_files = @opened.each { |one| one.file&.remove }

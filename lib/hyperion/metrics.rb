@@ -32,6 +32,9 @@ module Hyperion
     # @param reason [Symbol] one of Restarts::REASONS
     def restarted(reason) = @segment.restarted(reason)
 
+    # A worker begins none of the requests that wait.
+    def stalled = @segment.stalled
+
     # @param phase [Symbol] :booting, :serving or :draining; `/-/ready` tells it
     def phase=(phase)
       @segment.phase = phase

@@ -12,6 +12,10 @@ module Hyperion
     # Workers that were born together do not all ask for successors together.
     JITTER = 0.1
 
+    # What is told of the engine: requests that wait, how many were begun, how much came on, and how often the
+    # reactor has turned when it was asked to.
+    BEAT = %i[queue_depth work_taken progress reactor_beats].freeze
+
     # @param writer [IO] to the master
     # @param orders [IO] from the master
     # @param master_pid [Integer]
@@ -50,7 +54,7 @@ module Hyperion
     # @return [Boolean] whether the master lives
     def beat
       stats = Service.current&.stats || {}
-      write("beat #{stats.fetch(:queue_depth, 0)} #{stats.fetch(:work_taken, 0)}\n")
+      write("beat #{BEAT.map { |name| stats.fetch(name, 0) }.join(" ")}\n")
       ask_for_successor if @enough && stats.fetch(:requests, 0) >= @enough
       Process.ppid == @master_pid && !@deserted
     end
@@ -67,12 +71,14 @@ module Hyperion
       text = @orders.read_nonblock(4096, exception: false)
       return @deserted = true unless text
 
-      text.each_line(chomp: true) { |word| follow(word) } if text.is_a?(String)
+      text.each_line(chomp: true) { |order| follow(order) } if text.is_a?(String)
     end
 
-    def follow(word)
+    def follow(order)
+      word, slot = order.split
       case word
-      when "retire" then @mailbox.post(:retire)
+      when "retire", "stop" then @mailbox.post(word.to_sym)
+      when "cover", "uncover" then @mailbox.post([word.to_sym, Integer(slot)])
       when "backtraces" then tell_backtraces
       end
     end

@@ -79,6 +79,14 @@ module Hyperion
       @log&.warn("an executor thread died and is replaced", executor: index) if @executors.replace(index)
     end
 
+    # Accepts for the worker of another slot, too, which does not serve.
+    # @param slot [Integer]
+    # @param sockets [Array<Socket>] listening, in the order of the own ones
+    def cover(slot, sockets) = @engine.cover(slot, sockets.map(&:fileno))
+
+    # Leaves accepting to the worker of that slot again.
+    def uncover(slot) = @engine.uncover(slot)
+
     # Accepts no more; each connection may bring one more request. Returns at once.
     def last_call = @engine.last_call
 

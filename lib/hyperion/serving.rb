@@ -69,6 +69,9 @@ module Hyperion
       when :TERM, :INT, :QUIT then @configuration.cluster? ? drain(event) : @launcher.give_notice(event)
       when :leave then drain(detail)
       when :orphaned, :retired then drain(event)
+      when :stop then stop
+      when :cover then @launcher.listeners.others(@slot)[detail]&.then { |sockets| @service.cover(detail, sockets) }
+      when :uncover then @service.uncover(detail)
       when :retire then retire
       when :HUP then read_again
       when :died then replace(detail)
@@ -83,7 +86,15 @@ module Hyperion
       @service.replace(dead)
     end
 
+    # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each
+    # takes what has connected to any of them.
+    def stop
+      @launcher.listeners.others(@slot).each { |slot, sockets| @service.cover(slot, sockets) } unless @draining
+      drain(:stop)
+    end
+
     def retire
+      @launcher.listeners.close
       @service.last_call
       @launcher.log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
       Thread.new do
@@ -100,6 +111,7 @@ module Hyperion
       @draining = true
       @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
       @launcher.forced_exit.announce
+      @launcher.listeners.close
       @service.drain
       @launcher.listeners.remove_files
       Thread.new do

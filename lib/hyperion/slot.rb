@@ -8,9 +8,6 @@ module Hyperion
     YOUNG_S = 1
     FIRST_PAUSE_S = 0.1
     LONGEST_PAUSE_S = 5
-    # So many in a row that did not start are a loop.
-    CRASHES = 6
-
     # A process that is to be replaced, or was.
     Former = Struct.new(:pid, :reason, :uptime_s)
 
@@ -25,8 +22,11 @@ module Hyperion
     # @return [Symbol, nil] why the current one is to be replaced
     attr_reader :wanted
 
-    def initialize(index)
+    # @param index [Integer]
+    # @param retry_s [Numeric] for so long workers that do not start are followed by others
+    def initialize(index, retry_s)
       @index = index
+      @retry_s = retry_s
       @leaving = []
       @failures = 0
       @due = 0
@@ -62,13 +62,9 @@ module Hyperion
 
     # The successor serves: the current process leaves.
     # @return [Child] who leaves
-    def take_over(now) = vacate(@wanted, now)
-
-    # The current process leaves, whether there is another or not.
-    # @return [Child]
-    def vacate(reason, now)
+    def take_over(now)
       @leaving << @current
-      miss(@current, reason, now)
+      miss(@current, @wanted, now)
       @leaving.last
     end
 
@@ -90,8 +86,8 @@ module Hyperion
       :current
     end
 
-    # @return [Boolean] whether one process after the other dies before it serves
-    def crash_loop?(now) = @failures >= CRASHES && !current&.lived?(YOUNG_S, now)
+    # @return [Boolean] whether one process after the other dies before it serves, for too long already
+    def crash_loop?(now) = @failures.positive? && now - @failing_since >= @retry_s && !current&.lived?(YOUNG_S, now)
 
     private
 
@@ -105,6 +101,7 @@ module Hyperion
 
     def pause(child, now)
       @failures = child.lived?(YOUNG_S, now) ? 0 : @failures + 1
+      @failing_since = now if @failures <= 1
       @due = now + (@failures.zero? ? 0 : [FIRST_PAUSE_S * (2**(@failures - 1)), LONGEST_PAUSE_S].min)
     end
   end

@@ -3,21 +3,27 @@
 require_relative "autopsy"
 
 module Hyperion
-  # Finds workers that are alive and of no use: stopped, silent, without progress, or staying behind.
-  # Each is asked what its threads are doing, told in the log with the answer, and ended.
+  # Finds workers that are alive and of no use: stopped, silent, never booted, without progress, or staying
+  # behind. Each is asked what its threads are doing, told in the log with the answer, and replaced.
   class Watch
     # A worker that can answer gets this long for it.
     ANSWER_S = 2
     # The master looks more often than that, unless something keeps it from it.
     DELAY_S = 3
+    # Of the timeout: behind it a worker that begins nothing is asked what it does.
+    FIRST_LOOK = 1.0 / 3
 
     # @param configuration [Configuration]
     # @param log [Log]
     # @param slots [Array<Slot>]
-    def initialize(configuration, log, slots)
+    # @param metrics [Metrics]
+    def initialize(configuration, log, slots, metrics)
       @timeout_s = configuration.worker_timeout
+      @boot_timeout_s = configuration.worker_boot_timeout
+      @metrics = metrics
       @log = log
       @slots = slots
+      @told = {}
     end
 
     # To be called before what workers wrote is read. Where the master itself was held up, their silence
@@ -28,10 +34,10 @@ module Hyperion
       @slots.each { |slot| slot.children.each { |child| child.forgive(now) } } if delay > DELAY_S
     end
 
-    # @yield [Slot] whose current worker is to end in its own way
-    def round(now, &dismiss)
+    # To be called behind what workers wrote was read.
+    def round(now)
       @slots.each do |slot|
-        slot.children.each { |child| judge(slot, child, now, &dismiss) unless child.killed? }
+        slot.children.each { |child| judge(slot, child, now) unless child.killed? }
       end
     end
 
@@ -49,21 +55,47 @@ module Hyperion
     private
 
     def judge(slot, child, now)
-      fatal = child.frozen(now, @timeout_s) || overdue(child, now)
-      complaint = fatal || (child.stuck(now, @timeout_s) if child.equal?(slot.current))
-      return child.pardon unless complaint
+      name = "#{slot} (#{child.pid})"
+      fatal = child.frozen(now, @timeout_s) || overdue(child, now) || child.unborn(now, @boot_timeout_s)
+      complaint = fatal || (child.stalled(now, @timeout_s * FIRST_LOOK) if child.equal?(slot.current))
+      return forget(child) unless complaint
+      return replace(slot, child, name, now) if !fatal && @told[child.pid]
+      return unless answered?(child, now)
 
+      show_threads(name, child)
+      return kill(child, name, fatal) if fatal
+
+      @told[child.pid] = true
+      @metrics.stalled
+      @log.error("#{name} #{complaint}")
+    end
+
+    def forget(child)
+      @told.delete(child.pid)
+      child.withdraw_question
+    end
+
+    # Long requests that come on are the app's own business.
+    def replace(slot, child, name, now)
+      return if slot.wanted || !child.stuck?(now, @timeout_s)
+
+      @log.error("#{name} has made no progress for #{@timeout_s} s while requests wait, and is replaced")
+      slot.replace(:timeout)
+    end
+
+    def kill(child, name, complaint)
+      @log.error("#{name} #{complaint} and is killed")
+      child.kill(:timeout, complaint)
+    end
+
+    def answered?(child, now)
       child.ask(now) unless child.asked_at
-      return unless child.told? || child.stopped? || now - child.asked_at >= ANSWER_S
-
-      testify("#{slot} (#{child.pid})", child)
-      @log.error("#{slot} (#{child.pid}) #{complaint} and is #{fatal ? "killed" : "told to end"}")
-      fatal ? child.kill(:timeout) : yield(slot)
+      child.told? || child.stopped? || now - child.asked_at >= ANSWER_S
     end
 
     def overdue(child, now) = ("was replaced and did not end in time" if child.leave_by && now >= child.leave_by)
 
-    def testify(name, child)
+    def show_threads(name, child)
       return if child.stopped?
       return Autopsy.lines(child.pid).each { |line| @log.error("#{name} runs no Ruby: #{line}") } unless child.told?
 

@@ -23,7 +23,6 @@ module Hyperion
       Process.setproctitle("hyperion: worker #{@slot}")
       configuration = @launcher.configuration
       @pulse.start(@launcher.mailbox, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
-      @launcher.listeners.close(except: @slot)
       serve
     end
 

@@ -154,6 +154,11 @@ impl Engine {
         self.driver_name
     }
 
+    /// A number that grows with what executors give and take while they work on requests.
+    pub fn progress(&self) -> u64 {
+        self.inbox.progress()
+    }
+
     /// How often the reactor has shown that it turns; each call asks for it once more.
     pub fn reactor_beats(&self) -> u64 {
         self.inbox.ask_for_beat()

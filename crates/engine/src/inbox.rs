@@ -93,6 +93,8 @@ pub struct Inbox {
     /// Somebody wants to see that the reactor turns.
     beat_wanted: AtomicBool,
     beats: AtomicU64,
+    /// Grows with what executors give and take: pieces of responses, and of requests that still arrive.
+    progress: AtomicU64,
     /// Shared by all answers that go this way.
     pub(crate) budget: Arc<Budget>,
     waker: Waker,
@@ -107,6 +109,7 @@ impl Inbox {
             drained: AtomicBool::new(false),
             beat_wanted: AtomicBool::new(false),
             beats: AtomicU64::new(0),
+            progress: AtomicU64::new(0),
             budget: Arc::default(),
             waker,
         }
@@ -143,6 +146,11 @@ impl Inbox {
         self.beats.load(Ordering::Relaxed)
     }
 
+    /// How much executors have given and taken.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
     /// The reactor turns.
     pub(crate) fn beat(&self) {
         if self.beat_wanted.load(Ordering::Relaxed) {
@@ -161,6 +169,9 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, message: Message) {
+        if message.session().is_some() {
+            self.progress.fetch_add(1, Ordering::Relaxed);
+        }
         self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         if self.sleeping.swap(false, Ordering::SeqCst) {
             self.waker.wake();

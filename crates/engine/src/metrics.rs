@@ -80,6 +80,8 @@ fn faults(segment: &Segment, to: &mut Exposition) {
     for reason in Restart::ALL {
         to.number(&[("reason", reason.name())], segment.restarts(reason));
     }
+    to.begin(&family::WORKER_STALLS);
+    to.number(&[], segment.stalls());
     total(segment, &family::LOG_LINES_DROPPED, Scalar::LogLinesDropped, to);
     total(segment, &family::ENGINE_PANICS, Scalar::EnginePanics, to);
 }

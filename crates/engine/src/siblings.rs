@@ -9,8 +9,9 @@
 //!
 //! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -71,6 +72,8 @@ pub(crate) struct Siblings {
     /// By block, since when a crowd is on its way there.
     crowded_since: Box<[Cell<Option<Instant>>]>,
     lives: Lives,
+    /// Slots whose worker does not serve, though it may seem so.
+    shunned: RefCell<HashSet<usize>>,
     ending: Waker,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -103,14 +106,24 @@ impl Siblings {
             std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| intake.run())?;
         stats.adopting.set(1);
         let crowded_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
-        let lives = Lives::default();
-        Ok(Self { channels, stats, crowded_since, lives, ending, ended, thread: Some(thread) })
+        let (lives, shunned) = (Lives::default(), RefCell::default());
+        let thread = Some(thread);
+        Ok(Self { channels, stats, crowded_since, lives, shunned, ending, ended, thread })
     }
 
     /// Takes no more connections, but for those under way.
     pub fn leave(&self) {
         self.stats.adopting.set(0);
         self.ending.wake();
+    }
+
+    /// Gives nothing to the worker of that slot, or gives it its share again.
+    pub fn shun(&self, slot: usize, shuns: bool) {
+        let mut shunned = self.shunned.borrow_mut();
+        match shuns {
+            true => shunned.insert(slot),
+            false => shunned.remove(&slot),
+        };
     }
 
     /// Whether nothing can come any more.
@@ -151,7 +164,9 @@ impl Siblings {
         let (segment, block) = (self.stats.segment(), self.stats.block());
         for _ in 0..ATTEMPTS {
             let mut able = segment.neighbours_of(block).filter(|neighbour| {
-                neighbour.slot < self.channels.ways.len() && !self.is_stuck(neighbour)
+                neighbour.slot < self.channels.ways.len()
+                    && !self.shunned.borrow().contains(&neighbour.slot)
+                    && !self.is_stuck(neighbour)
             });
             let chosen = choose(&mut able, segment.neighbour(block))?;
             if segment.announce(&chosen) {

@@ -142,6 +142,13 @@ pub trait Driver {
     /// Ends a pause, whoever began it.
     fn resume_accept(&mut self);
 
+    /// The same, beside another process that has the socket and may be unable to accept: what it is told of
+    /// is told here, too.
+    ///
+    /// # Errors
+    /// As of [`Driver::listen`].
+    fn listen_beside(&mut self, socket: Self::Socket) -> io::Result<usize>;
+
     /// Stops accepting from one listening socket, which other processes hold as well: what is in its
     /// backlog is left to them. Connections that were accepted already are still reported.
     fn unlisten(&mut self, number: usize);

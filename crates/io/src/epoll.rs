@@ -18,7 +18,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
 use self::connection::{Connection, Next};
-use self::listeners::Listeners;
+use self::listeners::{Listeners, Sharing};
 use crate::driver::{Completion, Driver, Key, Sink};
 use crate::socket;
 use crate::table::{RESERVED_INDEX, Table};
@@ -169,7 +169,11 @@ impl Driver for EpollDriver {
     }
 
     fn listen(&mut self, socket: OwnedFd) -> io::Result<usize> {
-        self.listeners.add(&self.epoll, socket)
+        self.listeners.add(&self.epoll, socket, Sharing::Exclusive)
+    }
+
+    fn listen_beside(&mut self, socket: OwnedFd) -> io::Result<usize> {
+        self.listeners.add(&self.epoll, socket, Sharing::Always)
     }
 
     fn pause_accept(&mut self) {

@@ -25,7 +25,7 @@ use slab::Slab;
 
 use self::buffers::Buffers;
 use self::connection::{Connection, Fate};
-use self::listeners::Listeners;
+use self::listeners::{Listeners, Means};
 use self::operation::Operation;
 use self::ring::{Completed, Ring};
 use crate::driver::{Completion, Driver, Key, Sink};
@@ -214,7 +214,11 @@ impl Driver for UringDriver {
     }
 
     fn listen(&mut self, socket: OwnedFd) -> io::Result<usize> {
-        self.listeners.add(socket, &mut self.ring)
+        self.listeners.add(socket, Means::Accept, &mut self.ring)
+    }
+
+    fn listen_beside(&mut self, socket: OwnedFd) -> io::Result<usize> {
+        self.listeners.add(socket, Means::Poll, &mut self.ring)
     }
 
     fn pause_accept(&mut self) {

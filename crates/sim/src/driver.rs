@@ -203,6 +203,10 @@ impl Driver for SimDriver {
         self.accepting = true;
     }
 
+    fn listen_beside(&mut self, socket: SimSocket) -> io::Result<usize> {
+        self.listen(socket)
+    }
+
     fn unlisten(&mut self, _number: usize) {
         self.listening = false;
     }

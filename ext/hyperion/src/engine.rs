@@ -238,7 +238,9 @@ impl Engine {
             stats.aset(ruby.to_symbol(name), value)?;
         }
         if let Some(reactor) = this.here() {
-            stats.aset(ruby.to_symbol("work_taken"), this.queue.taken())?;
+            let taken = this.queue.taken();
+            stats.aset(ruby.to_symbol("work_taken"), taken)?;
+            stats.aset(ruby.to_symbol("progress"), taken + reactor.progress())?;
             stats.aset(ruby.to_symbol("reactor_beats"), reactor.reactor_beats())?;
         }
         Ok(stats)

@@ -55,6 +55,11 @@ impl Segment {
         Ok(())
     }
 
+    /// `stalled`: a worker begins none of the requests that wait.
+    fn stalled(&self) {
+        self.memory.stalled();
+    }
+
     /// `phase = :booting, :serving or :draining`: how far the whole server has come.
     fn set_phase(ruby: &Ruby, this: &Self, phase: Symbol) -> Result<(), Error> {
         let phase = named(ruby, phase, Phase::named)?;
@@ -144,6 +149,7 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("take", method!(Segment::take, 0))?;
     class.define_method("release", method!(Segment::release, 1))?;
     class.define_method("restarted", method!(Segment::restarted, 1))?;
+    class.define_method("stalled", method!(Segment::stalled, 0))?;
     class.define_method("phase=", method!(Segment::set_phase, 1))?;
     class.define_method("phase", method!(Segment::phase, 0))?;
     class.define_method("stats", method!(Segment::stats, 0))?;

@@ -6,7 +6,7 @@ require_relative "process_case"
 class CrashLoopTest < HyperionTest::ProcessCase
   def test_W25_where_no_worker_boots_any_more_the_server_ends_with_one_clear_line
     config = "on_worker_boot { |slot| raise \"slot \#{slot} is bad\" if File.exist?(#{"#{dir}/bad".inspect}) }\n"
-    cluster = boot_with(config, "-w", "2")
+    cluster = boot_with(config, "-w", "2", "--worker-boot-retry-timeout", "3")
     file("bad", "")
     cluster.worker_pids.each { |pid| Process.kill(:KILL, pid) }
     assert_equal 1, cluster.wait(timeout: 30).exitstatus

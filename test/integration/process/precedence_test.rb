@@ -30,6 +30,8 @@ class PrecedenceTest < HyperionTest::ProcessCase
     "io" => ["--io", :epoll, "HYPERION_IO", :auto, :epoll, :auto],
     "worker_model" => ["--worker-model", :share, "HYPERION_WORKER_MODEL", :reuseport, :share, :reuseport],
     "worker_timeout" => ["--worker-timeout", 21, "HYPERION_WORKER_TIMEOUT", 22, 23, 60],
+    "worker_boot_timeout" => ["--worker-boot-timeout", 21, "HYPERION_WORKER_BOOT_TIMEOUT", 22, 23, 60],
+    "worker_boot_retry_timeout" => ["--worker-boot-retry-timeout", 21, "HYPERION_WORKER_BOOT_RETRY_TIMEOUT", 22, 23, 60],
     "worker_max_rss_mb" => ["--worker-max-rss-mb", 301, "HYPERION_WORKER_MAX_RSS_MB", 302, 303, nil],
     "worker_max_requests" => ["--worker-max-requests", 301, "HYPERION_WORKER_MAX_REQUESTS", 302, 303, nil],
     "max_in_flight_per_conn" => ["--max-in-flight-per-conn", 2, "HYPERION_MAX_IN_FLIGHT_PER_CONN", 3, 4, :auto],

@@ -36,13 +36,12 @@ class ListenersTest < UnitCase
     assert_match(%r{\Ahttps://127\.0\.0\.1:\d+\z}, listeners.urls.last)
   end
 
-  def test_one_slot_may_be_kept_open
-    listeners = listen("127.0.0.1:0", slots: 2, reuseport: true)
-    listeners.close(except: 1)
-    assert_equal [true, false], [0, 1].map { |slot| listeners.for_slot(slot).first.closed? }
-    shared = listen("127.0.0.1:0", slots: 2)
-    shared.close(except: 1)
-    refute_predicate shared.for_slot(1).first, :closed?
+  def test_others_have_sockets_of_their_own_where_the_model_is_reuseport
+    listeners = listen("127.0.0.1:0", slots: 3, reuseport: true)
+    assert_equal({ 0 => listeners.for_slot(0), 2 => listeners.for_slot(2) }, listeners.others(1))
+    listeners.for_slot(0).each(&:close)
+    assert_equal [2], listeners.others(1).keys
+    assert_equal({ 0 => [] }, listen("127.0.0.1:0", slots: 2).others(1))
   end
 
   def test_both_families

@@ -29,9 +29,9 @@ class PulseTest < UnitCase
 
   def test_it_beats_before_anything_is_served_and_then_tells_the_progress
     start
-    assert_equal "beat 0 0\n", line
-    Hyperion::Service.current = Served.new({ queue_depth: 3, work_taken: 17 })
-    assert_equal "beat 3 17\n", line
+    assert_equal "beat 0 0 0 0\n", line
+    Hyperion::Service.current = Served.new({ queue_depth: 3, work_taken: 17, progress: 40, reactor_beats: 5 })
+    assert_equal "beat 3 17 40 5\n", line
   end
 
   def test_it_asks_once_for_a_successor_behind_its_number_of_requests_and_up_to_a_tenth_more
@@ -40,7 +40,7 @@ class PulseTest < UnitCase
     assert_match(/beat/, line)
     served.stats = { requests: 110 }
     assert_equal "spent", [line, line].join[/spent/]
-    assert_equal ["beat 0 0\n"] * 2, [line, line].last(2)
+    assert_equal ["beat 0 0 0 0\n"] * 2, [line, line].last(2)
   end
 
   def test_jitter_makes_them_differ
@@ -54,10 +54,12 @@ class PulseTest < UnitCase
     assert(enough.all? { |count| count.between?(1000, 1100) }, enough.inspect)
   end
 
-  def test_it_passes_the_order_to_retire_on
+  def test_it_passes_orders_on
     start
-    @master.write("retire\n")
-    assert_equal [:retire], @mailbox.take(5).first
+    @master.write("retire\ncover 3\nuncover 3\nstop\n")
+    events = []
+    events.concat(@mailbox.take(5).first) until events.size == 4
+    assert_equal [:retire, [:cover, 3], [:uncover, 3], :stop], events
   end
 
   def test_it_tells_what_the_threads_do_though_the_main_thread_waits

@@ -18,7 +18,7 @@ class RecyclingTest < UnitCase
 
   def setup
     @log = Notes.new
-    @slots = Array.new(3) { |index| Hyperion::Slot.new(index) }
+    @slots = Array.new(3) { |index| Hyperion::Slot.new(index, 60) }
     @writers = {}
   end
 

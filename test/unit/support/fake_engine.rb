@@ -20,6 +20,7 @@ class FakeEngine
     def take = @free.shift
     def release(block) = (@free << block).sort!
     def restarted(reason) = (@restarts ||= []) << reason
+    def stalled = @stalls = @stalls.to_i + 1
     def stats = { restarts: @restarts.to_a, workers: [] }
     def text(format) = "# as #{format}\n"
   end
@@ -87,7 +88,9 @@ class FakeEngine
     nil
   end
 
-  def stats = { requests: @calls.size }
+  def stats = { requests: @calls.size, reactor_beats: @beats = @beats.to_i + 1 }
+  def cover(slot, descriptors) = @calls << [:cover, slot, descriptors.size]
+  def uncover(slot) = @calls << [:uncover, slot]
   def io_driver = "fake"
 
   def reopen_log

@@ -91,6 +91,8 @@ families! {
         "Request fields left out for an underscore in their name.";
     WORKER_RESTARTS = Counter "hyperion_worker_restarts_total",
         "Workers replaced, by reason.";
+    WORKER_STALLS = Counter "hyperion_worker_stalls_total",
+        "Times that a worker began none of the requests that waited, for a third of worker_timeout.";
 }
 
 #[cfg(test)]

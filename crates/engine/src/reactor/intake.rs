@@ -55,10 +55,11 @@ where
         if self.sessions.phase != Phase::Open || self.intake.covered.contains_key(&slot) {
             return;
         }
+        self.siblings.iter().for_each(|siblings| siblings.shun(slot, true));
         let mut numbers = Vec::new();
         for (listener, socket) in sockets.into_iter().enumerate() {
             let Ok(socket) = D::Socket::try_from(socket) else { continue };
-            match self.driver.listen(socket) {
+            match self.driver.listen_beside(socket) {
                 Ok(number) => {
                     self.intake.add(number, listener);
                     numbers.push(number);
@@ -76,6 +77,7 @@ where
 
     /// The worker of that slot serves again.
     pub(super) fn uncover(&mut self, slot: usize) {
+        self.siblings.iter().for_each(|siblings| siblings.shun(slot, false));
         for number in self.intake.covered.remove(&slot).unwrap_or_default() {
             self.driver.unlisten(number);
         }
@@ -83,8 +85,6 @@ where
 
     /// Accepts what has connected and no more, and takes one more request from each connection.
     pub(super) fn last_call(&mut self) {
-        let covered: Vec<_> = self.intake.covered.keys().copied().collect();
-        covered.into_iter().for_each(|slot| self.uncover(slot));
         self.driver.close_listeners();
         self.siblings.iter().for_each(Siblings::leave);
         self.intake.last_called_at.get_or_insert(self.sessions.context.now);

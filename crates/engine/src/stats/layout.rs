@@ -9,6 +9,8 @@ pub(super) const STARTED_AT_MS: usize = 0;
 pub(super) const MASTER_PID: usize = 1;
 /// Number of the header: the [`Phase`](super::Phase) of the server.
 pub(super) const PHASE: usize = 2;
+/// Number of the header: how often a worker began none of the requests that waited.
+pub(super) const STALLS: usize = 3;
 /// Numbers of the header: restarts by reason.
 pub(super) const RESTARTS: usize = 8;
 const HEADER_CELLS: usize = 32;

@@ -112,6 +112,16 @@ impl Segment {
         self.load(layout::RESTARTS + reason as usize)
     }
 
+    /// A worker begins none of the requests that wait; only the master calls this.
+    pub fn stalled(&self) {
+        self.cells()[layout::STALLS].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often a worker began none of the requests that waited.
+    pub fn stalls(&self) -> u64 {
+        self.load(layout::STALLS)
+    }
+
     /// The whole server has come so far.
     pub fn set_phase(&self, phase: Phase) {
         self.store(layout::PHASE, phase as u64);

@@ -58,6 +58,7 @@ pub(super) fn take(segment: &Segment) -> Snapshot {
     }
     totals.extend(named("responses", segment.statuses()));
     totals.extend(named("rejected", rejections(segment).filter(|(_, count)| *count > 0)));
+    totals.push(("worker_stalls".to_owned(), segment.stalls()));
     let restarts = Restart::ALL.map(|reason| (reason.name(), segment.restarts(reason)));
     totals.extend(named("restarts", restarts.into_iter().filter(|(_, count)| *count > 0)));
     Snapshot { totals, workers: workers(segment) }

@@ -14,29 +14,45 @@ use crate::table::RESERVED_INDEX;
 /// several processes share a listener fairly.
 const ACCEPTS_PER_EVENT: usize = 16;
 
+#[derive(Debug)]
+struct Entry {
+    listener: Listener,
+    sharing: Sharing,
+}
+
+/// Who is told of a connection where several processes watch the same socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Sharing {
+    /// One of them.
+    Exclusive,
+    /// Whoever says so, and one of the others.
+    Always,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     /// By number; closed ones leave a gap.
-    listeners: Vec<Option<Listener>>,
+    listeners: Vec<Option<Entry>>,
     paused: bool,
     /// The next wait takes what is left in the backlogs, and closes all.
     closing: bool,
 }
 
 impl Listeners {
-    pub fn add(&mut self, epoll: &OwnedFd, socket: OwnedFd) -> io::Result<usize> {
-        let listener = Listener::adopt(socket)?;
+    pub fn add(&mut self, epoll: &OwnedFd, socket: OwnedFd, sharing: Sharing) -> io::Result<usize> {
+        let entry = Entry { listener: Listener::adopt(socket)?, sharing };
         let number = self.listeners.len();
         if !self.paused {
-            watch(epoll, &listener, number)?;
+            entry.watch(epoll, number)?;
         }
-        self.listeners.push(Some(listener));
+        self.listeners.push(Some(entry));
         Ok(number)
     }
 
     /// Other processes may hold the same socket, so that closing does not end the registration.
     pub fn remove(&mut self, epoll: &OwnedFd, number: usize) {
-        if let Some(listener) = self.listeners.get_mut(number).and_then(Option::take) {
+        if let Some(Entry { listener, .. }) = self.listeners.get_mut(number).and_then(Option::take)
+        {
             // It is registered, unless there is a pause.
             let _ = epoll::delete(epoll, &listener.socket);
         }
@@ -47,7 +63,7 @@ impl Listeners {
         if std::mem::replace(&mut self.paused, true) {
             return;
         }
-        for listener in self.listeners.iter().flatten() {
+        for Entry { listener, .. } in self.listeners.iter().flatten() {
             // It is registered; were it not, the pause would be complete anyhow.
             let _ = epoll::delete(epoll, &listener.socket);
         }
@@ -58,9 +74,9 @@ impl Listeners {
         if !std::mem::replace(&mut self.paused, false) {
             return None;
         }
-        for (number, listener) in self.listeners.iter().enumerate() {
-            let Some(listener) = listener else { continue };
-            if let Err(error) = watch(epoll, listener, number) {
+        for (number, entry) in self.listeners.iter().enumerate() {
+            let Some(entry) = entry else { continue };
+            if let Err(error) = entry.watch(epoll, number) {
                 self.pause(epoll);
                 return Some((number, error));
             }
@@ -85,7 +101,7 @@ impl Listeners {
     pub fn finish<S: Sink>(&mut self, epoll: &OwnedFd, sink: &mut S) {
         self.closing = false;
         for number in 0..self.listeners.len() {
-            if let Some(listener) = &self.listeners[number] {
+            if let Some(Entry { listener, .. }) = &self.listeners[number] {
                 accept_all(listener, number, sink);
             }
             self.remove(epoll, number);
@@ -98,7 +114,7 @@ impl Listeners {
             if self.paused {
                 return;
             }
-            let Some(Some(listener)) = self.listeners.get(number) else { return };
+            let Some(Some(Entry { listener, .. })) = self.listeners.get(number) else { return };
             match accept(listener) {
                 Ok((socket, peer)) => {
                     sink.complete(Completion::Accepted { listener: number, socket, peer });
@@ -115,9 +131,14 @@ impl Listeners {
     }
 }
 
-fn watch(epoll: impl AsFd, listener: &Listener, number: usize) -> io::Result<()> {
-    let data = Key { index: RESERVED_INDEX, generation: number as u32 }.as_u64();
-    let flags = epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE;
-    epoll::add(epoll, &listener.socket, epoll::EventData::new_u64(data), flags)?;
-    Ok(())
+impl Entry {
+    fn watch(&self, epoll: impl AsFd, number: usize) -> io::Result<()> {
+        let data = Key { index: RESERVED_INDEX, generation: number as u32 }.as_u64();
+        let flags = match self.sharing {
+            Sharing::Exclusive => epoll::EventFlags::IN | epoll::EventFlags::EXCLUSIVE,
+            Sharing::Always => epoll::EventFlags::IN,
+        };
+        epoll::add(epoll, &self.listener.socket, epoll::EventData::new_u64(data), flags)?;
+        Ok(())
+    }
 }

@@ -32,8 +32,18 @@ enum End {
     Leaving,
 }
 
+/// How connections are accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Means {
+    /// By the ring. Of all who wait for a connection so, one is told: even one that is stopped.
+    Accept,
+    /// By calls of our own, when the ring tells that there is something.
+    Poll,
+}
+
 struct Entry {
     listener: Listener,
+    means: Means,
     accepting: Accepting,
     end: End,
     /// Operations whose last completion was not seen.
@@ -48,14 +58,15 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    pub fn add(&mut self, socket: OwnedFd, ring: &mut Ring) -> io::Result<usize> {
+    pub fn add(&mut self, socket: OwnedFd, means: Means, ring: &mut Ring) -> io::Result<usize> {
         let number = self.entries.len();
         if number == LISTENERS_MAX {
             return Err(io::Error::other("too many listeners"));
         }
         let listener = Listener::adopt(socket)?;
         let accepting = Accepting::Idle;
-        self.entries.push(Some(Entry { listener, accepting, end: End::Open, in_flight: 0 }));
+        let entry = Entry { listener, means, accepting, end: End::Open, in_flight: 0 };
+        self.entries.push(Some(entry));
         self.accept(number, ring);
         Ok(number)
     }
@@ -149,7 +160,11 @@ impl Listeners {
         if !completed.more {
             entry.accepting = Accepting::Idle;
         }
-        if completed.result >= 0 {
+        if completed.result >= 0 && entry.means == Means::Poll {
+            if entry.end != End::Leaving {
+                accept_all(&entry.listener, number, sink);
+            }
+        } else if completed.result >= 0 {
             // SAFETY: the kernel has just opened this descriptor for us.
             let socket = unsafe { OwnedFd::from_raw_fd(completed.result) };
             if let Some(peer) = entry.peer(&socket) {
@@ -176,7 +191,12 @@ impl Listeners {
         entry.in_flight += 1;
         let descriptor = Fd(entry.listener.socket.as_raw_fd());
         let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        let accept = opcode::AcceptMulti::new(descriptor).flags(flags).build();
+        let accept = match entry.means {
+            Means::Accept => opcode::AcceptMulti::new(descriptor).flags(flags).build(),
+            Means::Poll => {
+                opcode::PollAdd::new(descriptor, libc::POLLIN as u32).multi(true).build()
+            }
+        };
         // SAFETY: the socket is kept while anything is in flight; no memory is used.
         unsafe { ring.push(Operation::Accept(number as u32), accept) }
     }

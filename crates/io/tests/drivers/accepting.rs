@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
-use hyperion_io::Peer;
+use hyperion_io::{Driver, EpollDriver, Peer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::key;
@@ -107,6 +107,24 @@ crate::on_each_driver! {
             harness.journal.accepted.clear();
             harness.driver.resume_accept();
         }
+    }
+
+    fn connections_of_one_who_does_not_accept_are_accepted_beside_it(harness) {
+        let (listener, address) = tcp_listener();
+        let copy = listener.try_clone().unwrap();
+        let mut idle = EpollDriver::new().unwrap();
+        idle.listen(listener.into()).unwrap();
+        let early = TcpStream::connect(address).unwrap();
+        let number = harness.driver.listen_beside(copy.into()).unwrap();
+        harness.until("the one that waited", |journal| journal.accepted.len() == 1);
+        let late: Vec<_> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+        harness.until("those that came", |journal| journal.accepted.len() == 1 + late.len());
+        harness.driver.unlisten(number);
+        harness.settle();
+        let _next = TcpStream::connect(address).unwrap();
+        harness.settle();
+        assert_eq!(harness.journal.accepted.len(), 1 + late.len());
+        drop(early);
     }
 
     fn a_listener_that_others_hold_is_left_to_them(harness) {

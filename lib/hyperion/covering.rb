@@ -1,0 +1,21 @@
+# frozen_string_literal: true
+
+module Hyperion
+  # Sees to it that no connection waits for a worker that does not serve. With SO_REUSEPORT the kernel gives
+  # every slot its share in any case; while nobody serves there, the workers of other slots accept for it. By
+  # neither model do they hand it connections.
+  class Covering
+    # @param slots [Array<Slot>]
+    def initialize(slots)
+      @slots = slots
+    end
+
+    # Tells each worker that serves which slots it is to accept for.
+    def round
+      lacking = @slots.reject { |slot| slot.current&.serves? }.map(&:index)
+      @slots.each do |slot|
+        slot.current.cover(lacking - [slot.index]) if slot.current&.serves?
+      end
+    end
+  end
+end
