@@ -34,6 +34,9 @@ module Hyperion
       @threads.all? { |thread| thread.join([deadline - now, 0].max) }
     end
 
+    # @return [Boolean] whether this thread runs the app
+    def include?(thread) = @threads.include?(thread)
+
     # From here on a dead thread is not missed.
     def release = @stopping = true
 

@@ -97,12 +97,39 @@ module Hyperion
     def stats = @metrics&.snapshot || {}
 
     # Accepts no more, lets requests in flight finish within the graceful timeout, and ends.
-    # May be called again, and `start` behind it.
+    # May be called again, and `start` behind it; also in a signal handler, and by several threads. In a request
+    # it returns at once, and the server ends behind that. In a forked child it does nothing.
     # @return [nil]
     def stop
-      @lock.synchronize { @service && land }
+      ending = @ending if @pid == Process.pid
+      ending&.begin { land }
+      ending&.wait unless @service&.executor?(Thread.current)
       nil
     end
+
+    # The end of one run of a server: begun once, awaited by whoever wants to. It takes no lock, as handlers of
+    # signals must not.
+    class Ending
+      def initialize
+        @tickets = Thread::Queue.new << true
+        @over = Thread::Queue.new
+      end
+
+      # @yield on a thread of its own, if nobody has begun it
+      def begin
+        @tickets.pop(true)
+        Thread.new do
+          yield
+        ensure
+          @over.close
+        end
+      rescue ThreadError
+        nil
+      end
+
+      def wait = @over.pop
+    end
+    private_constant :Ending
 
     private
 
@@ -119,6 +146,8 @@ module Hyperion
       @metrics.phase = :serving
       Hyperion.metrics ||= @metrics
       @service = service
+      @pid = Process.pid
+      @ending = Ending.new
       @threads = [Thread.new { while (index = deaths.pop) do service.replace(index) end }, *looking(certificates)]
     ensure
       take_down unless @service
@@ -132,7 +161,7 @@ module Hyperion
       @service.stop
     ensure
       @threads.each(&:kill)
-      @service = nil
+      @service = @ending = nil
       take_down
     end
 

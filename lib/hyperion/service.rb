@@ -74,6 +74,9 @@ module Hyperion
 
     def reopen_log = @engine.reopen_log
 
+    # @return [Boolean] whether this thread runs the app
+    def executor?(thread) = @executors.include?(thread)
+
     # Puts a thread in the place of one that died.
     def replace(index)
       @log&.warn("an executor thread died and is replaced", executor: index) if @executors.replace(index)

@@ -145,9 +145,7 @@ impl Delivery<'_> {
     fn send_each(&self, head: Head, body: Value, progress: &mut Progress) -> Result<(), Error> {
         self.reply(head, ResponseBody::Stream { length: None }, progress)?;
         raw::each::<Pieces>(body, *EACH, self.exchange.as_value())?;
-        if self.peer.is_here() {
-            self.peer.finish(trailers::of(self.ruby, self.log, body)?);
-        }
+        self.finish(trailers::of(self.ruby, self.log, body)?);
         Ok(())
     }
 
@@ -167,10 +165,15 @@ impl Delivery<'_> {
         progress.is_left_open = !stream.is_finished();
         if progress.is_left_open {
             stream.forgo_trailers();
-        } else if has_trailers && self.peer.is_here() {
-            self.peer.finish(trailers::of(self.ruby, self.log, writer)?);
+        } else if has_trailers {
+            self.finish(trailers::of(self.ruby, self.log, writer)?);
         }
         Ok(())
+    }
+
+    fn finish(&self, trailers: Option<Fields>) {
+        error::leave_child(self.ruby, false);
+        self.peer.finish(trailers);
     }
 
     fn reply(&self, head: Head, body: ResponseBody, progress: &mut Progress) -> Result<(), Error> {
@@ -203,9 +206,14 @@ impl Delivery<'_> {
 
     /// Tells the access line what the application adds to it.
     fn record_extras(&self) -> Result<(), Error> {
-        if self.log.logs_requests()
-            && let Some(extras) = log_extras::of(self.env)?
-        {
+        let extras = match self.log.logs_requests() {
+            true => log_extras::of(self.env)?,
+            false => None,
+        };
+        // Here comes the first word to the client: all that the application was asked for until now may have
+        // forked.
+        error::leave_child(self.ruby, false);
+        if let Some(extras) = extras {
             self.peer.record_extras(extras);
         }
         Ok(())
@@ -213,9 +221,7 @@ impl Delivery<'_> {
 
     /// Closes the body, tells the client of a failure and whoever waits of the end.
     fn end(&self, progress: &Progress, failure: Option<&Error>) -> Result<(), Error> {
-        if !self.peer.is_here() {
-            leave_child(self.ruby, failure.is_some());
-        }
+        error::leave_child(self.ruby, failure.is_some());
         let mut completion = progress.completion;
         if let Some(failure) = failure {
             if !error::is_disconnect(self.ruby, failure) {
@@ -230,9 +236,7 @@ impl Delivery<'_> {
             }
             None => Ok(()),
         };
-        if !self.peer.is_here() {
-            leave_child(self.ruby, failure.is_some());
-        }
+        error::leave_child(self.ruby, failure.is_some());
         if completion.is_none() && !progress.is_hijacked && !progress.is_left_open {
             // Neither memory nor a file waits for the collector.
             self.input.close();
@@ -312,10 +316,4 @@ fn internal_server_error() -> Response {
     }
     let body = ResponseBody::Full(Bytes::from_static(b"Internal Server Error\n"));
     Response { status: 500, fields, body }
-}
-
-/// Ends a process that the application forked and then let return into the server.
-fn leave_child(ruby: &Ruby, failed: bool) -> ! {
-    let _: Result<Value, Error> = ruby.module_kernel().funcall("exit!", (i32::from(failed),));
-    std::process::abort()
 }

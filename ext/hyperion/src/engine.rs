@@ -21,7 +21,7 @@ use crate::error::{self, HYPERION, contain};
 use crate::executor::Executor;
 use crate::file::SendfileHeader;
 use crate::finish::Finishing;
-use crate::gvl::{Birthplace, without_gvl};
+use crate::gvl::{Birthplace, serve_here, without_gvl};
 use crate::hooks::Hooks;
 use crate::routes::Table;
 use crate::tls::Tls;
@@ -143,6 +143,7 @@ impl Engine {
             let reactor = Reactor::start(config, listeners, queue, this.stats.clone())
                 .map_err(|cause| error::error(ruby, cause.to_string()))?;
             let _ = this.reactor.set(Arc::new(reactor));
+            serve_here();
             Ok(())
         })
     }

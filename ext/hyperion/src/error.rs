@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::gvl::is_child_of_server;
 use hyperion_engine::{Level, Log};
 use magnus::error::ErrorType;
 use magnus::prelude::*;
@@ -55,6 +56,15 @@ pub fn take_panics() -> u64 {
     PANICS.swap(0, Ordering::Relaxed)
 }
 
+/// Ends the process where the application has forked it and let it return into the server; to be called
+/// behind what the application was called for.
+pub fn leave_child(ruby: &Ruby, failed: bool) {
+    if is_child_of_server() {
+        let _: Result<Value, Error> = ruby.module_kernel().funcall("exit!", (i32::from(failed),));
+        std::process::abort()
+    }
+}
+
 /// Runs `work`; a panic in it becomes an exception, and is counted.
 ///
 /// # Errors
@@ -98,8 +108,11 @@ pub fn exception(ruby: &Ruby, error: &Error) -> Value {
     }
 }
 
-/// Writes one line about what was raised while `doing`.
+/// Writes one line about what was raised while `doing`. A child of the server has no log.
 pub fn log(ruby: &Ruby, log: &Log, doing: &str, error: &Error) {
+    if is_child_of_server() {
+        return;
+    }
     match error.error_type() {
         ErrorType::Jump(_) => {
             log.write(Level::Error, "app", doing, &[("error", "the thread was ended")]);

@@ -82,7 +82,10 @@ impl Executor<'_> {
                 turn = Instant::now();
                 continue;
             };
-            match self.work(at_hand).and_then(|open| self.pause(&mut turn).map(|()| open)) {
+            let worked = self.work(at_hand);
+            // Whatever was called may have forked; nothing of the server is for the child.
+            error::leave_child(self.ruby, worked.is_err());
+            match worked.and_then(|open| self.pause(&mut turn).map(|()| open)) {
                 Ok(open) => {
                     streams_left_open |= open;
                     work = self.queue.done_try_pop();

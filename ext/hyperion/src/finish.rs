@@ -148,6 +148,7 @@ pub fn run(
             let callback = raw::element(ruby, callbacks, index);
             let arguments = (env, status, headers, exception);
             let called = callback.funcall::<_, _, Value>(*CALL, arguments).map(drop);
+            error::leave_child(ruby, called.is_err());
             error::tolerate(ruby, log, "a rack.response_finished callback failed", called)?;
         }
     }
@@ -155,6 +156,7 @@ pub fn run(
         for index in 0..callbacks.len() {
             let callback = raw::element(ruby, callbacks, index);
             let called = callback.funcall::<_, _, Value>(*CALL, ()).map(drop);
+            error::leave_child(ruby, called.is_err());
             error::tolerate(ruby, log, "a rack.after_reply callback failed", called)?;
         }
     }

@@ -117,6 +117,20 @@ impl Birthplace {
     }
 }
 
+/// The forks that lay before the process that serves.
+static SERVING: AtomicU32 = AtomicU32::new(0);
+
+/// This is the process that serves from now on.
+pub fn serve_here() {
+    SERVING.store(FORKS.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+/// Whether this is a child of the process that serves: whatever the application has called in it and let
+/// return must not go on as if it were the server.
+pub fn is_child_of_server() -> bool {
+    SERVING.load(Ordering::Relaxed) != FORKS.load(Ordering::Relaxed)
+}
+
 unsafe extern "C" {
     fn pthread_atfork(
         prepare: Option<extern "C" fn()>,

@@ -139,6 +139,7 @@ impl Observer<'_> {
         for index in 0..blocks.len() {
             let block = raw::element(self.ruby, blocks, index);
             let called = block.funcall::<_, _, Value>(*CALL, arguments);
+            error::leave_child(self.ruby, called.is_err());
             error::tolerate(self.ruby, self.log, what, called.map(drop))?;
         }
         Ok(())

@@ -49,6 +49,35 @@ class EmbeddingTest < HyperionTest::ProcessCase
     assert_includes out, "ended", err
   end
 
+  STOPPING = <<~'RUBY'
+    require "hyperion"
+    require "net/http"
+    app = ->(env) { env["PATH_INFO"] == "/stop" && $server.stop; [200, {}, ["fine"]] }
+    $server = Hyperion::Server.new(app: app, bind: "127.0.0.1", port: 0, log_requests: false, graceful_timeout: 20).start
+    ask = ->(path = "/") { Net::HTTP.get(URI("http://127.0.0.1:#{$server.port}#{path}")) }
+    refused = -> { TCPSocket.new("127.0.0.1", $port) && false rescue true }
+    $port = $server.port
+    ask.call
+  RUBY
+
+  # What stops the server, and what is printed then.
+  STOPS = {
+    "a_signal_handler" => 'trap("TERM") { $server.stop }; Process.kill(:TERM, Process.pid); sleep 0.01 until refused.call; puts "ended"',
+    "a_request" => 'puts ask.call("/stop"); sleep 0.01 until refused.call; puts "ended"',
+    "several_threads_at_once" => 'Array.new(8) { Thread.new { $server.stop } }.each(&:join); puts refused.call ? "ended" : "open"',
+    "an_at_exit_of_a_child" => 'Process.wait(fork { at_exit { $server.stop } }); puts ask.call; $server.stop; puts "ended"',
+    "a_child_while_it_stops" => 'hold = Thread.new { $server.stop }; Process.wait(fork { $server.stop }); hold.join; puts "ended"'
+  }.freeze
+
+  STOPS.each do |name, code|
+    define_method("test_H7_stop_returns_in_#{name}") do
+      out, err, status = ruby("#{STOPPING}#{code}", timeout: 15)
+      assert_equal "ended", out.lines(chomp: true).last, err
+      assert_empty err
+      assert status.success?, err
+    end
+  end
+
   def test_stop_twice_and_start_again
     out, err, = ruby(<<~'RUBY')
       require "hyperion"
@@ -118,7 +147,7 @@ class EmbeddingTest < HyperionTest::ProcessCase
 
   private
 
-  def ruby(script) = capture(RbConfig.ruby, "-I#{ROOT}/lib", "-e", script)
+  def ruby(script, **options) = capture(RbConfig.ruby, "-I#{ROOT}/lib", "-e", script, **options)
 
   def library = { "RUBYLIB" => "#{ROOT}/lib" }
 end
