@@ -1,8 +1,9 @@
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+
+use crate::disk_file::DiskFile;
 
 use bytes::Bytes;
 
@@ -17,7 +18,7 @@ const OWNED_LENGTH_MAX: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct FileRange {
     /// The open file; its cursor is never used.
-    pub file: Arc<File>,
+    pub file: Arc<DiskFile>,
     /// First byte to send.
     pub offset: u64,
     /// Bytes to send from `offset`.
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_file_hides_what_follows_until_it_is_sent() {
-        let file = Arc::new(File::open("/dev/null").unwrap());
+        let file = Arc::new(std::fs::File::open("/dev/null").unwrap().into());
         let mut queue = SendQueue::new();
         queue.extend(b"head");
         queue.push_file(FileRange { file, offset: 3, length: 10 });
@@ -294,7 +295,7 @@ mod tests {
     fn a_file_is_taken_piece_by_piece_up_to_its_end() {
         let mut file = tempfile::tempfile().unwrap();
         io::Write::write_all(&mut file, b"0123456789").unwrap();
-        let mut range = FileRange { file: Arc::new(file), offset: 2, length: 9 };
+        let mut range = FileRange { file: Arc::new(file.into()), offset: 2, length: 9 };
         assert_eq!(range.take(3).unwrap(), "234");
         assert_eq!(range.take(5).unwrap(), "56789");
         assert_eq!(range.take(5).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);

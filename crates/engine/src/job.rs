@@ -1,9 +1,9 @@
-use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
+use hyperion_buf::DiskFile;
 use hyperion_proto::{ClientCertificate, Fields, Request};
 
 use crate::flow::Engagement;
@@ -55,7 +55,7 @@ pub enum Body {
     /// The complete body in an unlinked temporary file, its cursor at the start.
     File {
         /// The file.
-        file: File,
+        file: DiskFile,
         /// Bytes in it.
         length: u64,
     },

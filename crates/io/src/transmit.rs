@@ -103,7 +103,7 @@ mod tests {
         let mut output = SendQueue::new();
         output.extend(b"head");
         assert!(!announces_more(&output));
-        let file = Arc::new(File::open("/dev/null").unwrap());
+        let file = Arc::new(File::open("/dev/null").unwrap().into());
         output.push_file(FileRange { file, offset: 0, length: 10 });
         assert!(announces_more(&output));
     }

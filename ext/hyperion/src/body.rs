@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use magnus::prelude::*;
 use magnus::{Error, RArray, RString, Ruby, Value};
 
+use crate::gvl::off_lock;
 use crate::names::{CALL, CLOSE, EACH, TO_ARY, TO_PATH};
 use crate::{error, file, raw, trailers};
 
@@ -86,7 +87,7 @@ pub fn piece(ruby: &Ruby, value: Value) -> Result<RString, Error> {
 /// A regular file; `None` for anything else, whose body may still know how to `each`.
 fn open(path: Option<RString>) -> Option<File> {
     let path = raw::with_bytes(path?, <[u8]>::to_vec);
-    file::open(Path::new(OsStr::from_bytes(&path)))
+    off_lock(|| file::open(Path::new(OsStr::from_bytes(&path))))
 }
 
 /// Calls `close` of a body that has one.

@@ -18,7 +18,7 @@ use crate::env::Callbacks;
 use crate::exchange::{Exchange, Peer};
 use crate::file::SendfileHeader;
 use crate::finish::{self, Finishing};
-use crate::gvl::without_gvl;
+use crate::gvl::off_lock;
 use crate::input::Input;
 use crate::names::{CALL, EACH};
 use crate::routes::Table;
@@ -138,7 +138,8 @@ impl Delivery<'_> {
         let (routes, header) = (self.table.routes(), self.sendfile_header);
         let name = raw::with_bytes(name, <[u8]>::to_vec);
         let head = (head.status, head.fields);
-        let response = file::answer_named(self.log, header, &routes, self.request, head, &name);
+        let response =
+            off_lock(|| file::answer_named(self.log, header, &routes, self.request, head, &name));
         self.respond(response, progress)
     }
 
@@ -185,19 +186,15 @@ impl Delivery<'_> {
             && Callbacks::of(self.env).are_wanted()
         {
             let Answer { status, headers, .. } = *answer;
-            let completion = self.finishing.register(self.ruby, self.env, status, headers)?;
+            let completion =
+                self.finishing.register(self.ruby, self.env, status, headers, self.input)?;
             progress.completion = Some(completion);
         }
         self.record_extras()?;
         let reply = Reply { response, completion: progress.completion };
         match &reply.response.body {
             ResponseBody::Full(bytes) if ReplyHandle::may_spool(bytes.len()) => {
-                let mut reply = Some(reply);
-                let mut send = || reply.take().into_iter().for_each(|reply| self.peer.send(reply));
-                // An interrupt that is pending can wait until the response is on its way.
-                if without_gvl(&mut send, || {}).is_none() {
-                    send();
-                }
+                off_lock(|| self.peer.send(reply));
             }
             _ => self.peer.send(reply),
         }
@@ -237,7 +234,8 @@ impl Delivery<'_> {
             None => Ok(()),
         };
         error::leave_child(self.ruby, failure.is_some());
-        if completion.is_none() && !progress.is_hijacked && !progress.is_left_open {
+        let is_awaited = completion.is_some() || Callbacks::of(self.env).are_wanted();
+        if !is_awaited && !progress.is_hijacked && !progress.is_left_open {
             // Neither memory nor a file waits for the collector.
             self.input.close();
         }
@@ -259,7 +257,7 @@ impl Delivery<'_> {
         let mut completion = completion;
         if completion.is_none() && Callbacks::of(self.env).are_wanted() {
             let nil = self.ruby.qnil().as_value();
-            completion = Some(self.finishing.register(self.ruby, self.env, nil, nil)?);
+            completion = Some(self.finishing.register(self.ruby, self.env, nil, nil, self.input)?);
         }
         self.record_extras()?;
         self.peer.send(Reply { response: internal_server_error(), completion });
@@ -283,7 +281,11 @@ impl Delivery<'_> {
         let (status, headers) =
             progress.answer.map_or((nil, nil), |answer| (answer.status, answer.headers));
         let exception = failure.map_or(nil, |failure| error::exception(self.ruby, failure));
-        finish::run(self.ruby, self.log, self.env, status, headers, exception)
+        let ran = finish::run(self.ruby, self.log, self.env, status, headers, exception);
+        if !progress.is_hijacked && !progress.is_left_open {
+            self.input.close();
+        }
+        ran
     }
 }
 

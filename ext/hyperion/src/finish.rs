@@ -9,16 +9,18 @@ use std::cell::Cell;
 use hyperion_engine::{Completion, Log};
 use magnus::gc::Marker;
 use magnus::prelude::*;
+use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{Error, RArray, RHash, Ruby, Value};
 
 use crate::env::Callbacks;
+use crate::input::Input;
 use crate::names::CALL;
 use crate::{error, raw};
 
 /// Responses whose end somebody wants to hear of.
 pub struct Finishing {
-    /// Number => [env, status, headers, exception, progress].
+    /// Number => [env, status, headers, exception, progress, input].
     pending: Opaque<RHash>,
     last: Cell<u64>,
 }
@@ -29,6 +31,7 @@ const STATUS: usize = 1;
 const HEADERS: usize = 2;
 const EXCEPTION: usize = 3;
 const PROGRESS: usize = 4;
+const INPUT: usize = 5;
 
 /// Progress of an entry: nothing, or what came first.
 const UNDER_WAY: i64 = 0;
@@ -57,15 +60,17 @@ impl Finishing {
         env: RHash,
         status: Value,
         headers: Value,
+        input: Obj<Input>,
     ) -> Result<Completion, Error> {
         let number = self.last.get() + 1;
         self.last.set(number);
-        let entry = ruby.ary_new_capa(5);
+        let entry = ruby.ary_new_capa(6);
         entry.push(env)?;
         entry.push(status)?;
         entry.push(headers)?;
         entry.push(ruby.qnil())?;
         entry.push(UNDER_WAY)?;
+        entry.push(input)?;
         ruby.get_inner(self.pending).aset(number, entry)?;
         Ok(Completion(number))
     }
@@ -122,7 +127,10 @@ impl Finishing {
             exception = error::exception(ruby, &error::client_disconnected(ruby));
         }
         let env = RHash::try_convert(part(ENV))?;
-        run(ruby, log, env, part(STATUS), part(HEADERS), exception)
+        let ran = run(ruby, log, env, part(STATUS), part(HEADERS), exception);
+        // Neither memory nor a file of a request waits for the collector.
+        Obj::<Input>::try_convert(part(INPUT))?.close();
+        ran
     }
 
     fn entry(&self, ruby: &Ruby, completion: Completion) -> Option<RArray> {

@@ -31,6 +31,18 @@ pub fn without_gvl<R>(work: impl FnOnce() -> R, unblock: impl Fn()) -> Option<R>
     }
 }
 
+/// Runs `work`, which does not take for ever, without the interpreter's lock; an interrupt that is pending
+/// waits for it.
+pub fn off_lock<R>(work: impl FnOnce() -> R) -> R {
+    let mut work = Some(work);
+    let mut run = || work.take().map(|work| work());
+    match without_gvl(&mut run, || {}) {
+        Some(outcome) => outcome,
+        None => run(),
+    }
+    .expect("the work is done once")
+}
+
 /// Waits for something of an exchange without the interpreter's lock; interruptible.
 ///
 /// # Errors

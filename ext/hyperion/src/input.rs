@@ -1,9 +1,8 @@
 //! `Hyperion::Input`: rack.input. Complete in memory or in a file when the application is called, or
 //! still with a client that waits to be asked for it.
 
-use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::cell::{Cell, RefCell};
+use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,24 +14,27 @@ use magnus::{Error, RString, Ruby, TypedData, Value, method};
 use crate::class;
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
-use crate::gvl::wait_for;
+use crate::gvl::{give_way, off_lock, wait_for};
 use crate::live::{self, Arrived, Want};
+use crate::spooled::Spooled;
 
 /// The body of one request.
 #[derive(TypedData, magnus::DataTypeFunctions)]
 #[magnus(class = "Hyperion::Input", size, free_immediately, wb_protected)]
 pub struct Input {
     source: RefCell<Source>,
+    /// Bytes that the collector knows of.
+    held: Cell<isize>,
 }
+
+/// Bodies in memory from this size on are told to the collector.
+const NOTED_BYTES: usize = 16 * 1024;
 
 /// Where the bytes are.
 enum Source {
     Empty(io::Empty),
     Memory(Cursor<Bytes>),
-    File {
-        reader: BufReader<File>,
-        length: u64,
-    },
+    File(Spooled),
     /// With the client, who waits to be asked.
     Client {
         peer: Arc<Peer>,
@@ -44,13 +46,38 @@ enum Source {
         arrived: Arrived,
         asked: bool,
     },
+    /// Another thread reads from its file.
+    InUse,
     Closed,
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.tell_collector(0);
+    }
 }
 
 impl Input {
     /// The input of a request with this body.
     pub fn new(body: Body, peer: &Arc<Peer>) -> Self {
-        Self { source: RefCell::new(Source::new(body, peer)) }
+        let memory = match &body {
+            Body::Memory(bytes) if bytes.len() >= NOTED_BYTES => bytes.len(),
+            _ => 0,
+        };
+        let source = RefCell::new(Source::new(body, peer));
+        let input = Self { source, held: Cell::new(0) };
+        input.tell_collector(memory as isize);
+        input
+    }
+
+    /// The object holds so many bytes from now on.
+    fn tell_collector(&self, bytes: isize) {
+        let before = self.held.replace(bytes);
+        if before != bytes
+            && let Ok(ruby) = Ruby::get()
+        {
+            ruby.gc_adjust_memory_usage(bytes - before);
+        }
     }
 
     /// `read(length = nil, buffer = nil)`: as of IO.
@@ -98,6 +125,7 @@ impl Input {
     /// `close`: nothing more is read, and what is left is let go.
     pub fn close(&self) {
         self.source.replace(Source::Closed);
+        self.tell_collector(0);
     }
 
     fn source<T>(
@@ -134,7 +162,42 @@ impl Input {
                 return Err(cut_off(ruby, &peer));
             }
         }
-        self.source(ruby, |source| source.take(want))
+        match self.take_file(ruby)? {
+            None => self.source(ruby, |source| source.take(want)),
+            Some(mut file) => {
+                // A disk may be slow, and other threads have other things to do.
+                let taken = match file.has_at_hand(want) {
+                    true => file.take(want),
+                    false => off_lock(|| file.take(want)),
+                };
+                self.put_back(file);
+                taken.map_err(|error| Error::new(ruby.exception_io_error(), error.to_string()))
+            }
+        }
+    }
+
+    /// The file to read from, where the body is in one; nothing is borrowed while other threads run.
+    fn take_file(&self, ruby: &Ruby) -> Result<Option<Spooled>, Error> {
+        let mut source = self.source.borrow_mut();
+        match std::mem::replace(&mut *source, Source::InUse) {
+            Source::File(file) => Ok(Some(file)),
+            Source::InUse => Err(Error::new(
+                ruby.exception_io_error(),
+                "another thread reads from this request body",
+            )),
+            other => {
+                *source = other;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Another thread may have closed the input meanwhile.
+    fn put_back(&self, file: Spooled) {
+        let mut source = self.source.borrow_mut();
+        if matches!(*source, Source::InUse) {
+            *source = Source::File(file);
+        }
     }
 
     /// Whether whoever reads now has to wait for what still arrives.
@@ -177,7 +240,7 @@ impl Source {
         match body {
             Body::Empty => Source::Empty(io::empty()),
             Body::Memory(bytes) => Source::Memory(Cursor::new(bytes)),
-            Body::File { file, length } => Source::File { reader: BufReader::new(file), length },
+            Body::File { file, length } => Source::File(Spooled::new(file, length)),
             Body::OnDemand => Source::Client { peer: peer.clone(), asked: false },
             Body::Live { at_once, on_demand } => Source::Live {
                 peer: peer.clone(),
@@ -215,7 +278,7 @@ impl Source {
         match self {
             Source::Empty(reader) => Ok(reader),
             Source::Memory(reader) => Ok(reader),
-            Source::File { reader, .. } => Ok(reader),
+            Source::File(_) | Source::InUse => Err(io::Error::other("another thread reads")),
             Source::Client { .. } | Source::Live { .. } => {
                 Err(io::Error::other("the body has not arrived"))
             }
@@ -226,7 +289,8 @@ impl Source {
     fn rewind(&mut self) -> io::Result<u64> {
         match self {
             Source::Memory(reader) => reader.seek(SeekFrom::Start(0)),
-            Source::File { reader, .. } => reader.seek(SeekFrom::Start(0)),
+            Source::File(file) => file.rewind(),
+            Source::InUse => Err(io::Error::other("another thread reads")),
             Source::Empty(_) | Source::Client { .. } => Ok(0),
             Source::Live { arrived, .. } => {
                 arrived.rewind();
@@ -239,7 +303,8 @@ impl Source {
     fn len(&self) -> io::Result<u64> {
         match self {
             Source::Memory(reader) => Ok(reader.get_ref().len() as u64),
-            Source::File { length, .. } => Ok(*length),
+            Source::File(file) => Ok(file.len()),
+            Source::InUse => Err(io::Error::other("another thread reads")),
             Source::Empty(_) | Source::Client { .. } => Ok(0),
             Source::Live { .. } => Err(io::Error::other("a body that still arrives has no size")),
             Source::Closed => Err(io::Error::other("closed stream")),
@@ -283,12 +348,28 @@ pub fn read_arguments(
     Ok((length, buffer))
 }
 
+/// A String with these bytes. To copy many of them takes long enough for other threads to have turns.
+fn string_of(ruby: &Ruby, bytes: &[u8]) -> Result<RString, Error> {
+    if bytes.len() <= COPY_BYTES {
+        return Ok(ruby.str_from_slice(bytes));
+    }
+    let string = ruby.str_buf_new(bytes.len());
+    for piece in bytes.chunks(COPY_BYTES) {
+        string.cat(piece);
+        give_way()?;
+    }
+    Ok(string)
+}
+
+/// Bytes that are copied in one turn of the interpreter's lock.
+const COPY_BYTES: usize = 1024 * 1024;
+
 /// What `read` returns: the bytes, in the given buffer if there is one.
 ///
 /// # Errors
 /// When the buffer is frozen.
 pub fn filled(ruby: &Ruby, bytes: Option<&[u8]>, buffer: Option<RString>) -> Result<Value, Error> {
-    let result = ruby.str_from_slice(bytes.unwrap_or_default());
+    let result = string_of(ruby, bytes.unwrap_or_default())?;
     let result = match buffer {
         None => result,
         Some(buffer) => {

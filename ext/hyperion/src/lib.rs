@@ -7,7 +7,7 @@
 //! | `segment` | `Hyperion::Engine::Segment`, the memory in which all processes count |
 //! | `executor` | the loop of an executor thread |
 //! | `env`, `keys` | request → Rack env, and the call of the application |
-//! | `exchange`, `input`, `live`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
+//! | `exchange`, `input`, `spooled`, `live`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
 //! | `answer`, `body`, `delivery` | what the application returned → response |
 //! | `hijack`, `hints`, `finish`, `log_extras` | full hijack, early hints, callbacks behind a response, additions to its log line |
 //! | `routes`, `file` | what is answered without the application; files that it names |
@@ -51,6 +51,7 @@ mod raw;
 mod request;
 mod routes;
 mod segment;
+mod spooled;
 mod stream;
 mod tls;
 mod trailers;

@@ -13,7 +13,7 @@ use magnus::gc::Marker;
 use magnus::value::Opaque;
 use magnus::{Error, RArray, RHash, RString, Ruby, Symbol, TryConvert, Value};
 
-use crate::gvl::without_gvl;
+use crate::gvl::off_lock;
 use crate::{error, raw};
 
 /// Content of files up to this size is kept in memory.
@@ -131,15 +131,8 @@ impl Entry<'_> {
             internal: self.fetch("internal")?,
             dotfiles: false,
         };
-        let mut config = Some(config);
-        let mut open = || config.take().map(|config| Mount::open(config, cache.clone()));
-        // A disk may be slow; an interrupt that is pending can wait for it.
-        let opened = match without_gvl(&mut open, || {}) {
-            Some(opened) => opened,
-            None => open(),
-        };
+        let opened = off_lock(|| Mount::open(config, cache.clone()));
         let place: String = self.fetch("place")?;
-        let opened = opened.expect("it is opened once");
         opened.map(Arc::new).map_err(|cause| error::error(self.ruby, format!("{place}: {cause}")))
     }
 

@@ -44,7 +44,7 @@ pub fn answer_open_file(
     fields: Fields,
 ) -> io::Result<Response> {
     let stamp = stamp(&file)?;
-    let source = Source::File(Arc::new(file));
+    let source = Source::File(Arc::new(file.into()));
     if status != 200 || !matches!(request.method(), "GET" | "HEAD") || is_processed(&fields) {
         return Ok(Response { status, fields, body: source.body(0..stamp.size) });
     }

@@ -13,13 +13,14 @@ use super::beneath::Root;
 use super::negotiate::Coding;
 use super::refusal::Refusal;
 use super::stamp::Stamp;
+use hyperion_buf::DiskFile;
 
 /// A file below a root, or an encoding of it.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub path: CString,
     pub coding: Option<Coding>,
-    pub file: Arc<File>,
+    pub file: Arc<DiskFile>,
     pub stamp: Stamp,
 }
 
@@ -32,7 +33,7 @@ impl Opened {
         let suffix = coding.map_or("", Coding::suffix);
         let path = c_string([path, suffix.as_bytes()].concat())?;
         let (file, stamp) = open_regular(root, &path)?;
-        Ok(Self { path, coding, file: Arc::new(file), stamp })
+        Ok(Self { path, coding, file: Arc::new(file.into()), stamp })
     }
 
     /// All bytes; `None` when the file has changed since it was opened.

@@ -1,12 +1,11 @@
 //! Answers with parts of a representation (RFC 9110, sections 14 and 15.3.7).
 
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperion_buf::{FileRange, Segment};
+use hyperion_buf::{DiskFile, FileRange, Segment};
 use hyperion_proto::{FieldError, Fields, Request, Response, ResponseBody};
 
 use super::conditional;
@@ -15,7 +14,7 @@ use super::range::{Selection, select};
 /// Where the bytes of a representation are.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    File(Arc<File>),
+    File(Arc<DiskFile>),
     Memory(Bytes),
 }
 

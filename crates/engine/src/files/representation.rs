@@ -1,7 +1,6 @@
 //! One file as it is served: the original or one of its encodings.
 
 use std::ffi::CString;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -17,6 +16,7 @@ use super::range::Selection;
 use super::refusal::{Refusal, plain};
 use super::stamp::Stamp;
 use crate::routes::Answer;
+use hyperion_buf::DiskFile;
 
 /// What one takes in memory beside its body and path, roughly.
 const OVERHEAD_BYTES: u64 = 1024;
@@ -86,9 +86,9 @@ impl Representation {
     ///
     /// # Errors
     /// [`Refusal::Changed`] when it is not what was opened.
-    pub fn reopen(&self, root: &Root) -> Result<Arc<File>, Refusal> {
+    pub fn reopen(&self, root: &Root) -> Result<Arc<DiskFile>, Refusal> {
         let (file, stamp) = open_regular(root, &self.path)?;
-        if stamp == self.stamp { Ok(Arc::new(file)) } else { Err(Refusal::Changed) }
+        if stamp == self.stamp { Ok(Arc::new(file.into())) } else { Err(Refusal::Changed) }
     }
 
     /// Answers a GET or HEAD; `open` is called when the file itself is to be sent.
@@ -98,7 +98,7 @@ impl Representation {
     pub fn answer(
         &self,
         request: &Request,
-        open: impl FnOnce() -> Result<Arc<File>, Refusal>,
+        open: impl FnOnce() -> Result<Arc<DiskFile>, Refusal>,
     ) -> Result<Answer, Refusal> {
         match evaluate(request, self.etag.as_bytes(), self.last_modified) {
             Precondition::Proceed => {}

@@ -1,6 +1,5 @@
 //! A file with its encodings, as a mount serves it.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,6 +12,7 @@ use super::opened::Opened;
 use super::refusal::Refusal;
 use super::representation::{Representation, Traits};
 use crate::routes::Answer;
+use hyperion_buf::DiskFile;
 
 /// How long it is believed that an encoding is not there. What is there is looked at every time.
 const ABSENCE: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(super) struct Loaded {
     pub resource: Arc<Resource>,
     /// Whether a later change of a file is sure to be noticed.
     pub is_settled: bool,
-    files: Vec<Arc<File>>,
+    files: Vec<Arc<DiskFile>>,
 }
 
 impl Resource {

@@ -98,8 +98,9 @@ fn receive(driver: &mut UringDriver, seen: &mut Seen, peer: &mut UnixStream) -> 
 }
 
 fn send(driver: &mut UringDriver, seen: &mut Seen, peer: &mut UnixStream) -> io::Result<()> {
-    let file = Arc::new(File::from(rustix::fs::memfd_create("probe", MemfdFlags::CLOEXEC)?));
-    (&*file).write_all(b"file")?;
+    let mut file = File::from(rustix::fs::memfd_create("probe", MemfdFlags::CLOEXEC)?);
+    file.write_all(b"file")?;
+    let file = Arc::new(file.into());
     let mut first = SendQueue::new();
     first.extend(b"one ");
     let mut second = SendQueue::new();

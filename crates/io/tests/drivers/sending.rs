@@ -1,6 +1,5 @@
 //! Bytes that leave.
 
-use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
@@ -9,11 +8,11 @@ use hyperion_buf::{FileRange, SendQueue};
 
 use crate::support::{key, pattern, read_in_background, reset};
 
-fn file_of(bytes: &[u8]) -> Arc<File> {
+fn file_of(bytes: &[u8]) -> Arc<hyperion_buf::DiskFile> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file.rewind().unwrap();
-    Arc::new(file)
+    Arc::new(file.into())
 }
 
 crate::on_each_driver! {

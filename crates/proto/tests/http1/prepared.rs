@@ -105,7 +105,7 @@ fn a_body_that_still_arrives_is_read_to_its_end() {
 
 #[test]
 fn parts_are_sent_in_order_with_their_length() {
-    let file = Arc::new(File::open("/dev/null").unwrap());
+    let file = Arc::new(File::open("/dev/null").unwrap().into());
     let parts = vec![
         Segment::Shared(Bytes::from_static(b"--a\r\n")),
         Segment::File(FileRange { file, offset: 7, length: 3 }),

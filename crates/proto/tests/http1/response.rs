@@ -134,8 +134,11 @@ fn head_shows_the_length_of_what_get_would_send() {
 
 #[test]
 fn files_are_sent_as_ranges() {
-    let range =
-        |length| FileRange { file: Arc::new(File::open("/dev/null").unwrap()), offset: 3, length };
+    let range = |length| FileRange {
+        file: Arc::new(File::open("/dev/null").unwrap().into()),
+        offset: 3,
+        length,
+    };
     let (whole, _) = answer(&get("/", ""), response(200, &[], ResponseBody::File(range(5))));
     assert!(whole.contains("content-length: 5\r\n") && whole.ends_with("\r\n\r\nFFFFF"));
     let (cut, closing) = answer(

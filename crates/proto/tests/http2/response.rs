@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperion_buf::{FileRange, Segment};
+use hyperion_buf::{DiskFile, FileRange, Segment};
 use hyperion_proto::{Event, Prepared, Response, ResponseBody, StreamId};
 
 use crate::support::*;
@@ -312,13 +312,13 @@ fn a_file_that_shrank_is_no_clean_end() {
     peer.assert_alive();
 }
 
-fn file_of(bytes: &[u8]) -> Arc<File> {
+fn file_of(bytes: &[u8]) -> Arc<DiskFile> {
     let path = std::env::temp_dir().join(format!("hyperion-h2-{:p}-{}", bytes, std::process::id()));
     let mut file =
         File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
     file.write_all(bytes).unwrap();
     std::fs::remove_file(path).unwrap();
-    Arc::new(file)
+    Arc::new(file.into())
 }
 
 #[test]

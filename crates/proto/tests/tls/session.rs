@@ -77,7 +77,7 @@ fn files_are_sent_by_their_contents() {
     let contents = numbers(300_000);
     let mut file = tempfile();
     file.write_all(&contents).unwrap();
-    let range = FileRange { file: Arc::new(file), offset: 1000, length: 200_000 };
+    let range = FileRange { file: Arc::new(file.into()), offset: 1000, length: 200_000 };
     pair.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
     let response = Response { status: 200, fields: Fields::new(), body: ResponseBody::File(range) };
     pair.respond(pair.requests()[0], response).run();
@@ -90,7 +90,7 @@ fn a_file_that_has_shrunk_ends_the_connection_unclean() {
     let mut pair = pair();
     let mut file = tempfile();
     file.write_all(b"short").unwrap();
-    let range = FileRange { file: Arc::new(file), offset: 0, length: 200_000 };
+    let range = FileRange { file: Arc::new(file.into()), offset: 0, length: 200_000 };
     pair.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
     let response = Response { status: 200, fields: Fields::new(), body: ResponseBody::File(range) };
     pair.respond(pair.requests()[0], response).run();
