@@ -31,6 +31,8 @@ pub struct Reactor<D: Driver> {
     driver: D,
     sessions: Sessions<D::Socket>,
     batch: Vec<Message>,
+    /// Sessions that have used up their turn.
+    unfinished: Vec<Key>,
     accept_resumes_at: Option<Instant>,
     siblings: Option<Siblings>,
     intake: Intake,
@@ -78,6 +80,7 @@ where
             driver,
             sessions,
             batch: Vec::new(),
+            unfinished: Vec::new(),
             accept_resumes_at: None,
             siblings: None,
             intake: Intake::default(),
@@ -264,6 +267,9 @@ where
             }
         }
         self.sessions.dirty.clear();
+        for key in std::mem::take(&mut self.unfinished) {
+            self.sessions.mark_dirty(key);
+        }
     }
 
     fn flush_session(&mut self, key: Key) {
@@ -279,6 +285,9 @@ where
             return;
         }
         session.advance(&self.sessions.context);
+        if session.has_more {
+            self.unfinished.push(key);
+        }
         if !session.output.is_empty() {
             self.driver.send(key, &mut session.output);
         }

@@ -34,6 +34,9 @@ mod ending;
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
 const INPUT_BYTES: usize = 256 * 1024;
 
+/// Requests that one connection begins before the others get their turn.
+const REQUESTS_PER_TURN: u32 = 64;
+
 /// What every session of a reactor works with.
 pub(crate) struct Context {
     pub config: Config,
@@ -71,6 +74,8 @@ pub(crate) struct Session {
     pub paused: bool,
     /// The write side is shut.
     pub write_shut: bool,
+    /// It has used up its turn; the rest is for the next one.
+    pub has_more: bool,
     /// A call into it has panicked: it is closed, and asked nothing any more.
     pub is_broken: bool,
     /// When it was accepted, or came from a sibling.
@@ -100,6 +105,7 @@ impl Session {
             dirty: false,
             paused: false,
             write_shut: false,
+            has_more: false,
             is_broken: false,
             timer: None,
             info,
@@ -147,7 +153,8 @@ impl Session {
 
     /// Whether the driver must be told something.
     pub fn wants_flush(&self) -> bool {
-        !self.output.is_empty()
+        self.has_more
+            || !self.output.is_empty()
             || self.connection.wants_input() == self.paused
             || !matches!(self.connection.closing(), Closing::Open)
     }
@@ -212,7 +219,13 @@ impl Session {
 
     fn handle_events(&mut self, context: &Context) {
         let mut aborted = None;
-        while let Some(event) = self.connection.poll_event() {
+        let mut requests = 0;
+        self.has_more = false;
+        while !self.has_more
+            && let Some(event) = self.connection.poll_event()
+        {
+            requests += u32::from(matches!(event, Event::Request { .. }));
+            self.has_more = requests == REQUESTS_PER_TURN;
             if let Event::Rejected { violation, status, bytes, line, .. } = event {
                 let rejection = Rejection { violation, status, bytes, line: &line };
                 self.end_rejected(aborted.take(), &rejection, context);

@@ -218,10 +218,21 @@ impl<S> Sessions<S> {
             && let Some(session) = find(&mut self.slab, key)
             && session.timer.is_none_or(|timer| at < timer)
         {
-            session.timer = Some(at);
+            if session.timer.replace(at).is_some() {
+                self.timers.forget_one();
+            }
             self.timer_moved |= self.timers.next().is_none_or(|next| at < next);
             self.timers.push(at, key);
         }
+    }
+
+    /// Drops timer entries of sessions that have closed.
+    pub fn purge_timers(&mut self) {
+        let slab = &self.slab;
+        self.timers.purge(|at, key| {
+            slab.get(key.index as usize)
+                .is_some_and(|session| session.key == key && session.timer == Some(at))
+        });
     }
 
     pub fn complain_about_accept(&mut self, error: &io::Error) {
@@ -270,6 +281,10 @@ impl<S> Sessions<S> {
 
     /// Takes a session out, whose socket is gone, and tells whoever still works for it.
     pub fn abandon(&mut self, mut session: Session) {
+        if session.timer.is_some() {
+            self.timers.forget_one();
+            self.purge_timers();
+        }
         let context = &self.context;
         let mut abandon_next =
             || contain(&context.stats, || session.abandon_next(context)).unwrap_or(true);

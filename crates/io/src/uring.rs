@@ -67,6 +67,8 @@ pub struct UringDriver {
     /// These, and those that are closed but still in the kernel's hands.
     connections: Slab<Connection>,
     woken: bool,
+    /// Counts the waits.
+    round: u32,
 }
 
 impl UringDriver {
@@ -101,6 +103,7 @@ impl UringDriver {
             slots: Table::new(),
             connections: Slab::new(),
             woken: false,
+            round: 0,
         };
         driver.watch_counter();
         Ok(driver)
@@ -161,7 +164,7 @@ impl UringDriver {
     fn handle_connection<S: Sink>(&mut self, slot: u32, completed: &Completed, sink: &mut S) {
         let index = slot as usize;
         let Some(connection) = self.connections.get_mut(index) else { return };
-        connection.handle(completed, &mut self.ring, &mut self.buffers, sink);
+        connection.handle(completed, &mut self.ring, &mut self.buffers, self.round, sink);
         match connection.fate() {
             Fate::Stay => {}
             Fate::Drop => drop(self.connections.remove(index)),
@@ -290,6 +293,7 @@ impl Driver for UringDriver {
     }
 
     fn wait<S: Sink>(&mut self, timeout: Option<Duration>, sink: &mut S) -> io::Result<()> {
+        self.round = self.round.wrapping_add(1);
         self.listeners.finish(sink);
         self.deliver(sink);
         let timeout = if sink.has_work() { Some(Duration::ZERO) } else { timeout };

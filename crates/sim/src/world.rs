@@ -155,7 +155,8 @@ impl World {
         self.settle();
     }
 
-    fn turn(&mut self) {
+    /// One turn of the reactor.
+    pub fn turn(&mut self) {
         self.reactor.turn(false).expect("the simulated driver does not fail");
     }
 

@@ -143,6 +143,23 @@ fn c4_a_client_that_pipelines_forever_does_not_starve_another() {
 }
 
 #[test]
+fn i7_a_client_that_pipelines_native_requests_does_not_hold_up_another() {
+    const REQUESTS: usize = 10_000;
+    let mut world = world();
+    let greedy = world.connect();
+    world.send(greedy, &get("/native").repeat(REQUESTS));
+    world.turn();
+    let modest = world.connect();
+    world.send(modest, &get("/native"));
+    (0..3).for_each(|_| world.turn());
+    assert_eq!(parse(&world.received(modest)).0.len(), 1);
+    let answered = parse(&world.received(greedy)).0.len();
+    assert!((64..1000).contains(&answered), "{answered} of the greedy one's were before it");
+    world.settle();
+    assert_eq!(parse(&world.received(greedy)).0.len(), REQUESTS);
+}
+
+#[test]
 fn a_drained_server_closes_idle_connections_soon_and_busy_ones_behind_their_answer() {
     let mut world = world();
     let (idle, busy) = (world.connect(), world.connect());

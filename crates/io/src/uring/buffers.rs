@@ -57,6 +57,11 @@ impl Buffers {
         Ok(buffers)
     }
 
+    /// Bytes of each buffer.
+    pub fn size(&self) -> usize {
+        self.buffer_bytes
+    }
+
     /// The first `length` bytes of the buffer that the kernel has chosen.
     pub fn bytes(&self, id: u16, length: usize) -> &[u8] {
         assert!(id < self.count && length <= self.buffer_bytes, "the kernel uses its own buffers");

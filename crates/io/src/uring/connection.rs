@@ -37,6 +37,13 @@ const SEND_MAX: usize = 1 << 30;
 /// System calls that send a file, before the others get their turn.
 const TRANSMITS_PER_TURN: usize = 16;
 
+/// Bytes that arrive between two sleeps, behind which a connection receives one buffer at a time: otherwise
+/// the kernel hands over all the buffers it has, while others wait for their turn and for a buffer.
+const RECEIVED_PER_TURN: usize = 64 * 1024;
+
+/// So many buffers in a row that were not filled show that a connection sends less again.
+const SMALL_RECEIVES: u32 = 64;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Input {
     Idle,
@@ -85,6 +92,12 @@ pub(super) struct Connection {
     paused: bool,
     /// The kernel tells when the socket fails.
     watched: bool,
+    /// Bytes received between two sleeps, and which sleep came before.
+    received_in: (u32, usize),
+    /// It receives one buffer at a time.
+    receives_once: bool,
+    /// How often in a row it did not fill its buffer.
+    small_receives: u32,
     /// Operations whose last completion was not seen.
     in_flight: u32,
 }
@@ -111,6 +124,9 @@ impl Connection {
             life: Life::Open,
             paused: false,
             watched: false,
+            received_in: (0, 0),
+            receives_once: false,
+            small_receives: 0,
             in_flight: 0,
         }
     }
@@ -134,7 +150,13 @@ impl Connection {
             && self.input == Input::Idle;
         if wanted {
             self.input = Input::Armed;
-            let entry = opcode::RecvMulti::new(self.descriptor(), BUFFER_GROUP).build();
+            let entry = match self.receives_once {
+                false => opcode::RecvMulti::new(self.descriptor(), BUFFER_GROUP).build(),
+                true => opcode::Recv::new(self.descriptor(), std::ptr::null_mut(), 0)
+                    .buf_group(BUFFER_GROUP)
+                    .build()
+                    .flags(squeue::Flags::BUFFER_SELECT),
+            };
             self.push(ring, Operation::Receive(self.slot), entry);
         }
     }
@@ -198,13 +220,14 @@ impl Connection {
         completed: &Completed,
         ring: &mut Ring,
         buffers: &mut Buffers,
+        round: u32,
         sink: &mut S,
     ) {
         if !completed.more {
             self.in_flight -= 1;
         }
         match completed.operation {
-            Operation::Receive(_) => self.handle_receive(completed, ring, buffers, sink),
+            Operation::Receive(_) => self.handle_receive(completed, ring, buffers, round, sink),
             Operation::Send(_) => self.handle_send(completed.result, ring, sink),
             Operation::Poll(_) => self.handle_poll(completed.result, ring, sink),
             Operation::Watch(_) => self.handle_watch(sink),
@@ -217,12 +240,14 @@ impl Connection {
         completed: &Completed,
         ring: &mut Ring,
         buffers: &mut Buffers,
+        round: u32,
         sink: &mut S,
     ) {
         if !completed.more {
             self.input = Input::Idle;
         }
         if let Some(id) = completed.buffer {
+            self.weigh(completed.result, buffers.size(), round, ring);
             if completed.result > 0 && self.life == Life::Open {
                 let bytes = buffers.bytes(id, completed.result as usize);
                 sink.complete(Completion::Received { key: self.key, bytes });
@@ -235,6 +260,25 @@ impl Connection {
             code => self.fail(io::Error::from_raw_os_error(code), sink),
         }
         self.receive(ring);
+    }
+
+    /// Decides by what arrives whether to receive as much as there is, or one buffer in a turn.
+    fn weigh(&mut self, received: i32, full: usize, round: u32, ring: &mut Ring) {
+        let received = usize::try_from(received).unwrap_or(0);
+        if self.received_in.0 != round {
+            self.received_in = (round, 0);
+        }
+        self.received_in.1 += received;
+        if self.receives_once {
+            self.small_receives = if received >= full { 0 } else { self.small_receives + 1 };
+            self.receives_once = self.small_receives < SMALL_RECEIVES;
+        } else if self.received_in.1 >= RECEIVED_PER_TURN {
+            (self.receives_once, self.small_receives) = (true, 0);
+            if self.input == Input::Armed {
+                self.input = Input::Cancelling;
+                self.cancel(Operation::Receive(self.slot), ring);
+            }
+        }
     }
 
     /// The next owner of a detached socket sees its end as well.

@@ -16,6 +16,27 @@ fn file_of(bytes: &[u8]) -> Arc<hyperion_buf::DiskFile> {
 }
 
 crate::on_each_driver! {
+    fn i7_an_upload_is_handed_over_in_turns(harness) {
+        const BYTES: usize = 16_000_000;
+        let peer = harness.connect_tcp(key(0));
+        let uploading = std::thread::spawn(move || {
+            let mut peer = peer;
+            peer.write_all(&pattern(BYTES)).unwrap();
+            peer
+        });
+        let mut before = 0;
+        let mut turns = 0;
+        while before < BYTES {
+            harness.wait(std::time::Duration::from_millis(100));
+            let now = harness.journal.received(key(0)).len();
+            // The first turn shows that there is much.
+            assert!(turns < 2 || now - before <= 256 * 1024, "{} in a turn", now - before);
+            before = now;
+            turns += 1;
+        }
+        drop(uploading.join().unwrap());
+    }
+
     fn an_echo_returns_what_was_sent(harness) {
         let mut peer = harness.connect_tcp(key(0));
         for round in 0..100 {
