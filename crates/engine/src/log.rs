@@ -247,11 +247,12 @@ impl Log {
         let mut batch = Vec::new();
         let mut losses = Losses::default();
         loop {
-            let (reopen, closed) = self.next_batch(&mut batch);
-            self.tell_losses(&mut losses);
+            let has_losses = self.dropped() > losses.told;
+            let (reopen, closed) = self.next_batch(&mut batch, has_losses);
             let lost = output.write(&batch);
             self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
             batch.clear();
+            self.tell_losses(&mut losses, output, closed);
             if reopen && let Err(error) = output.reopen() {
                 let message = "the log file cannot be opened again; the former one is still used";
                 self.write(Level::Error, "log", message, &[("error", &error.to_string())]);
@@ -265,21 +266,37 @@ impl Log {
         self.ended.notify_all();
     }
 
-    /// A line behind the last that had room says how many are missing.
-    fn tell_losses(&self, losses: &mut Losses) {
+    /// A line says how many are missing, once there is room for it again: what it tells is told only when it
+    /// was written, so that all such lines together tell of each that is missing.
+    fn tell_losses(&self, losses: &mut Losses, output: &mut Output, is_last: bool) {
         let dropped = self.dropped();
         let lines = dropped - losses.told;
-        if lines == 0 || losses.told_at.is_some_and(|at| at.elapsed() < LOSS_INTERVAL) {
+        let is_recent = losses.tried_at.is_some_and(|at| at.elapsed() < LOSS_INTERVAL);
+        if lines == 0 || is_recent && !is_last {
             return;
         }
-        *losses = Losses { told: dropped, told_at: Some(Instant::now()) };
-        self.write(Level::Warn, "log", "lines were lost", &[("lines", &lines.to_string())]);
+        losses.tried_at = Some(Instant::now());
+        let (mut text, mut stamp) = (Vec::new(), Stamp::default());
+        let stamp = stamp.update().rfc3339();
+        let mut line = Line::begin(&mut text, self.shape, usize::MAX, Level::Warn, stamp);
+        line.text("source", b"log");
+        line.text("message", b"lines were lost");
+        line.text("lines", lines.to_string().as_bytes());
+        line.end();
+        if self.config.level > Level::Warn || output.write(&text) == 0 {
+            losses.told = dropped;
+        }
     }
 
-    fn next_batch(&self, batch: &mut Vec<u8>) -> (bool, bool) {
+    fn next_batch(&self, batch: &mut Vec<u8>, has_losses: bool) -> (bool, bool) {
         let mut buffer = self.lock();
         while buffer.bytes.is_empty() && !buffer.reopen && !buffer.closed {
             buffer.idle = true;
+            if has_losses {
+                let waited = self.ready.wait_timeout(buffer, LOSS_INTERVAL);
+                buffer = waited.unwrap_or_else(PoisonError::into_inner).0;
+                break;
+            }
             buffer = self.ready.wait(buffer).unwrap_or_else(PoisonError::into_inner);
         }
         buffer.idle = false;
@@ -296,5 +313,5 @@ impl Log {
 #[derive(Debug, Default)]
 struct Losses {
     told: u64,
-    told_at: Option<Instant>,
+    tried_at: Option<Instant>,
 }

@@ -387,6 +387,7 @@ impl Session {
         let Some(stream) = find(&mut self.streams, id) else { return };
         stream.phase = phase;
         if is_overworked {
+            context.stats.per_conn_rejections.add(1);
             return self.connection.turn_away(context.now, id);
         }
         let flow = Flow::new(context.protocol.limits.output_bytes);

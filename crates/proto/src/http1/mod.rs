@@ -360,8 +360,15 @@ impl Connection {
                 complete: false,
             });
         }
+        let mut behind = self.polled + self.output.len() - self.sent;
         for exchange in self.exchanges.drain(..).filter(|exchange| exchange.announced) {
-            self.events.push_back(Event::Aborted { id: exchange.id });
+            let (id, written) = (exchange.id, exchange.body_bytes);
+            // What waits behind this response was not written at all.
+            let unsent = std::mem::replace(&mut behind, u64::MAX);
+            self.events.push_back(match exchange.answer {
+                exchange::Answer::Waiting => Event::Aborted { id },
+                _ => Event::Finished { id, bytes: written.saturating_sub(unsent), complete: false },
+            });
         }
         self.output.clear();
         self.deadlines.stop_all();

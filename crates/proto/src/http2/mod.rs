@@ -287,11 +287,10 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         match fault {
             Fault::Reset => {
-                let (id, is_silent) = (stream.id, stream.is_silent);
-                self.streams.remove(&id.0);
-                if !is_silent {
-                    self.events.push_back(Event::Aborted { id });
-                }
+                let Some(stream) = self.streams.remove(&id) else { return };
+                // Of several streams nobody can tell whose bytes are still on their way.
+                let unsent = if self.streams.is_empty() { self.unsent() } else { 0 };
+                self.events.extend(stream.aborted(unsent));
             }
             Fault::Refused(violation) => self.refuse_stream(id, violation),
             Fault::Broken => {
@@ -352,8 +351,12 @@ impl Connection {
     }
 
     fn abort_streams(&mut self) {
-        let known = self.streams.drain().filter(|(_, stream)| !stream.is_silent);
-        self.events.extend(known.map(|(_, stream)| Event::Aborted { id: stream.id }));
+        let mut unsent = self.unsent();
+        for (_, stream) in self.streams.drain() {
+            let behind = unsent.min(stream.output.given);
+            unsent -= behind;
+            self.events.extend(stream.aborted(behind));
+        }
     }
 
     /// Ends everything now.
@@ -364,8 +367,9 @@ impl Connection {
         let end = self.polled;
         let given = self.given.drain(..).map(|one| Departing { end, ..one });
         for departing in self.departing.drain(..).chain(given) {
-            let Departing { id, body_bytes, .. } = departing;
-            self.events.push_back(Event::Finished { id, bytes: body_bytes, complete: false });
+            let Departing { id, body_bytes, end, .. } = departing;
+            let bytes = body_bytes.saturating_sub(end.saturating_sub(self.sent));
+            self.events.push_back(Event::Finished { id, bytes, complete: false });
         }
         self.pipe.wire().output.clear();
         self.deadlines.stop_all();

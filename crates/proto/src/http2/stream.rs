@@ -196,6 +196,19 @@ impl Stream {
         }
     }
 
+    /// What is told of it when it is over before its response is, of whose body `unsent` bytes have not left.
+    pub fn aborted(&self, unsent: u64) -> Option<Event> {
+        let id = self.id;
+        let event = match self.output.answer {
+            Answer::Waiting => Event::Aborted { id },
+            Answer::Streaming(_) | Answer::Given => {
+                let bytes = self.output.given.saturating_sub(unsent);
+                Event::Finished { id, bytes, complete: false }
+            }
+        };
+        (!self.is_silent).then_some(event)
+    }
+
     /// Whether the peer is to go on with the body in time. Before its answer begins, a conversation is
     /// held to that like any request: it holds whoever waits for it.
     pub fn awaits_body(&self) -> bool {

@@ -29,6 +29,8 @@ run(lambda do |env|
   when "/read" then env["rack.input"].read
   when "/early" then env["rack.early_hints"]&.call("link" => "</a>")
   when "/stream" then next [200, {}, Enumerator.new { |out| 3.times { |index| out << "piece #{index}" } }]
+  when "/endless" then next [200, {}, Enumerator.new { |out| loop { out << ("x" * 10_000) } }]
+  when "/large" then next [200, {}, ["x" * 3_000_000]]
   when "/cut" then next [200, {}, Enumerator.new { |out| (out << "piece") && raise("cut") }]
   when "/switch" then next [101, { "upgrade" => "echo", "connection" => "upgrade" }, ->(io) { io.write("up") && io.close }]
   end
