@@ -1,28 +1,77 @@
+use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How fast a peer has to take what is sent: in each span all that was pending, or as much as the
-/// slowest pace allows.
+/// Looks at a peer within the span in which it has to take something.
+const LOOKS: u32 = 32;
+
+/// How fast a peer has to take what is sent: in any span all that was pending at its start, or as much as the
+/// slowest pace allows. It is looked at often enough for a peer that has stopped to be found as soon as its
+/// time is over.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    /// Bytes the peer had taken when they were last counted.
-    mark: u64,
-    /// Bytes that must be taken within the span.
-    need: u64,
+    /// By look: bytes that the peer had taken, and bytes that waited for it.
+    looks: VecDeque<(u64, u64)>,
 }
 
 impl Pace {
-    /// Begins a span. The mark is what was taken when it was last counted, so a span may credit a peer
-    /// with more than it took in it, but never with less.
-    pub fn begin(&mut self, unsent: u64, span: Duration, bytes_per_second: u64) {
-        let least = span.as_millis() * u128::from(bytes_per_second) / 1000;
-        self.need = unsent.min(u64::try_from(least).unwrap_or(u64::MAX));
+    /// The time between two looks.
+    pub fn interval(span: Duration) -> Duration {
+        (span / LOOKS).max(Duration::from_millis(1))
     }
 
-    /// At the end of a span: whether the peer has kept pace. What counts is what the peer has taken,
-    /// not what the socket has: its buffer holds megabytes.
-    pub fn is_kept(&mut self, taken: u64) -> bool {
-        let kept = taken.saturating_sub(self.mark) >= self.need;
-        self.mark = taken;
-        kept
+    /// Nothing waits for the peer.
+    pub fn rest(&mut self) {
+        if !self.looks.is_empty() {
+            self.looks = VecDeque::new();
+        }
+    }
+
+    /// Looks, one interval behind the look before: whether the peer has kept pace. What counts is what the
+    /// peer has taken, not what the socket has: its buffer holds megabytes.
+    pub fn is_kept(&mut self, taken: u64, waiting: u64, least: u64) -> bool {
+        self.looks.push_back((taken, waiting));
+        if self.looks.len() <= LOOKS as usize {
+            return true;
+        }
+        let Some((taken_then, waiting_then)) = self.looks.pop_front() else { return true };
+        taken.saturating_sub(taken_then) >= waiting_then.min(least)
+    }
+}
+
+/// Bytes that the slowest pace takes in a span.
+pub(crate) fn least(span: Duration, bytes_per_second: u64) -> u64 {
+    let bytes = span.as_millis() * u128::from(bytes_per_second) / 1000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks until the peer is found too slow; `taken` tells what it has taken by each look.
+    fn looks(taken: impl Fn(u64) -> u64) -> Option<u64> {
+        let mut pace = Pace::default();
+        (0..500).find(|look| !pace.is_kept(taken(*look), 1_000_000 - taken(*look), 15_000))
+    }
+
+    #[test]
+    fn a_peer_that_stops_is_found_a_span_later() {
+        assert_eq!(looks(|_| 0), Some(32));
+        assert_eq!(looks(|look| if look < 5 { 0 } else { 500_000 }), Some(5 + 32));
+        assert_eq!(looks(|look| look.min(100) * 1000), Some(100 + 32 - 14));
+    }
+
+    #[test]
+    fn a_peer_that_is_just_quick_enough_is_left_alone() {
+        assert_eq!(looks(|look| look * 469), None);
+        assert_eq!(looks(|look| look * 468), Some(32));
+        assert_eq!(looks(|look| look / 32 * 15_000), None);
+    }
+
+    #[test]
+    fn a_peer_that_takes_all_there_is_is_quick_enough() {
+        let mut pace = Pace::default();
+        assert!((0..500).all(|look| pace.is_kept(look * 10, 300, 15_000)));
+        assert!(!(0..500).all(|look| pace.is_kept(5000 + look * 9, 300, 15_000)));
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{Connection, Ending, Input, Intake};
 use crate::deadlines::Timer;
+use crate::pace::{Pace, least};
 use crate::violation::Violation;
 
 impl Connection {
@@ -38,7 +39,10 @@ impl Connection {
     }
 
     fn judge_reader(&mut self) {
-        if !self.pace.is_kept(self.sent.saturating_sub(self.backlog)) {
+        let (taken, waiting) =
+            (self.sent.saturating_sub(self.backlog), self.unsent() + self.backlog);
+        let rate = self.config.limits.body_bytes_per_second;
+        if !self.pace.is_kept(taken, waiting, least(self.config.timeouts.write, rate)) {
             self.cut = true;
             self.close();
         }
@@ -90,13 +94,11 @@ impl Connection {
     }
 
     fn schedule_write(&mut self) {
-        let timeout = self.config.timeouts.write;
-        let unsent = self.unsent();
-        if unsent == 0 {
+        if self.unsent() == 0 {
             self.deadlines.stop(Timer::Write);
+            self.pace.rest();
         } else if !self.deadlines.is_running(Timer::Write) {
-            self.pace.begin(unsent, timeout, self.config.limits.body_bytes_per_second);
-            self.start(Timer::Write, timeout);
+            self.start(Timer::Write, Pace::interval(self.config.timeouts.write));
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) struct Output {
     ending: Option<Option<HeaderMap>>,
     /// Bytes given to h2.
     pub given: u64,
-    /// When the present span of waiting for the peer began; none where that is yet to be looked up.
+    /// When its reader was looked at, or began to be awaited; none where that is yet to be looked up.
     pub since: Option<Instant>,
     pub pace: Pace,
 }
@@ -333,6 +333,7 @@ impl Output {
             }
             if self.pending == 0 {
                 self.since = None;
+                self.pace.rest();
             }
             let ended = self.pieces.is_empty() && matches!(self.ending, Some(None));
             send.send_data(bytes, ended).map_err(|_| Fault::Reset)?;

@@ -16,6 +16,7 @@ use super::stream::{Output, Stream};
 use super::{Connection, Ending};
 use crate::config::Config;
 use crate::deadlines::Timer;
+use crate::pace::{Pace, least};
 use crate::violation::Violation;
 
 impl Connection {
@@ -33,7 +34,6 @@ impl Connection {
     }
 
     fn fire(&mut self, timer: Timer) {
-        let taken = self.sent.saturating_sub(self.backlog);
         self.deadlines.stop(timer);
         if self.deadlines.is_estimate(timer) && timer != Timer::Body {
             return;
@@ -44,10 +44,17 @@ impl Connection {
             Timer::Linger if self.ending == Ending::Open => self.part(),
             Timer::Linger => self.close(),
             Timer::Body => self.sweep(),
-            Timer::Write if self.pace.is_kept(taken) => {}
+            Timer::Write if self.keeps_pace() => {}
             Timer::Write => self.close(),
             Timer::Request => {}
         }
+    }
+
+    fn keeps_pace(&mut self) -> bool {
+        let (taken, waiting) =
+            (self.sent.saturating_sub(self.backlog), self.unsent() + self.backlog);
+        let rate = self.config.limits.body_bytes_per_second;
+        self.pace.is_kept(taken, waiting, least(self.config.timeouts.write, rate))
     }
 
     /// Tells the peer that this is the end, for which it has given no cause.
@@ -63,13 +70,14 @@ impl Connection {
         let (mut late_bodies, mut late_readers) = (Vec::new(), Vec::new());
         let stalled = self.streams.values().filter(|stream| stream.output.is_stalled()).count();
         for (&id, stream) in &mut self.streams {
-            let (body, reader) = stream.due(self.now, stalled, &self.config);
+            let body = stream.body_due(self.now, &self.config);
+            let reader = stream.output.look(self.now, stalled as u64, &self.config);
             if body.is_some_and(|at| at <= self.now) {
                 late_bodies.push(id);
-            } else if reader.is_some_and(|at| at <= self.now) {
+            } else if reader == Reader::Late {
                 late_readers.push(id);
             } else {
-                next = [next, body, reader].into_iter().flatten().min();
+                next = [next, body, reader.due()].into_iter().flatten().min();
             }
         }
         for id in late_bodies {
@@ -94,7 +102,7 @@ impl Connection {
             && (stream.awaits_body() || stream.output.is_stalled())
         {
             let timeouts = &self.config.timeouts;
-            self.start(Timer::Body, timeouts.read.min(timeouts.write));
+            self.start(Timer::Body, timeouts.read.min(Pace::interval(timeouts.write)));
         }
     }
 
@@ -104,7 +112,6 @@ impl Connection {
             return;
         }
         let timeouts = self.config.timeouts;
-        let unsent = self.unsent();
         let is_open = self.ending == Ending::Open;
         let is_free = is_open && self.streams.is_empty();
         let reads_head = self.inbound.is_partial() && self.inbound.open_data().is_none();
@@ -114,11 +121,11 @@ impl Connection {
         self.run_if(self.may_run(idles, Timer::Idle), Timer::Idle, timeouts.idle);
         let lingers = self.ending == Ending::Lingering || (is_free && self.draining);
         self.run_if(self.may_run(lingers, Timer::Linger), Timer::Linger, timeouts.linger);
-        if unsent == 0 {
+        if self.unsent() == 0 {
             self.deadlines.stop(Timer::Write);
+            self.pace.rest();
         } else if !self.deadlines.is_running(Timer::Write) {
-            self.pace.begin(unsent, timeouts.write, self.config.limits.body_bytes_per_second);
-            self.start(Timer::Write, timeouts.write);
+            self.start(Timer::Write, Pace::interval(timeouts.write));
         }
     }
 
@@ -143,41 +150,58 @@ impl Connection {
 }
 
 impl Stream {
-    /// When its patience with the peer ends: with the body of the request, and with the reader of the
-    /// response. What was not yet looked at begins now.
-    fn due(
-        &mut self,
-        now: Instant,
-        stalled: usize,
-        config: &Config,
-    ) -> (Option<Instant>, Option<Instant>) {
+    /// When its patience with the body of the request ends. What was not yet looked at begins now.
+    fn body_due(&mut self, now: Instant, config: &Config) -> Option<Instant> {
         let timeouts = &config.timeouts;
-        let body = self.awaits_body().then(|| {
+        self.awaits_body().then(|| {
             let pause = *self.input.since.get_or_insert(now) + timeouts.read;
             let pace = config.limits.body_bytes_per_second.max(1);
             let earned = Duration::from_secs(self.input.received / pace);
             let total = timeouts.request_read.filter(|_| !self.input.is_conversation);
             let whole = total.map(|total| self.opened_at + total + earned);
             whole.map_or(pause, |whole| whole.min(pause))
-        });
-        let reader = self.output.is_stalled().then(|| self.output.due(now, stalled as u64, config));
-        (body, reader)
+        })
+    }
+}
+
+/// How the reader of a response does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Reader {
+    /// Nothing waits for it.
+    Content,
+    /// It is looked at again then.
+    Watched(Instant),
+    Late,
+}
+
+impl Reader {
+    fn due(self) -> Option<Instant> {
+        match self {
+            Self::Watched(at) => Some(at),
+            Self::Content | Self::Late => None,
+        }
     }
 }
 
 impl Output {
-    /// The end of a span in which the peer has to make room. `stalled` streams share what the peer of
-    /// a connection has to take at least.
-    fn due(&mut self, now: Instant, stalled: u64, config: &Config) -> Instant {
+    /// Looks at the reader, where it is time. `stalled` streams share what the peer of a connection has to
+    /// take at least.
+    fn look(&mut self, now: Instant, stalled: u64, config: &Config) -> Reader {
+        if !self.is_stalled() {
+            self.pace.rest();
+            return Reader::Content;
+        }
         let span = config.timeouts.write;
-        let is_over = self.since.is_some_and(|since| since + span <= now);
-        if is_over && self.pace.is_kept(self.given) {
-            self.since = None;
+        let interval = Pace::interval(span);
+        let next = *self.since.get_or_insert(now) + interval;
+        if next > now {
+            return Reader::Watched(next);
         }
-        if self.since.is_none() {
-            let rate = config.limits.body_bytes_per_second.div_ceil(stalled.max(1));
-            self.pace.begin(self.pending, span, rate);
+        self.since = Some(now);
+        let rate = config.limits.body_bytes_per_second.div_ceil(stalled.max(1));
+        match self.pace.is_kept(self.given, self.pending, least(span, rate)) {
+            true => Reader::Watched(now + interval),
+            false => Reader::Late,
         }
-        *self.since.get_or_insert(now) + span
     }
 }
