@@ -1,19 +1,59 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Bodies above this size count against the budget.
-pub(crate) const LARGE_BODY_BYTES: usize = 256 * 1024;
+/// Bodies above this size count against the budget; smaller ones are no more than what else a request costs.
+const COUNTED_BYTES: usize = 4 * 1024;
 
-/// Memory that large bodies on their way to their readers may take in one process.
+/// Memory that bodies on their way to their readers may take in one process; the same again for pieces of
+/// those that are streamed.
 const MEMORY_BYTES: usize = 32 * 1024 * 1024;
 
-/// How much memory large response bodies take until they have left. What does not fit waits in a
-/// file, so that slow readers cost disk instead of memory, and quick ones neither.
+/// Behind a high tide, so that all that went with it is free, too.
+const TRIM_DELAY: Duration = Duration::from_secs(1);
+
+/// How much memory response bodies take until they have left. What does not fit waits in a file, so that
+/// slow readers cost disk instead of memory, and quick ones neither.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     taken: AtomicUsize,
+    streamed: AtomicUsize,
+    /// So much was taken that the allocator has much to give back.
+    was_high: AtomicBool,
+}
+
+/// What one streamed response takes.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Share {
+    pub fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, bytes: 0 }
+    }
+
+    pub fn grow(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        let before = self.budget.streamed.fetch_add(bytes, Ordering::Relaxed);
+        self.budget.note_high(before + bytes);
+    }
+
+    pub fn shrink(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        let before = self.budget.streamed.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.note_low(before - bytes);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
+    }
 }
 
 /// Bytes that give their share back when the last reference to them is dropped.
@@ -25,12 +65,42 @@ struct Counted {
 impl Budget {
     /// The bytes as they may be kept in memory; `None` when they must not.
     pub fn admit(self: &Arc<Self>, bytes: &Bytes) -> Option<Bytes> {
-        if bytes.len() <= LARGE_BODY_BYTES {
+        if bytes.len() <= COUNTED_BYTES {
             return Some(bytes.clone());
         }
         let before = self.taken.fetch_add(bytes.len(), Ordering::Relaxed);
+        self.note_high(before + bytes.len());
         let counted = Counted { bytes: bytes.clone(), budget: self.clone() };
         (before + bytes.len() <= MEMORY_BYTES).then(|| Bytes::from_owner(counted))
+    }
+}
+
+impl Budget {
+    fn note_high(&self, taken: usize) {
+        if taken > MEMORY_BYTES / 2 && !self.was_high.load(Ordering::Relaxed) {
+            self.was_high.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What was taken is free again; a thread of its own gives it back, if one can be had.
+    fn note_low(&self, taken: usize) {
+        if taken < MEMORY_BYTES / 16 && self.was_high.load(Ordering::Relaxed) {
+            self.was_high.store(false, Ordering::Relaxed);
+            let _ = std::thread::Builder::new().spawn(|| {
+                std::thread::sleep(TRIM_DELAY);
+                hyperion_io::process::trim_memory();
+            });
+        }
+    }
+
+    /// Whether pieces of streams may be kept in memory.
+    pub fn has_room_for_pieces(&self) -> bool {
+        self.streamed.load(Ordering::Relaxed) < MEMORY_BYTES
+    }
+
+    /// Whether no more bodies are kept in memory.
+    pub fn is_exhausted(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) >= MEMORY_BYTES * 3 / 4 || !self.has_room_for_pieces()
     }
 }
 
@@ -42,7 +112,8 @@ impl AsRef<[u8]> for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        let before = self.budget.taken.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        self.budget.note_low(before - self.bytes.len());
     }
 }
 

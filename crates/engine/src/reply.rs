@@ -8,7 +8,6 @@ use hyperion_buf::FileRange;
 use hyperion_io::Key;
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId};
 
-use crate::budget::LARGE_BODY_BYTES;
 use crate::flow::{Flow, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
@@ -116,13 +115,36 @@ impl ReplyHandle {
         self.flow.record_extras(extras);
     }
 
-    /// Whether [`send`](Self::send) or [`write`](Self::write) may wait for a disk to take so many bytes.
-    pub fn may_spool(length: usize) -> bool {
-        length > LARGE_BODY_BYTES
+    /// Hands over the final response; a second one is ignored.
+    pub fn send(&self, reply: Reply) {
+        if let Some(reply) = self.send_from_memory(reply) {
+            self.send_from_disk(reply);
+        }
     }
 
-    /// Hands over the final response; a second one is ignored.
-    pub fn send(&self, mut reply: Reply) {
+    /// The same, but gives it back where its body must first be written to a disk.
+    pub fn send_from_memory(&self, mut reply: Reply) -> Option<Reply> {
+        if let ResponseBody::Full(bytes) = &mut reply.response.body {
+            match self.inbox.budget.admit(bytes) {
+                Some(admitted) => *bytes = admitted,
+                None => return Some(reply),
+            }
+        }
+        self.hand_over(reply);
+        None
+    }
+
+    /// The same, by way of a temporary file. Where there can be none it leaves from memory.
+    pub fn send_from_disk(&self, mut reply: Reply) {
+        if let ResponseBody::Full(bytes) = &reply.response.body
+            && let Ok(range) = Spool::create().and_then(|mut spool| spool.append(bytes))
+        {
+            reply.response.body = ResponseBody::File(range);
+        }
+        self.hand_over(reply);
+    }
+
+    fn hand_over(&self, reply: Reply) {
         let phase = match reply.response.body {
             ResponseBody::Stream { .. } | ResponseBody::Tunnel => STREAMING,
             _ => DONE,
@@ -133,16 +155,6 @@ impl ReplyHandle {
             .is_err()
         {
             return;
-        }
-        if let ResponseBody::Full(bytes) = &mut reply.response.body {
-            match self.inbox.budget.admit(bytes) {
-                Some(admitted) => *bytes = admitted,
-                None => {
-                    if let Ok(range) = Spool::create().and_then(|mut spool| spool.append(bytes)) {
-                        reply.response.body = ResponseBody::File(range);
-                    }
-                }
-            }
         }
         self.inbox.push(Message::Respond(self.key, Box::new(reply.response), reply.completion));
     }
@@ -172,7 +184,7 @@ impl ReplyHandle {
             state.credit + bytes.len() as i64
         };
         let mut spool = self.lock_spool();
-        if before > 0 {
+        if before > 0 && self.inbox.budget.has_room_for_pieces() {
             *spool = None;
             if let Some(admitted) = self.inbox.budget.admit(&bytes) {
                 self.inbox.push(Message::Body(self.key, admitted));

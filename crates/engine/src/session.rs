@@ -80,6 +80,8 @@ pub(crate) struct Session {
     pub is_broken: bool,
     /// When it was accepted, or came from a sibling.
     pub opened_at: Instant,
+    /// When bytes last left, or it was opened.
+    progress_at: Instant,
     /// The timer entry that will look at this session.
     pub timer: Option<Instant>,
     info: Arc<ConnectionInfo>,
@@ -100,6 +102,7 @@ impl Session {
         Self {
             key,
             opened_at: now,
+            progress_at: now,
             connection,
             output: SendQueue::new(),
             dirty: false,
@@ -137,6 +140,7 @@ impl Session {
 
     pub fn handle_sent(&mut self, bytes: u64, context: &Context) {
         self.connection.handle_sent(context.now, bytes);
+        self.progress_at = context.now;
         for stream in &mut self.streams {
             if stream.outstanding > 0 {
                 stream.return_credit(self.connection.buffered(stream.id));
@@ -189,7 +193,9 @@ impl Session {
                 }
             }
             Message::Body(key, bytes) => {
-                self.add_outstanding(key, bytes.len() as u64);
+                if let Some(stream) = self.stream(key.stream) {
+                    stream.hold(bytes.len() as u64, &context.inbox.budget);
+                }
                 self.connection.send_body(key.stream, bytes);
             }
             Message::BodyFile(key, range) => {

@@ -4,6 +4,7 @@ use std::time::Instant;
 use hyperion_proto::{Fields, Request, StreamId};
 
 use crate::body::BodyBuffer;
+use crate::budget::{Budget, Share};
 use crate::flow::{Flow, FlowState};
 use crate::reply::Completion;
 use crate::routes::Target;
@@ -26,6 +27,8 @@ pub(crate) struct OpenStream {
     pub completion: Option<Completion>,
     /// Streamed bytes given to the connection whose credit was not yet returned.
     pub outstanding: u64,
+    /// Of these, what is counted as memory.
+    share: Option<Share>,
     /// Tunnel bytes that wait for their reader.
     pub input_paused: bool,
     /// How often the request was handed over from one worker to another.
@@ -63,6 +66,7 @@ impl OpenStream {
             status: 0,
             completion: None,
             outstanding: 0,
+            share: None,
             input_paused: false,
             hops: 0,
             observed: None,
@@ -83,11 +87,18 @@ impl OpenStream {
         }
     }
 
+    /// So many streamed bytes wait in memory from now on.
+    pub fn hold(&mut self, bytes: u64, budget: &Arc<Budget>) {
+        self.outstanding += bytes;
+        self.share.get_or_insert_with(|| Share::new(budget.clone())).grow(bytes as usize);
+    }
+
     /// Returns credit for streamed bytes that have left; `buffered` is what is still on its way.
     pub fn return_credit(&mut self, buffered: u64) {
         let left = self.outstanding.saturating_sub(buffered);
         if left > 0 {
             self.outstanding -= left;
+            self.share.iter_mut().for_each(|share| share.shrink(left as usize));
             self.share(|state| state.credit += left as i64);
         }
     }

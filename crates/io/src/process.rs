@@ -16,6 +16,15 @@ pub fn exit_at_once(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Gives memory that was freed back to the system, which the allocator keeps otherwise. It takes a while.
+pub fn trim_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator looks after its own locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Signals that ask a process to stop.
 const STOPPING: [libc::c_int; 3] = [libc::SIGTERM, libc::SIGINT, libc::SIGQUIT];
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperion_engine::files::answer_open_file;
-use hyperion_engine::{
-    Completion, Fields, Log, Reply, ReplyHandle, Request, Response, ResponseBody,
-};
+use hyperion_engine::{Completion, Fields, Log, Reply, Request, Response, ResponseBody};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, RString, Ruby, Value};
@@ -192,11 +190,8 @@ impl Delivery<'_> {
         }
         self.record_extras()?;
         let reply = Reply { response, completion: progress.completion };
-        match &reply.response.body {
-            ResponseBody::Full(bytes) if ReplyHandle::may_spool(bytes.len()) => {
-                off_lock(|| self.peer.send(reply));
-            }
-            _ => self.peer.send(reply),
+        if let Some(reply) = self.peer.send_from_memory(reply) {
+            off_lock(|| self.peer.send_from_disk(reply));
         }
         Ok(())
     }

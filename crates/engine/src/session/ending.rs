@@ -1,6 +1,6 @@
 //! How an exchange ends: whoever worked for it is told, and one response is counted and logged once.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyperion_proto::{Fields, StreamId, Violation};
 
@@ -10,6 +10,11 @@ use crate::job::{Job, Observed};
 use crate::log::Level;
 use crate::stats::Responded;
 use crate::stream::{OpenStream, Phase};
+
+/// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
+/// request while the process has no memory for bodies left.
+const WAITING_BYTES: u64 = 256 * 1024;
+const STALL: Duration = Duration::from_secs(1);
 
 /// What the log shows for a request that ended without an answer.
 const CLIENT_CLOSED: u16 = 499;
@@ -100,13 +105,24 @@ impl Session {
         }
     }
 
-    /// Whether so much is still worked on for streams that are gone that one more job would be too many
-    /// for one connection. Otherwise a client could occupy any number of executors by resetting streams.
+    /// Whether one more job would be too many for one connection, because of what is still worked on for
+    /// streams that are gone, or of what waits for its peer. Otherwise a client could occupy any number of
+    /// executors by resetting streams, and any amount of memory by not reading.
     pub(super) fn is_overworked(&mut self, context: &Context) -> bool {
         self.leftovers.retain(|flow| !flow.is_released());
+        let is_stalled = context.now.saturating_duration_since(self.progress_at) > STALL;
+        if context.inbox.budget.is_exhausted() && is_stalled && self.waiting_bytes() > WAITING_BYTES
+        {
+            return true;
+        }
         let most = context.protocol.limits.h2_concurrent_streams as usize;
         let engaged = self.streams.iter().filter(|stream| stream.flow.is_some());
         !self.leftovers.is_empty() && self.leftovers.len() + engaged.count() >= most
+    }
+
+    /// Bytes of responses that wait for the peer.
+    fn waiting_bytes(&self) -> u64 {
+        self.streams.iter().map(|stream| self.connection.buffered(stream.id)).sum()
     }
 
     pub(super) fn end_stream(

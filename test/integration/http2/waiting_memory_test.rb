@@ -1,0 +1,50 @@
+# frozen_string_literal: true
+
+require_relative "http2_case"
+
+# Clients that ask for much and take nothing: what waits for them is bounded, whatever its size.
+class WaitingMemoryTest < HyperionTest::Http2Case
+  include HyperionTest::Frames
+
+  APP_OF_SIZES = "test/integration/http2/apps/many_lines.ru"
+  CONNECTIONS = 30
+  STREAMS = 100
+  # The budget for bodies, what the app makes at once, and what streams and connections cost themselves.
+  GROWTH_KB = 190_000
+
+  { "small_bodies" => "/body?3000", "bodies" => "/body?100000", "large_bodies" => "/body?250000", "larger_bodies" => "/body?300000",
+    "streams" => "/stream?250000" }.each do |name, path|
+    define_method("test_I4_#{name}_that_nobody_takes_are_bounded") do
+      booted = boot_h2(APP_OF_SIZES, "-t", "3", "--log-level", "error")
+      get("/", to: booted)
+      before = booted.rss_kb
+      attackers = Array.new(CONNECTIONS) { attack(booted, path) }
+      eventually("the requests are not done", timeout: 60) { get("/-/health", to: booted).status == 200 && quiet?(booted) }
+      assert_operator booted.rss_kb - before, :<, GROWTH_KB
+      assert_equal 200, get("/body?10", to: booted).status
+      attackers.each(&:close)
+      eventually("the memory is not given back", timeout: 20) { booted.rss_kb - before < GROWTH_KB / 2 }
+      assert_equal 0, booted.stop.exitstatus
+    end
+  end
+
+  def test_I4_a_client_that_reads_gets_all_of_as_many
+    booted = boot_h2(APP_OF_SIZES, "-t", "3", "--log-level", "error")
+    out, status = Open3.capture2e("h2load", "-n", "600", "-c", "3", "-m", "100", booted.url("/body?250000"))
+    assert_predicate status, :success?, out
+    assert_match(/600 succeeded, 0 failed, 0 errored/, out)
+  end
+
+  private
+
+  def attack(booted, path)
+    client = connect(booted)
+    asking = (0...STREAMS).map { |index| headers(1 + (2 * index), block(path: path)) }
+    client.write(hello(4 => 0) + asking.join)
+  end
+
+  def quiet?(booted)
+    page = get("/-/metrics", to: booted, "x-hyperion-admin-token" => TOKEN).body
+    %w[executors_busy threadpool_queue_depth].all? { |name| page[/^hyperion_#{name}\{[^}]*\} (\d+)/, 1] == "0" }
+  end
+end
