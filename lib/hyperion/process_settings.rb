@@ -12,6 +12,7 @@ module Hyperion
       def apply(configuration, log)
         raise_descriptor_limit(log)
         enable_yjit(configuration, log)
+        check_temporary_files(log)
       end
 
       private
@@ -22,6 +23,13 @@ module Hyperion
         Process.setrlimit(:NOFILE, wanted, hard) if soft < wanted
       rescue SystemCallError => e
         log.warn("the limit of open files stays as it is: #{e.message}")
+      end
+
+      def check_temporary_files(log)
+        folder = ENV.fetch("TMPDIR", "/tmp")
+        return if File.directory?(folder) && File.writable?(folder)
+
+        log.warn("large bodies cannot wait in temporary files: #{folder} is no directory that can be written to; set TMPDIR")
       end
 
       def enable_yjit(configuration, log)

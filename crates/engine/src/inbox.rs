@@ -33,6 +33,8 @@ pub(crate) enum Message {
     BodyFile(ReplyKey, FileRange),
     /// A streamed body is complete.
     Finish(ReplyKey, Option<Fields>),
+    /// No temporary file could be written for a response, for this reason.
+    SpoolFailed(ReplyKey, String),
     /// The producer failed.
     Abort(ReplyKey),
     /// The request was not begun, and will not be.
@@ -68,6 +70,7 @@ impl Message {
             | Message::Body(key, _)
             | Message::BodyFile(key, _)
             | Message::Finish(key, _)
+            | Message::SpoolFailed(key, _)
             | Message::Abort(key)
             | Message::Refuse(key)
             | Message::WantBody(key)

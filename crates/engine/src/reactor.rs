@@ -61,7 +61,7 @@ where
         let routes = config.routes.clone();
         let date = String::new();
         let recorder = Recorder::new(stats.clone(), driver.name());
-        let gave = Cell::new(false);
+        let (gave, spool_complained_at) = (Cell::new(false), Cell::new(None));
         let context = Context {
             config,
             protocol,
@@ -74,6 +74,7 @@ where
             now,
             date,
             gave,
+            spool_complained_at,
         };
         let sessions = Sessions::new(context, clock);
         Self {

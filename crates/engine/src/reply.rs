@@ -17,6 +17,9 @@ use crate::spool::Spool;
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
 const SPOOL_BYTES: i64 = 256 * 1024 * 1024;
 
+/// The same where no file can be written.
+const UNSPOOLED_BYTES: i64 = 4 * 1024 * 1024;
+
 const UNANSWERED: u8 = 0;
 const STREAMING: u8 = 1;
 const DONE: u8 = 2;
@@ -136,10 +139,11 @@ impl ReplyHandle {
 
     /// The same, by way of a temporary file. Where there can be none it leaves from memory.
     pub fn send_from_disk(&self, mut reply: Reply) {
-        if let ResponseBody::Full(bytes) = &reply.response.body
-            && let Ok(range) = Spool::create().and_then(|mut spool| spool.append(bytes))
-        {
-            reply.response.body = ResponseBody::File(range);
+        if let ResponseBody::Full(bytes) = &reply.response.body {
+            match Spool::create().and_then(|mut spool| spool.append(bytes)) {
+                Ok(range) => reply.response.body = ResponseBody::File(range),
+                Err(error) => self.tell_failed_spool(&error),
+            }
         }
         self.hand_over(reply);
     }
@@ -307,18 +311,35 @@ impl ReplyHandle {
     /// The part of the spool file that now holds `bytes`. Where no file can be written the bytes go
     /// out from memory, and from then on the producer waits for its reader.
     fn append(&self, spool: &mut Option<Spool>, bytes: &Bytes) -> Option<FileRange> {
-        if spool.is_none() {
-            *spool = Spool::create().ok();
+        if self.spool_failed.load(Ordering::Relaxed) {
+            return None;
         }
-        let range = spool.as_mut().and_then(|spool| spool.append(bytes).ok());
-        if range.is_none() {
-            self.spool_failed.store(true, Ordering::Relaxed);
+        let opened = match spool {
+            Some(spool) => Ok(spool),
+            None => Spool::create().map(|created| spool.insert(created)),
+        };
+        match opened.and_then(|spool| spool.append(bytes)) {
+            Ok(range) => Some(range),
+            Err(error) => {
+                self.spool_failed.store(true, Ordering::Relaxed);
+                self.tell_failed_spool(&error);
+                None
+            }
         }
-        range
     }
 
+    fn tell_failed_spool(&self, error: &std::io::Error) {
+        self.inbox.push(Message::SpoolFailed(self.key, error.to_string()));
+    }
+
+    /// Where there is no disk, memory has to do, as far as there is some; then the producer waits for its reader,
+    /// who has a deadline.
     fn least_credit(&self) -> i64 {
-        if self.spool_failed.load(Ordering::Relaxed) { 0 } else { -SPOOL_BYTES }
+        match self.spool_failed.load(Ordering::Relaxed) {
+            false => -SPOOL_BYTES,
+            true if self.inbox.budget.has_room_for_pieces() => -UNSPOOLED_BYTES,
+            true => 0,
+        }
     }
 
     fn lock_spool(&self) -> MutexGuard<'_, Option<Spool>> {

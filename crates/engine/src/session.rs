@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyperion_buf::SendQueue;
@@ -54,9 +54,30 @@ pub(crate) struct Context {
     pub date: String,
     /// Executors were given something since the driver was told how long to wait.
     pub gave: Cell<bool>,
+    /// When it was last told that no temporary file can be written.
+    pub spool_complained_at: Cell<Option<Instant>>,
 }
 
+/// A complaint about temporary files is logged at most this often.
+const SPOOL_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
 impl Context {
+    /// Tells, now and then, why bodies cannot wait on a disk.
+    fn complain_about_spool(&self, error: &str) {
+        let is_recent = |at: Instant| self.now.saturating_duration_since(at) < SPOOL_LOG_INTERVAL;
+        if self.spool_complained_at.get().is_some_and(is_recent) {
+            return;
+        }
+        self.spool_complained_at.set(Some(self.now));
+        let folder = std::env::temp_dir();
+        self.log.write(
+            Level::Error,
+            "engine",
+            "bodies cannot be written to temporary files: requests with large ones are refused, and slow readers hold threads; make room, or name another directory in TMPDIR",
+            &[("directory", &folder.to_string_lossy()), ("error", error)],
+        );
+    }
+
     /// Where executors find work. The one that drives this reactor must not sleep on what it gets.
     pub fn give(&self) -> &dyn Service {
         self.gave.set(true);
@@ -206,6 +227,10 @@ impl Session {
                 let trailers = trailers
                     .filter(|fields| self.admits(key.stream, fields, "a trailer section", context));
                 self.connection.finish(now, key.stream, trailers.as_ref());
+            }
+            Message::SpoolFailed(_, error) => {
+                context.complain_about_spool(&error);
+                context.stats.reject("spool_failed");
             }
             Message::Abort(key) => self.fail(key.stream, now),
             Message::Refuse(key) => self.refuse(key.stream, "stopping", context),
@@ -426,15 +451,12 @@ impl Session {
     }
 
     fn refuse_body(&mut self, id: StreamId, error: &std::io::Error, context: &Context) {
-        let reason = error.to_string();
-        context.log.write(
-            Level::Error,
-            "engine",
-            "a request body could not be written to a temporary file",
-            &[("error", &reason)],
-        );
-        context.stats.reject("spool_failed");
-        self.fail(id, context.now);
+        context.complain_about_spool(&error.to_string());
+        if let Some(stream) = find(&mut self.streams, id) {
+            // What still comes of it goes nowhere.
+            stream.phase = Phase::Dispatched;
+        }
+        self.refuse(id, "spool_failed", context);
     }
 
     fn fail(&mut self, id: StreamId, now: Instant) {
