@@ -76,11 +76,17 @@ class PagesTest < HyperionTest::AdminCase
     assert_equal [0, 1], told["workers"].map { |worker| worker["slot"] }
     told["workers"].each do |worker|
       assert_operator worker["rss_bytes"], :>, 5_000_000
-      assert_operator worker["pss_bytes"], :<=, worker["rss_bytes"]
       assert_operator worker["uptime_s"], :<=, told["uptime_s"]
       assert_equal [0, 0], worker.values_at("executors_busy", "queue_depth")
     end
     assert_equal "application/json", ask("stats", to: cluster)["content-type"]
+  end
+
+  # Shares are found out beside the page that shows them.
+  def test_stats_tell_the_share_of_each_process_of_its_memory
+    cluster = boot(KINDS, "-w", "2", "--admin-token", TOKEN)
+    workers = eventually { stats(to: cluster)["workers"].then { |all| all if all.all? { |worker| worker["pss_bytes"] } } }
+    workers.each { |worker| assert_includes 1_000_000..worker["rss_bytes"], worker["pss_bytes"] }
   end
 
   def test_ruby_has_the_same_numbers
@@ -95,7 +101,6 @@ class PagesTest < HyperionTest::AdminCase
       assert_operator inside["uptime_s"], :<=, outside["uptime_s"]
       assert_equal outside["workers"].map(&:keys).map(&:sort), inside["workers"].map(&:keys).map(&:sort)
       assert_equal outside["workers"].map { |worker| worker.values_at("slot", "pid") }, inside["workers"].map { |worker| worker.values_at("slot", "pid") }
-      inside["workers"].each { |worker| assert_operator worker["pss_bytes"], :<=, worker["rss_bytes"] }
     end
   end
 

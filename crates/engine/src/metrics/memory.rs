@@ -1,37 +1,73 @@
 //! How much memory processes take, as the kernel tells it.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::stats::Snapshot;
 
-/// The kernel walks all of a process's memory for its share, and whoever asks waits meanwhile; so the
-/// shares of those that come later are left out.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// The shares of processes are asked for again behind this time.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The memory of one process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Memory {
     /// Resident bytes, pages that it shares included; none when the process is gone.
     pub resident_bytes: Option<u64>,
-    /// Resident bytes, shared pages divided among those who share them; none when the process is gone,
-    /// or when asking for the others has taken long.
+    /// Resident bytes, shared pages divided among those who share them; none when the process is gone, or
+    /// was not looked at yet.
     pub proportional_bytes: Option<u64>,
 }
 
-/// The memory of each process that lives, in the order of [`Snapshot::workers`]. It may take some
-/// milliseconds.
+/// Shares as they were told last. The kernel walks all of a process's memory for one, which takes it
+/// milliseconds, and who shows them has other things to do; so a thread of its own asks.
+static SHARES: Mutex<Option<Shares>> = Mutex::new(None);
+
+#[derive(Debug)]
+struct Shares {
+    asked_at: Instant,
+    bytes: HashMap<u64, u64>,
+}
+
+/// The memory of each process that lives, in the order of [`Snapshot::workers`]. Shares may be some seconds old.
 pub fn weigh(snapshot: &Snapshot) -> Vec<Memory> {
-    let begin = Instant::now();
-    let weigh = |pid| Memory {
+    let pids: Vec<u64> = snapshot.workers().iter().map(|worker| worker.pid.into()).collect();
+    let shares = shares_of(&pids);
+    let weigh = |pid: u64| Memory {
         resident_bytes: resident_bytes(pid),
-        proportional_bytes: (begin.elapsed() < PATIENCE).then(|| proportional_bytes(pid)).flatten(),
+        proportional_bytes: shares.get(&pid).copied(),
     };
-    snapshot.workers().iter().map(|worker| weigh(worker.pid.into())).collect()
+    pids.into_iter().map(weigh).collect()
+}
+
+/// What is known; where that is old, a thread finds out what is now.
+fn shares_of(pids: &[u64]) -> HashMap<u64, u64> {
+    // In a forked child nobody may ever let go of the lock.
+    let Ok(mut shares) = SHARES.try_lock() else { return HashMap::new() };
+    let is_fresh = |shares: &Shares| {
+        shares.asked_at.elapsed() < FRESH && pids.iter().all(|pid| shares.bytes.contains_key(pid))
+    };
+    let known = shares.as_ref().map_or_else(HashMap::new, |shares| shares.bytes.clone());
+    if !shares.as_ref().is_some_and(is_fresh) {
+        *shares = Some(Shares { asked_at: Instant::now(), bytes: known.clone() });
+        let pids = pids.to_vec();
+        let _ = std::thread::Builder::new().spawn(move || ask_for_shares(&pids));
+    }
+    known
+}
+
+fn ask_for_shares(pids: &[u64]) {
+    let bytes = pids.iter().filter_map(|pid| Some((*pid, proportional_bytes(*pid)?))).collect();
+    if let Ok(mut shares) = SHARES.lock() {
+        *shares = Some(Shares { asked_at: Instant::now(), bytes });
+    }
 }
 
 /// Resident bytes of a process, pages that it shares included; none when it is gone.
 pub(super) fn resident_bytes(pid: u64) -> Option<u64> {
-    kilobytes(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmRSS:")
+    let pages = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
+    pages.checked_mul(rustix::param::page_size() as u64)
 }
 
 /// Resident bytes of a process, shared pages divided among those who share them; none when it is
