@@ -11,6 +11,9 @@ const COUNTED_BYTES: usize = 4 * 1024;
 /// those that are streamed.
 const MEMORY_BYTES: usize = 32 * 1024 * 1024;
 
+/// Changes of less are not told.
+const STREAMED_STEP: usize = 1024 * 1024;
+
 /// Behind a high tide, so that all that went with it is free, too.
 const TRIM_DELAY: Duration = Duration::from_secs(1);
 
@@ -22,38 +25,6 @@ pub(crate) struct Budget {
     streamed: AtomicUsize,
     /// So much was taken that the allocator has much to give back.
     was_high: AtomicBool,
-}
-
-/// What one streamed response takes.
-#[derive(Debug)]
-pub(crate) struct Share {
-    budget: Arc<Budget>,
-    bytes: usize,
-}
-
-impl Share {
-    pub fn new(budget: Arc<Budget>) -> Self {
-        Self { budget, bytes: 0 }
-    }
-
-    pub fn grow(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        let before = self.budget.streamed.fetch_add(bytes, Ordering::Relaxed);
-        self.budget.note_high(before + bytes);
-    }
-
-    pub fn shrink(&mut self, bytes: usize) {
-        let bytes = bytes.min(self.bytes);
-        self.bytes -= bytes;
-        let before = self.budget.streamed.fetch_sub(bytes, Ordering::Relaxed);
-        self.budget.note_low(before - bytes);
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.shrink(self.bytes);
-    }
 }
 
 /// Bytes that give their share back when the last reference to them is dropped.
@@ -90,6 +61,17 @@ impl Budget {
                 std::thread::sleep(TRIM_DELAY);
                 hyperion_io::process::trim_memory();
             });
+        }
+    }
+
+    /// Pieces of streamed responses take so much in all. Who counts them tells it now and then: executors look
+    /// at it for each piece.
+    pub fn tell_streamed(&self, bytes: usize) {
+        let before = self.streamed.load(Ordering::Relaxed);
+        if before.abs_diff(bytes) >= STREAMED_STEP || (bytes == 0 && before > 0) {
+            self.streamed.store(bytes, Ordering::Relaxed);
+            self.note_high(bytes);
+            self.note_low(bytes);
         }
     }
 

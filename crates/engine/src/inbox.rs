@@ -1,6 +1,6 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -87,17 +87,29 @@ impl Message {
     }
 }
 
+#[derive(Debug, Default)]
+struct Waiting {
+    messages: Vec<Message>,
+    /// Grows with what executors give and take: pieces of responses, and of requests that still arrive.
+    progress: u64,
+}
+
+impl Waiting {
+    fn push(&mut self, message: Message) {
+        self.progress += u64::from(message.session().is_some());
+        self.messages.push(message);
+    }
+}
+
 /// Messages to the reactor: many senders, one receiver, and a wake-up only while it sleeps.
 #[derive(Debug)]
 pub struct Inbox {
-    messages: Mutex<Vec<Message>>,
+    waiting: Mutex<Waiting>,
     sleeping: AtomicBool,
     drained: AtomicBool,
     /// Somebody wants to see that the reactor turns.
     beat_wanted: AtomicBool,
     beats: AtomicU64,
-    /// Grows with what executors give and take: pieces of responses, and of requests that still arrive.
-    progress: AtomicU64,
     /// Shared by all answers that go this way.
     pub(crate) budget: Arc<Budget>,
     waker: Waker,
@@ -107,12 +119,11 @@ impl Inbox {
     /// An empty inbox whose reactor is woken by `waker`.
     pub fn new(waker: Waker) -> Self {
         Self {
-            messages: Mutex::default(),
+            waiting: Mutex::default(),
             sleeping: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             beat_wanted: AtomicBool::new(false),
             beats: AtomicU64::new(0),
-            progress: AtomicU64::new(0),
             budget: Arc::default(),
             waker,
         }
@@ -151,7 +162,7 @@ impl Inbox {
 
     /// How much executors have given and taken.
     pub(crate) fn progress(&self) -> u64 {
-        self.progress.load(Ordering::Relaxed)
+        self.lock().progress
     }
 
     /// The reactor turns.
@@ -172,10 +183,7 @@ impl Inbox {
     }
 
     pub(crate) fn push(&self, message: Message) {
-        if message.session().is_some() {
-            self.progress.fetch_add(1, Ordering::Relaxed);
-        }
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        self.lock().push(message);
         if self.sleeping.swap(false, Ordering::SeqCst) {
             self.waker.wake();
         }
@@ -184,8 +192,7 @@ impl Inbox {
     /// Announces that the reactor is about to sleep; false when messages are waiting already.
     pub(crate) fn prepare_sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::SeqCst);
-        let empty = self.messages.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-            && !self.beat_wanted.load(Ordering::SeqCst);
+        let empty = self.lock().messages.is_empty() && !self.beat_wanted.load(Ordering::SeqCst);
         if !empty {
             self.awake();
         }
@@ -200,6 +207,10 @@ impl Inbox {
     /// Swaps the waiting messages with `batch`, which must be empty.
     pub(crate) fn take(&self, batch: &mut Vec<Message>) {
         debug_assert!(batch.is_empty());
-        std::mem::swap(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner), batch);
+        std::mem::swap(&mut self.lock().messages, batch);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -113,7 +113,8 @@ impl Session {
         self.progress_at = context.now;
         for stream in &mut self.streams {
             if stream.outstanding > 0 {
-                stream.return_credit(self.connection.buffered(stream.id));
+                let freed = stream.return_credit(self.connection.buffered(stream.id));
+                context.streamed.set(context.streamed.get().saturating_sub(freed));
             }
         }
         self.advance(context);
@@ -163,8 +164,11 @@ impl Session {
                 }
             }
             Message::Body(key, bytes) => {
+                let length = bytes.len() as u64;
                 if let Some(stream) = self.stream(key.stream) {
-                    stream.hold(bytes.len() as u64, &context.inbox.budget);
+                    stream.outstanding += length;
+                    stream.in_memory += length;
+                    context.streamed.set(context.streamed.get() + length);
                 }
                 self.connection.send_body(key.stream, bytes);
             }

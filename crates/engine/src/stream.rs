@@ -4,7 +4,6 @@ use std::time::Instant;
 use hyperion_proto::{Fields, Request, StreamId};
 
 use crate::body::BodyBuffer;
-use crate::budget::{Budget, Share};
 use crate::flow::{Flow, FlowState};
 use crate::reply::Completion;
 use crate::routes::Target;
@@ -27,8 +26,8 @@ pub(crate) struct OpenStream {
     pub completion: Option<Completion>,
     /// Streamed bytes given to the connection whose credit was not yet returned.
     pub outstanding: u64,
-    /// Of these, what is counted as memory.
-    share: Option<Share>,
+    /// Of these, what waits in memory.
+    pub in_memory: u64,
     /// Tunnel bytes that wait for their reader.
     pub input_paused: bool,
     /// How often the request was handed over from one worker to another.
@@ -66,7 +65,7 @@ impl OpenStream {
             status: 0,
             completion: None,
             outstanding: 0,
-            share: None,
+            in_memory: 0,
             input_paused: false,
             hops: 0,
             observed: None,
@@ -87,19 +86,16 @@ impl OpenStream {
         }
     }
 
-    /// So many streamed bytes wait in memory from now on.
-    pub fn hold(&mut self, bytes: u64, budget: &Arc<Budget>) {
-        self.outstanding += bytes;
-        self.share.get_or_insert_with(|| Share::new(budget.clone())).grow(bytes as usize);
-    }
-
-    /// Returns credit for streamed bytes that have left; `buffered` is what is still on its way.
-    pub fn return_credit(&mut self, buffered: u64) {
+    /// Returns credit for streamed bytes that have left; `buffered` is what is still on its way. Tells how many
+    /// of them were in memory.
+    pub fn return_credit(&mut self, buffered: u64) -> u64 {
         let left = self.outstanding.saturating_sub(buffered);
         if left > 0 {
             self.outstanding -= left;
-            self.share.iter_mut().for_each(|share| share.shrink(left as usize));
             self.share(|state| state.credit += left as i64);
         }
+        let freed = left.min(self.in_memory);
+        self.in_memory -= freed;
+        freed
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Context {
     pub date: String,
     /// Executors were given something since the driver was told how long to wait.
     pub gave: Cell<bool>,
+    /// Bytes of streamed responses that wait in memory.
+    pub streamed: Cell<u64>,
     /// When it was last told that no temporary file can be written.
     pub spool_complained_at: Cell<Option<Instant>>,
 }

@@ -132,6 +132,7 @@ impl Session {
         complete: bool,
         context: &Context,
     ) {
+        context.streamed.set(context.streamed.get().saturating_sub(stream.in_memory));
         if let Some(completion) = stream.completion {
             context.give().finished(completion, complete);
         }
