@@ -7,6 +7,7 @@ require_relative "load"
 class AccountedStopTest < HyperionTest::ProcessCase
   BACKLOG = 60
   DRIVERS = %w[epoll io_uring].freeze
+  REFUSALS = [Errno::ECONNREFUSED, Errno::ENOENT].freeze
   MODES = { "one_process" => [], "reuseport" => %w[-w 2 --worker-model reuseport], "share" => %w[-w 2 --worker-model share] }.freeze
 
   MODES.to_a.product(DRIVERS).each do |(mode, flags), driver|
@@ -30,6 +31,30 @@ class AccountedStopTest < HyperionTest::ProcessCase
       assert_equal 0, server.wait.exitstatus
       load.stop
       assert_empty lost(load)
+    end
+  end
+
+  DRIVERS.each do |driver|
+    define_method("test_I1_no_request_is_lost_at_TERM_on_a_unix_socket_#{driver}") do
+      server = boot(BASIC, "-b", "unix://#{dir}/sock", "-w", "2", "--io", driver, bind: false)
+      load = HyperionTest::Load.new(server, "/pid")
+      ending { load.stop }
+      eventually("nobody is answered", timeout: 15) { load.answers.values.sum > 200 }
+      server.signal(:TERM)
+      assert_equal 0, server.wait.exitstatus
+      load.stop
+      assert_empty lost(load)
+    end
+
+    define_method("test_I1_uploads_and_pipelines_under_way_at_TERM_are_answered_#{driver}") do
+      server = boot(BASIC, "-w", "2", "--io", driver)
+      uploads = Array.new(10) { connect(server).write("POST /pid HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf") }
+      uploads.each { |client| assert client.silent?(0.01) }
+      server.signal(:TERM)
+      eventually("it does not drain") { server.log.include?("draining") }
+      statuses = uploads.map { |client| client.write("rest").response.status }
+      assert_equal [200], statuses.uniq
+      assert_equal 0, server.wait.exitstatus
     end
   end
 
@@ -61,5 +86,5 @@ class AccountedStopTest < HyperionTest::ProcessCase
   end
 
   # Whoever is refused has lost nothing.
-  def lost(load) = load.failures.map(&:error).grep_v(Errno::ECONNREFUSED)
+  def lost(load) = load.failures.map(&:error).reject { |error| REFUSALS.include?(error.class) }
 end

@@ -46,7 +46,7 @@ module HyperionTest
           next unless response.close?
         rescue *FAULTS => e
           @lock.synchronize { @failures << Failure.new(began, now, pid, e) }
-          sleep(0.01) if e.is_a?(Errno::ECONNREFUSED) # Nobody is there to be asked again at once.
+          sleep(0.01) if e.is_a?(Errno::ECONNREFUSED) || e.is_a?(Errno::ENOENT) # Nobody is there to be asked again at once.
         end
         client&.close
         client = pid = nil
