@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::reply::Completion;
 use crate::routes::Routes;
 use crate::siblings::Parcel;
+use crate::spool::SharedSpool;
 
 /// Names one exchange of one connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -112,6 +113,7 @@ pub struct Inbox {
     beats: AtomicU64,
     /// Shared by all answers that go this way.
     pub(crate) budget: Arc<Budget>,
+    pub(crate) spool: SharedSpool,
     waker: Waker,
 }
 
@@ -125,6 +127,7 @@ impl Inbox {
             beat_wanted: AtomicBool::new(false),
             beats: AtomicU64::new(0),
             budget: Arc::default(),
+            spool: SharedSpool::default(),
             waker,
         }
     }

@@ -1,6 +1,6 @@
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,6 @@ use crate::flow::{Flow, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
 use crate::log::Extras;
-use crate::spool::Spool;
 
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
 const SPOOL_BYTES: i64 = 256 * 1024 * 1024;
@@ -68,7 +67,6 @@ pub struct ReplyHandle {
     key: ReplyKey,
     flow: Arc<Flow>,
     phase: AtomicU8,
-    spool: Mutex<Option<Spool>>,
     spool_failed: AtomicBool,
 }
 
@@ -79,7 +77,6 @@ impl ReplyHandle {
             key,
             flow,
             phase: AtomicU8::new(UNANSWERED),
-            spool: Mutex::new(None),
             spool_failed: AtomicBool::new(false),
         }
     }
@@ -140,7 +137,7 @@ impl ReplyHandle {
     /// The same, by way of a temporary file. Where there can be none it leaves from memory.
     pub fn send_from_disk(&self, mut reply: Reply) {
         if let ResponseBody::Full(bytes) = &reply.response.body {
-            match Spool::create().and_then(|mut spool| spool.append(bytes)) {
+            match self.inbox.spool.store(bytes) {
                 Ok(range) => reply.response.body = ResponseBody::File(range),
                 Err(error) => self.tell_failed_spool(&error),
             }
@@ -187,15 +184,14 @@ impl ReplyHandle {
             state.credit -= bytes.len() as i64;
             state.credit + bytes.len() as i64
         };
-        let mut spool = self.lock_spool();
-        if before > 0 && self.inbox.budget.has_room_for_pieces() {
-            *spool = None;
-            if let Some(admitted) = self.inbox.budget.admit(&bytes) {
-                self.inbox.push(Message::Body(self.key, admitted));
-                return Ok(());
-            }
+        if before > 0
+            && self.inbox.budget.has_room_for_pieces()
+            && let Some(admitted) = self.inbox.budget.admit(&bytes)
+        {
+            self.inbox.push(Message::Body(self.key, admitted));
+            return Ok(());
         }
-        self.inbox.push(match self.append(&mut spool, &bytes) {
+        self.inbox.push(match self.store(&bytes) {
             Some(range) => Message::BodyFile(self.key, range),
             None => Message::Body(self.key, bytes),
         });
@@ -217,7 +213,6 @@ impl ReplyHandle {
     pub fn finish(&self, trailers: Option<Fields>) {
         if self.phase.compare_exchange(STREAMING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
         {
-            *self.lock_spool() = None;
             self.inbox.push(Message::Finish(self.key, trailers));
         }
     }
@@ -225,7 +220,6 @@ impl ReplyHandle {
     /// The producer failed: 500 before a response was handed over, a cut connection after.
     pub fn abort(&self) {
         if self.phase.swap(DONE, Ordering::AcqRel) != DONE {
-            *self.lock_spool() = None;
             self.inbox.push(Message::Abort(self.key));
         }
     }
@@ -310,15 +304,11 @@ impl ReplyHandle {
 
     /// The part of the spool file that now holds `bytes`. Where no file can be written the bytes go
     /// out from memory, and from then on the producer waits for its reader.
-    fn append(&self, spool: &mut Option<Spool>, bytes: &Bytes) -> Option<FileRange> {
+    fn store(&self, bytes: &Bytes) -> Option<FileRange> {
         if self.spool_failed.load(Ordering::Relaxed) {
             return None;
         }
-        let opened = match spool {
-            Some(spool) => Ok(spool),
-            None => Spool::create().map(|created| spool.insert(created)),
-        };
-        match opened.and_then(|spool| spool.append(bytes)) {
+        match self.inbox.spool.store(bytes) {
             Ok(range) => Some(range),
             Err(error) => {
                 self.spool_failed.store(true, Ordering::Relaxed);
@@ -340,10 +330,6 @@ impl ReplyHandle {
             true if self.inbox.budget.has_room_for_pieces() => -UNSPOOLED_BYTES,
             true => 0,
         }
-    }
-
-    fn lock_spool(&self) -> MutexGuard<'_, Option<Spool>> {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -28,6 +28,21 @@ class WaitingMemoryTest < HyperionTest::Http2Case
     end
   end
 
+  DESCRIPTORS = 400
+
+  %w[body stream].each do |kind|
+    define_method("test_I4_more_of_a_#{kind}_waits_than_there_are_descriptors_and_others_are_accepted") do
+      booted = boot_h2(APP_OF_SIZES, "-t", "3", "--log-level", "error", rlimit_nofile: DESCRIPTORS)
+      attackers = Array.new(8) { attack(booted, "/#{kind}?250000") }
+      eventually("the requests are not done", timeout: 60) { quiet?(booted) }
+      assert_operator booted.descriptor_count, :<, DESCRIPTORS / 2
+      assert_equal [200, 200], [get("/-/health", to: booted).status, get("/body?10", to: booted).status]
+      refute_match(/could not be accepted|temporary file/, booted.log)
+      attackers.each(&:close)
+      eventually("files stay open", timeout: 20) { booted.descriptor_count < 50 }
+    end
+  end
+
   def test_I4_a_client_that_reads_gets_all_of_as_many
     booted = boot_h2(APP_OF_SIZES, "-t", "3", "--log-level", "error")
     out, status = Open3.capture2e("h2load", "-n", "600", "-c", "3", "-m", "100", booted.url("/body?250000"))
