@@ -53,11 +53,24 @@ pub(crate) struct Tls {
     alert: Option<[u8; 7]>,
 }
 
-/// Once `end` bytes have left, so have `plain` bytes more of the protocol.
+/// Between `begin` and `end` of what leaves are `plain` bytes of the protocol. They leave in proportion, so
+/// that the pace of a peer is seen between the ends of pieces.
 #[derive(Debug)]
 struct Mark {
+    begin: u64,
     end: u64,
     plain: u64,
+    /// As many of them are known to have left.
+    told: u64,
+}
+
+impl Mark {
+    /// How many more have left once `sent` bytes have; the last one only at the end.
+    fn advance(&mut self, sent: u64) -> u64 {
+        let gone = sent.clamp(self.begin, self.end) - self.begin;
+        let left = self.plain * gone / (self.end - self.begin).max(1);
+        left - std::mem::replace(&mut self.told, left)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -185,10 +198,11 @@ impl Tls {
     pub fn write(&mut self, out: &mut SendQueue, limit: u64) -> io::Result<()> {
         self.fetch(out);
         while self.state == State::Established && !self.plain.is_empty() && self.unsent() < limit {
-            let before = self.plain.len();
+            let (before, begin) = (self.plain.len(), self.given);
             self.encrypt_piece()?;
             self.fetch(out);
-            self.marks.push_back(Mark { end: self.given, plain: before - self.plain.len() });
+            let plain = before - self.plain.len();
+            self.marks.push_back(Mark { begin, end: self.given, plain, told: 0 });
         }
         Ok(())
     }
@@ -231,8 +245,11 @@ impl Tls {
     pub fn handle_sent(&mut self, bytes: u64) -> u64 {
         self.sent += bytes;
         let mut plain = 0;
-        while let Some(mark) = self.marks.front().filter(|mark| mark.end <= self.sent) {
-            plain += mark.plain;
+        while let Some(mark) = self.marks.front_mut() {
+            plain += mark.advance(self.sent);
+            if mark.end > self.sent {
+                break;
+            }
             self.marks.pop_front();
         }
         plain

@@ -111,6 +111,33 @@ fn the_end_of_a_session_is_told_and_awaited() {
     assert!(pair.is_closed());
 }
 
+/// A client that takes `bytes` a second of a large response, through a socket that holds more than a piece
+/// that is encrypted at once; whether it is still served after two minutes.
+fn is_served_at(bytes: usize) -> bool {
+    const SOCKET: usize = 100_000;
+    let mut pair = pair();
+    pair.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    pair.respond(pair.requests()[0], ok(numbers(1_000_000)));
+    let mut socket = Vec::new();
+    for _ in 0..120 {
+        socket.extend(pair.server_output((SOCKET - socket.len()) as u64));
+        let taken: Vec<_> = socket.drain(..bytes).collect();
+        pair.client_input(&taken);
+        pair.backlog = socket.len() as u64;
+        pair.pass(Duration::from_secs(1));
+    }
+    !pair.is_closed()
+}
+
+#[test]
+fn c3_a_reader_is_judged_by_what_it_takes_not_by_what_is_encrypted_at_once() {
+    let pace = Config::default().limits.body_bytes_per_second as usize;
+    assert!(is_served_at(4 * pace));
+    assert!(is_served_at(pace + pace / 4));
+    assert!(!is_served_at(pace / 2));
+    assert!(!is_served_at(0));
+}
+
 #[test]
 fn a_client_that_never_ends_its_side_is_left() {
     let mut pair = pair();

@@ -104,6 +104,8 @@ pub struct Pair {
     pub now: Instant,
     pub events: Vec<Event>,
     pub queue: SendQueue,
+    /// Bytes that the socket holds for the client.
+    pub backlog: u64,
     /// What the client has read.
     pub received: Vec<u8>,
     /// Hands over everything byte by byte.
@@ -131,6 +133,7 @@ impl Pair {
             now,
             events: Vec::new(),
             queue: SendQueue::new(),
+            backlog: 0,
             received: Vec::new(),
             drips: false,
             failure: None,
@@ -226,7 +229,7 @@ impl Pair {
         let until = self.now + time;
         while let Some(at) = self.server.poll_deadline().filter(|&at| at <= until) {
             self.now = self.now.max(at);
-            self.server.handle_timeout(self.now, 0);
+            self.server.handle_timeout(self.now, self.backlog);
             self.poll();
         }
         self.now = until;
