@@ -70,7 +70,7 @@ module Hyperion
 
       # @return [Hash{Symbol=>Object}] for the engine
       def native
-        { kind: :static, number: number, method: method, path: path, status: @status, headers: @headers, body: @body }
+        { kind: :static, number: number, place: place, method: method, path: path, status: @status, headers: @headers, body: @body }
       end
 
       private

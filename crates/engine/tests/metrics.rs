@@ -124,7 +124,7 @@ fn value(text: &str, sample: &str) -> u64 {
 fn routes(folder: &tempfile::TempDir) -> Routes {
     let mut routes = Routes::default();
     let body = Bytes::from_static(b"hello");
-    let hello = StaticResponse::new(200, Fields::new(), body);
+    let hello = StaticResponse::new(200, Fields::new(), body).unwrap();
     routes.add("GET", "/hello", Target::Static(Arc::new(hello)));
     routes.add("GET", "/block", Target::Block(0));
     std::fs::write(folder.path().join("file"), "file").unwrap();

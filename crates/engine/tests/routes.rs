@@ -91,11 +91,8 @@ impl Server {
 }
 
 fn fixed(body: &'static str) -> Target {
-    Target::Static(Arc::new(StaticResponse::new(
-        200,
-        Fields::new(),
-        Bytes::from_static(body.as_bytes()),
-    )))
+    let body = Bytes::from_static(body.as_bytes());
+    Target::Static(Arc::new(StaticResponse::new(200, Fields::new(), body).unwrap()))
 }
 
 fn routes() -> Routes {

@@ -68,7 +68,7 @@ impl Worker {
         let queue = Arc::new(JobQueue::counting(100, stats.clone()));
         let mut routes = Routes::new(true);
         let body = Bytes::from_static(b"native");
-        let route = StaticResponse::new(200, Fields::new(), body);
+        let route = StaticResponse::new(200, Fields::new(), body).unwrap();
         routes.add("GET", "/native", Target::Static(Arc::new(route)));
         let log =
             LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };

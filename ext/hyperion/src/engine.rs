@@ -76,9 +76,10 @@ impl Engine {
     /// `new(app, settings)`.
     fn new(ruby: &Ruby, app: Value, settings: RHash) -> Result<Self, Error> {
         let settings = Settings::read(ruby, settings)?;
+        let (native, cache_bytes) = (settings.native_routes, settings.static_cache_bytes);
         Ok(Self {
             app: app.into(),
-            table: Table::new(ruby, settings.native_routes, settings.static_cache_bytes),
+            table: Table::new(ruby, native, cache_bytes, settings.engine.protocol.limits),
             hooks: Hooks::default(),
             sendfile_header: settings.sendfile_header,
             template: env::template(ruby, &settings.shared)?.into(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperion_engine::files::{FileCache, Mount, MountConfig};
-use hyperion_engine::{Fields, Routes, StaticResponse, Target};
+use hyperion_engine::{Fields, Limits, Routes, StaticResponse, Target};
 use magnus::gc::Marker;
 use magnus::value::Opaque;
 use magnus::{Error, RArray, RHash, RString, Ruby, Symbol, TryConvert, Value};
@@ -24,6 +24,7 @@ const CACHED_FILE_BYTES: u64 = 64 * 1024;
 pub struct Table {
     native: bool,
     cache: Arc<FileCache>,
+    limits: Limits,
     state: RefCell<State>,
 }
 
@@ -37,11 +38,11 @@ struct State {
 
 impl Table {
     /// No routes. Without `native`, executors answer what is registered.
-    pub fn new(ruby: &Ruby, native: bool, cache_bytes: u64) -> Self {
+    pub fn new(ruby: &Ruby, native: bool, cache_bytes: u64, limits: Limits) -> Self {
         let routes = Arc::new(Routes::new(native));
         let state = State { routes, known: HashMap::new(), blocks: ruby.hash_new().into() };
         let cache = Arc::new(FileCache::new(cache_bytes, CACHED_FILE_BYTES));
-        Self { native, cache, state: RefCell::new(state) }
+        Self { native, cache, limits, state: RefCell::new(state) }
     }
 
     /// Marks the blocks.
@@ -69,8 +70,8 @@ impl Table {
         let (mut routes, mut known) = (Routes::new(self.native), HashMap::new());
         let blocks = ruby.hash_new();
         for index in 0..entries.len() {
-            let entry =
-                Entry { ruby, hash: RHash::try_convert(raw::element(ruby, entries, index))? };
+            let hash = RHash::try_convert(raw::element(ruby, entries, index))?;
+            let entry = Entry { ruby, hash, limits: &self.limits };
             let number: u32 = entry.fetch("number")?;
             let target = match former.get(&number) {
                 Some(target) => target.clone(),
@@ -95,6 +96,7 @@ impl Table {
 struct Entry<'a> {
     ruby: &'a Ruby,
     hash: RHash,
+    limits: &'a Limits,
 }
 
 impl Entry<'_> {
@@ -104,7 +106,8 @@ impl Entry<'_> {
             "static" => {
                 let body: RString = self.fetch("body")?;
                 let body = raw::with_bytes(body, Bytes::copy_from_slice);
-                let response = StaticResponse::new(self.fetch("status")?, self.headers()?, body);
+                let response = StaticResponse::new(self.fetch("status")?, self.headers()?, body)
+                    .map_err(|cause| self.error(&format!("it cannot be sent: {cause}")))?;
                 Ok(Target::Static(Arc::new(response)))
             }
             "block" => Ok(Target::Block(number)),
@@ -132,8 +135,15 @@ impl Entry<'_> {
             dotfiles: false,
         };
         let opened = off_lock(|| Mount::open(config, cache.clone()));
-        let place: String = self.fetch("place")?;
-        opened.map(Arc::new).map_err(|cause| error::error(self.ruby, format!("{place}: {cause}")))
+        opened.map(Arc::new).map_err(|cause| self.error(&cause.to_string()))
+    }
+
+    /// What is wrong with it, behind the place of its registration.
+    fn error(&self, cause: &str) -> Error {
+        match self.fetch::<String>("place") {
+            Ok(place) => error::error(self.ruby, format!("{place}: {cause}")),
+            Err(missing) => missing,
+        }
     }
 
     fn headers(&self) -> Result<Fields, Error> {
@@ -146,10 +156,13 @@ impl Entry<'_> {
                 raw::with_bytes(value, |value| fields.push(name, value))
             });
             pushed.map_err(|cause| {
-                error::error(self.ruby, format!("the header {name} cannot be sent: {cause}"))
+                self.error(&format!("the header {name} cannot be sent: {cause}"))
             })?;
         }
-        Ok(fields)
+        match self.limits.exceeded_by(&fields) {
+            None => Ok(fields),
+            Some(option) => Err(self.error(&format!("the headers exceed {option}; send fewer"))),
+        }
     }
 
     fn fetch<T: TryConvert>(&self, name: &str) -> Result<T, Error> {

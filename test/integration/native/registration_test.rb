@@ -144,6 +144,28 @@ class RegistrationTest < HyperionTest::NativeCase
     end
   end
 
+  EXCESSIVE = {
+    "x: Array.new(1001, \"a\")" => /the headers exceed max_response_fields; send fewer/,
+    "x: Array.new(16_383, \"a\")" => /the headers exceed max_response_fields; send fewer/,
+    "x: Array.new(20_000, \"a\")" => /the header x cannot be sent: headers too large/,
+    "x: \"a\" * 300_000" => /the headers exceed max_response_header_bytes; send fewer/
+  }.freeze
+
+  def test_H2_headers_above_the_limits_of_responses_are_refused_with_their_place
+    EXCESSIVE.each do |headers, message|
+      route = "Hyperion::Server.handle_static(:GET, \"/here\", \"\", headers: { #{headers.sub("x:", '"x" =>')} })\n"
+      assert_match(/config\.ru:2: #{message.source}/, refuse("-p", "0", file("config.ru", "\n#{route}#{RACK}")), headers)
+    end
+    mount = "Hyperion::Server.mount_static(\"/a\", \"#{dir}\", headers: { \"x\" => Array.new(1001, \"a\") })\n"
+    assert_match(/config\.ru:2: the headers exceed max_response_fields/, refuse("-p", "0", file("config.ru", "\n#{mount}#{RACK}")))
+  end
+
+  def test_H2_headers_within_raised_limits_are_sent
+    route = "Hyperion::Server.handle_static(:GET, \"/here\", \"static\", headers: { \"x\" => Array.new(5000, \"a\") })\n"
+    booted = boot_text("#{route}#{RACK}", "--max-response-fields", "6000")
+    assert_equal ["static", 5000], [body("/here", to: booted), get("/here", to: booted).headers.count { |name, _| name == "x" }]
+  end
+
   def test_a_directory_that_is_gone_when_the_server_starts
     gone = "Dir.mkdir(\"#{dir}/gone\")\nHyperion::Server.mount_static(\"/a\", \"#{dir}/gone\")\nDir.rmdir(\"#{dir}/gone\")\n"
     assert_match(%r{config\.ru:2: /.*/gone: No such file or directory.*; create the directory or mount another one}, refuse("-p", "0", file("config.ru", gone + RACK)))

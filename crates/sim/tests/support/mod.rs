@@ -14,7 +14,7 @@ pub fn config() -> Config {
     let mut routes = Routes::default();
     for method in ["GET", "POST"] {
         let body = Bytes::from(format!("native {method}"));
-        let response = StaticResponse::new(200, Fields::new(), body);
+        let response = StaticResponse::new(200, Fields::new(), body).unwrap();
         routes.add(method, "/native", Target::Static(Arc::new(response)));
     }
     Config {
