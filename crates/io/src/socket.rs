@@ -66,12 +66,14 @@ pub(crate) fn end(socket: impl AsFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
 }
 
-/// Makes the kernel send a reset, instead of an orderly end, when the socket is closed.
+/// Makes the kernel send a reset instead of an orderly end, whatever other processes hold the socket: this
+/// ends the connection, and not the descriptor alone.
 pub(crate) fn break_on_close(socket: impl AsFd) {
-    // Only a UNIX socket refuses; its peer cannot be told.
     let _ = rustix::net::sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
-    // Whatever other processes hold the socket: this ends the connection, and not the descriptor alone.
-    let _ = rustix::net::connect_unspec(&socket);
+    if rustix::net::connect_unspec(&socket).is_err() {
+        // A UNIX socket knows no reset; its peer sees at least that the connection has ended.
+        end(socket);
+    }
 }
 
 /// A listening socket as the drivers need it.

@@ -220,6 +220,18 @@ crate::on_each_driver! {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }
 
+    fn h6_a_reset_reaches_the_peer_of_a_unix_socket_that_others_hold(harness) {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        peer.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let _copy = ours.try_clone().unwrap();
+        harness.driver.attach(key(0), ours.into()).unwrap();
+        harness.settle();
+        harness.driver.reset(key(0));
+        harness.settle();
+        assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+    }
+
     fn a_driver_is_dropped_with_everything_in_flight(harness) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         harness.driver.listen(listener.into()).unwrap();
