@@ -21,6 +21,8 @@ use self::intake::Intake;
 
 mod intake;
 mod sharing;
+#[cfg(test)]
+pub(crate) mod tests;
 
 /// Accepting rests this long after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -283,7 +285,7 @@ where
             return self.close(key);
         }
         if session.is_departing() {
-            if session.is_lost_for_sibling() {
+            if session.is_lost() {
                 self.close(key);
             }
             return;

@@ -224,3 +224,38 @@ where
 fn wait_timeout<'a>(changed: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
     changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reactor::tests::{Step, scripted};
+    use std::sync::Arc;
+
+    /// An executor leads, as it does once requests have come alone for a while.
+    fn lead(relay: &Relay<impl Driver<Socket = std::os::fd::OwnedFd> + Send>, queue: &JobQueue) {
+        let mut state = relay.lock();
+        (state.parked, state.ticking) = (true, true);
+        drop(state);
+        assert!(relay.lead(queue, &|| false));
+    }
+
+    #[test]
+    fn h3_a_fault_while_an_executor_drives_fails_the_thread_and_not_the_executor() {
+        let queue = Arc::new(JobQueue::new(1));
+        let relay = Relay::new(scripted(&[Step::Panic], queue.clone()));
+        lead(&relay, &queue);
+        assert_eq!(relay.park(), Recall::Wanted);
+        assert!(relay.run().is_err());
+        relay.close();
+        assert!(!relay.lead(&queue, &|| false), "there is nothing left to drive");
+    }
+
+    #[test]
+    fn h3_a_fault_while_the_thread_drives_leaves_nothing_to_executors() {
+        let queue = Arc::new(JobQueue::new(1));
+        let relay = Relay::new(scripted(&[Step::Panic], queue.clone()));
+        assert!(catch_unwind(AssertUnwindSafe(|| relay.run())).is_err());
+        relay.close();
+        assert!(!relay.lead(&queue, &|| false));
+    }
+}

@@ -160,14 +160,14 @@ impl<S> Sessions<S> {
     /// Takes the request that has waited longest for an executor, of those that can be given to a
     /// sibling, back from the queue; its socket is to be detached.
     pub fn release_waiting(&mut self, place: Place) -> Option<Key> {
-        let (slab, context) = (&mut self.slab, &self.context);
-        let can_leave = |job: &Job, slab: &mut Slab<Session>| {
+        let (slab, dirty, context) = (&mut self.slab, &mut self.dirty, &self.context);
+        let mut can_leave = |job: &Job| {
             find(slab, job.reply.session())
-                .and_then(|one| call(one, context, |one, _| one.can_leave_with(job)))
+                .and_then(|one| call(one, dirty, context, |one, _| one.can_leave_with(job)))
         };
         let job = context.service.reclaim(&mut |job| {
             context.now.saturating_duration_since(job.received_at) >= PATIENCE
-                && can_leave(job, slab) == Some(true)
+                && can_leave(job) == Some(true)
         })?;
         let key = job.reply.session();
         job.reply.disarm();
@@ -276,7 +276,7 @@ impl<S> Sessions<S> {
         key: Key,
         work: impl FnOnce(&mut Session, &Context) -> R,
     ) -> Option<R> {
-        call(find(&mut self.slab, key)?, &self.context, work)
+        call(find(&mut self.slab, key)?, &mut self.dirty, &self.context, work)
     }
 
     /// Takes a session out, whose socket is gone, and tells whoever still works for it.
@@ -306,11 +306,8 @@ impl<S> Sessions<S> {
     }
 
     pub fn mark_dirty(&mut self, key: Key) {
-        if let Some(session) = find(&mut self.slab, key)
-            && !session.dirty
-        {
-            session.dirty = true;
-            self.dirty.push(key);
+        if let Some(session) = find(&mut self.slab, key) {
+            mark(session, &mut self.dirty);
         }
     }
 
@@ -355,10 +352,19 @@ impl<S> Sink<S> for Sessions<S> {
     }
 }
 
-/// Calls into a session. A panic breaks it, so that it is closed and nothing is asked of it any more; it
-/// costs nobody else.
+/// Has the session flushed in this turn.
+fn mark(session: &mut Session, dirty: &mut Vec<Key>) {
+    if !session.dirty {
+        session.dirty = true;
+        dirty.push(session.key);
+    }
+}
+
+/// Calls into a session. A panic breaks it, so that nothing is asked of it any more, and has it closed in
+/// this turn, whoever called and whatever for; it costs nobody else.
 fn call<R>(
     session: &mut Session,
+    dirty: &mut Vec<Key>,
     context: &Context,
     work: impl FnOnce(&mut Session, &Context) -> R,
 ) -> Option<R> {
@@ -366,7 +372,10 @@ fn call<R>(
         return None;
     }
     let outcome = contain(&context.stats, || work(session, context));
-    session.is_broken = outcome.is_none();
+    if outcome.is_none() {
+        session.is_broken = true;
+        mark(session, dirty);
+    }
     outcome
 }
 

@@ -16,6 +16,8 @@ pub enum Answer {
     Full,
     /// Every request in three streamed pieces.
     Stream,
+    /// The first request takes the socket; the others are streamed and never finished.
+    Hijack,
     /// As drawn: whole, streamed, failed before or in the middle of the response, or forgotten.
     Random,
 }
@@ -38,6 +40,7 @@ struct Inner {
     asked: Vec<u64>,
     finished: Vec<(u64, bool)>,
     seen: Vec<String>,
+    hijackers: Vec<Job>,
 }
 
 impl App {
@@ -85,10 +88,28 @@ impl App {
         match answer {
             Answer::Full => self.answer_full(*job),
             Answer::Stream => self.answer_stream(*job, false),
+            Answer::Hijack => self.hijack(*job),
             Answer::Random if random.percent(50) => self.answer_stream(*job, true),
             Answer::Random => drop(job),
         }
         true
+    }
+
+    fn hijack(&self, job: Job) {
+        let mut inner = self.lock();
+        if inner.hijackers.is_empty() {
+            job.reply.hijack().expect("nothing has answered");
+        } else {
+            let body = ResponseBody::Stream { length: None };
+            job.reply.send(Reply { response: response(body), completion: None });
+        }
+        inner.hijackers.push(job);
+    }
+
+    /// For each request that was taken up under [`Answer::Hijack`], whether its client is known to be gone
+    /// for it.
+    pub fn abandoned(&self) -> Vec<bool> {
+        self.lock().hijackers.iter().map(|job| job.reply.is_abandoned()).collect()
     }
 
     fn answer_full(&self, job: Job) {

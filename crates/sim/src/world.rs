@@ -155,6 +155,11 @@ impl World {
         self.settle();
     }
 
+    /// The application works off all requests that wait, while the reactor does not turn.
+    pub fn work_off(&mut self) {
+        while self.app.work(&mut self.random) {}
+    }
+
     /// One turn of the reactor.
     pub fn turn(&mut self) {
         self.reactor.turn(false).expect("the simulated driver does not fail");

@@ -96,9 +96,15 @@ where
             let listener = self.sessions.number_of(session.listener());
             let now = self.sessions.context.now;
             let stats = &self.sessions.context.stats;
+            let vacated = session.vacated();
             let detached = contain(stats, || session.handle_detached(socket.into(), listener, now));
-            let Some((place, socket, parcel)) = detached.flatten() else { continue };
+            self.sessions.abandon(session);
             let Some(siblings) = &self.siblings else { continue };
+            let Some(detached) = detached else {
+                vacated.into_iter().for_each(|place| siblings.cancel(place));
+                continue;
+            };
+            let Some((place, socket, parcel)) = detached else { continue };
             match siblings.send(place, socket.as_fd(), &parcel) {
                 Ok(()) => self.sessions.context.stats.requests_passed.add(1),
                 Err(_) => self.adopt(socket, &Parcel { hops: HOPS_MAX, ..parcel }, now),

@@ -41,11 +41,10 @@ impl Session {
         self.departure.is_some()
     }
 
-    /// Whether the socket is on its way to a sibling that need not have it any more.
-    pub fn is_lost_for_sibling(&self) -> bool {
-        let to_sibling = |departure: &Departure| matches!(departure.to, Destination::Sibling(..));
-        self.departure.as_ref().is_some_and(to_sibling)
-            && matches!(self.connection.closing(), Closing::Close)
+    /// Whether the connection has ended before its socket was on its way out: whoever is to have it waits
+    /// for nothing.
+    pub fn is_lost(&self) -> bool {
+        self.is_departing() && matches!(self.connection.closing(), Closing::Close)
     }
 
     /// Begins to give the socket to the executor of this exchange; false when it is not its turn.
@@ -97,7 +96,7 @@ impl Session {
     }
 
     /// The driver has let go of the socket. The executor that waits for it gets it; what a sibling is
-    /// to get comes back.
+    /// to get comes back. Exchanges that remain have lost their connection.
     pub fn handle_detached(
         &mut self,
         socket: OwnedFd,
@@ -108,10 +107,11 @@ impl Session {
         match to {
             Destination::Application(id) => {
                 let hijacked = Hijacked { socket, unread: unread.freeze() };
-                self.stream(id)?.share(|state| state.hijacked = Some(hijacked));
+                self.take_stream(id)?.share(|state| state.hijacked = Some(hijacked));
                 None
             }
             Destination::Sibling(place, received_at, hops) => {
+                self.streams.clear();
                 let age = now.saturating_duration_since(received_at);
                 let parcel = Parcel { listener, hops, age, bytes: unread.freeze() };
                 Some((place, socket, parcel))
