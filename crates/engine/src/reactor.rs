@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -27,12 +28,18 @@ pub(crate) mod tests;
 /// Accepting rests this long after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Of what comes at once, so much is done before everybody else gets a turn; the rest is for the next ones.
+const ACCEPTS_PER_TURN: usize = 128;
+const MESSAGES_PER_TURN: usize = 1024;
+const TIMERS_PER_TURN: usize = 256;
+
 /// Owns all sockets of a process and turns: wait for completions, apply what executors said, fire
 /// deadlines, then let every session that changed speak once.
 pub struct Reactor<D: Driver> {
     driver: D,
     sessions: Sessions<D::Socket>,
-    batch: Vec<Message>,
+    /// Messages that were taken out of the inbox and not carried out yet.
+    batch: VecDeque<Message>,
     /// Sessions that have used up their turn.
     unfinished: Vec<Key>,
     accept_resumes_at: Option<Instant>,
@@ -83,7 +90,7 @@ where
         Self {
             driver,
             sessions,
-            batch: Vec::new(),
+            batch: VecDeque::new(),
             unfinished: Vec::new(),
             accept_resumes_at: None,
             siblings: None,
@@ -128,6 +135,15 @@ where
             .min()
     }
 
+    /// Whether the next turn has something to do though nothing happens: the last one has left it over.
+    pub fn has_leftovers(&self) -> bool {
+        let now = self.sessions.context.now;
+        !self.sessions.dirty.is_empty()
+            || !self.batch.is_empty()
+            || !self.sessions.accepted.is_empty()
+            || self.sessions.timers.next().is_some_and(|at| at <= now)
+    }
+
     /// The driver, for a simulation to reach its peers.
     pub fn driver_mut(&mut self) -> &mut D {
         &mut self.driver
@@ -169,10 +185,7 @@ where
     fn timeout(&mut self, may_block: bool) -> Option<Duration> {
         self.sessions.timer_moved = false;
         self.sessions.context.gave.set(false);
-        if !may_block
-            || !self.sessions.dirty.is_empty()
-            || !self.sessions.context.inbox.prepare_sleep()
-        {
+        if !may_block || self.has_leftovers() || !self.sessions.context.inbox.prepare_sleep() {
             return Some(Duration::ZERO);
         }
         let next = self.next_deadline()?;
@@ -189,7 +202,9 @@ where
             self.accept_resumes_at = Some(self.sessions.context.now + ACCEPT_PAUSE);
             self.sessions.complain_about_accept(&error);
         }
-        for (number, socket, peer) in std::mem::take(&mut self.sessions.accepted) {
+        let count = self.sessions.accepted.len().min(ACCEPTS_PER_TURN);
+        for _ in 0..count {
+            let Some((number, socket, peer)) = self.sessions.accepted.pop_front() else { return };
             self.sessions.context.stats.connections_accepted.add(1);
             let listener = self.intake.listener(number);
             let Some(socket) = self.give_away(listener, socket) else { continue };
@@ -203,9 +218,13 @@ where
     }
 
     fn apply_messages(&mut self) {
-        let mut batch = std::mem::take(&mut self.batch);
-        self.sessions.context.inbox.take(&mut batch);
-        for message in batch.drain(..) {
+        if self.batch.is_empty() {
+            let mut batch = Vec::from(std::mem::take(&mut self.batch));
+            self.sessions.context.inbox.take(&mut batch);
+            self.batch = batch.into();
+        }
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(message) = self.batch.pop_front() else { return };
             match message {
                 Message::Adopt(socket, parcel, at) => {
                     self.adopt(socket, &parcel, at);
@@ -225,7 +244,6 @@ where
                 }
             }
         }
-        self.batch = batch;
     }
 
     fn stop(&mut self) {
@@ -253,7 +271,8 @@ where
             }
         }
         self.end_last_call();
-        while let Some((at, key)) = self.sessions.timers.pop_due(now) {
+        for _ in 0..TIMERS_PER_TURN {
+            let Some((at, key)) = self.sessions.timers.pop_due(now) else { return };
             if self.sessions.is_due(at, key) {
                 let backlog = self.driver.backlog(key);
                 self.sessions.handle(key, |session, context| {

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,7 +58,7 @@ pub(crate) struct Sessions<S> {
     pub slab: Slab<Session>,
     generation: u32,
     pub dirty: Vec<Key>,
-    pub accepted: Vec<(usize, S, Peer)>,
+    pub accepted: VecDeque<(usize, S, Peer)>,
     pub detached: Vec<(Key, S)>,
     pub failed_accept: Option<io::Error>,
     pub listeners: Vec<Arc<Listener>>,
@@ -100,7 +101,7 @@ impl<S> Sessions<S> {
             slab: Slab::new(),
             generation: 0,
             dirty: Vec::new(),
-            accepted: Vec::new(),
+            accepted: VecDeque::new(),
             detached: Vec::new(),
             failed_accept: None,
             listeners: Vec::new(),
@@ -320,7 +321,7 @@ impl<S> Sink<S> for Sessions<S> {
     fn complete(&mut self, completion: Completion<'_, S>) {
         match completion {
             Completion::Accepted { listener, socket, peer } => {
-                self.accepted.push((listener, socket, peer));
+                self.accepted.push_back((listener, socket, peer));
             }
             Completion::AcceptFailed { error, .. } => self.failed_accept = Some(error),
             Completion::Received { key, bytes } => {

@@ -122,9 +122,9 @@ impl World {
     pub fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
             self.turn();
-            if !self.app.work(&mut self.random) && self.reactor.driver_mut().is_quiet() {
+            if !self.app.work(&mut self.random) && self.is_quiet() {
                 self.turn();
-                if self.app.waiting() == 0 && self.reactor.driver_mut().is_quiet() {
+                if self.app.waiting() == 0 && self.is_quiet() {
                     return;
                 }
             }
@@ -136,7 +136,7 @@ impl World {
     pub fn settle_engine(&mut self) {
         for _ in 0..TURNS_MAX {
             self.turn();
-            if self.reactor.driver_mut().is_quiet() {
+            if self.is_quiet() {
                 return self.turn();
             }
         }
@@ -163,6 +163,10 @@ impl World {
     /// One turn of the reactor.
     pub fn turn(&mut self) {
         self.reactor.turn(false).expect("the simulated driver does not fail");
+    }
+
+    fn is_quiet(&mut self) -> bool {
+        !self.reactor.has_leftovers() && self.reactor.driver_mut().is_quiet()
     }
 
     fn with_link(&mut self, peer: PeerId, change: impl FnOnce(&mut Link)) {
