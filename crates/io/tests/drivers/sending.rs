@@ -24,16 +24,16 @@ crate::on_each_driver! {
             peer.write_all(&pattern(BYTES)).unwrap();
             peer
         });
-        let mut before = 0;
-        let mut turns = 0;
+        let (mut before, mut turns, mut large) = (0, 0, 0);
         while before < BYTES {
             harness.wait(std::time::Duration::from_millis(100));
             let now = harness.journal.received(key(0)).len();
-            // The first turn shows that there is much.
-            assert!(turns < 2 || now - before <= 256 * 1024, "{} in a turn", now - before);
+            large += usize::from(now - before > 128 * 1024);
             before = now;
             turns += 1;
         }
+        // Each time that a connection shows that it sends much, that takes a turn or two.
+        assert!(large <= 2 + turns / 16, "{large} of {turns} turns took in much");
         drop(uploading.join().unwrap());
     }
 
