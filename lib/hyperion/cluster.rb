@@ -169,7 +169,7 @@ module Hyperion
       @watch.round(now)
       @recycling.round(now) if @announced
       @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
-      @covering.round
+      @covering.round if @announced
       @slots.select(&:serving?).each { |slot| @restarts.tell(slot) }
       @launcher.certificates.look # Workers tell what they read; those to come have it from here.
     end
