@@ -77,14 +77,12 @@ class MovingMetricsTest < HyperionTest::AdminCase
     end
   end
 
-  # Streams of one connection that were reset while their requests are worked on, and one more.
+  # A stream that was reset while its request is worked on, and two more of its connection.
   def left_behind
     client = connect(@moving)
-    client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n#{settings}")
-    3.times do |index|
-      client.write(headers(1 + (2 * index), block(path: "/sleep?30")))
-      sleep 0.3 # The first is taken by the thread, before it is reset.
-      client.write(reset(1 + (2 * index)))
-    end
+    client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n#{settings}#{headers(1, block(path: "/sleep?30"))}")
+    eventually("nobody works on it") { value("hyperion_executors_busy").positive? }
+    client.write(reset(1))
+    [3, 5].each { |id| client.write(headers(id, block(path: "/sleep?30"))) }
   end
 end
