@@ -170,8 +170,8 @@ impl Connection {
     /// bytes that the peer has not taken.
     pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
         self.now = now;
-        if let Some(tls) = &self.security
-            && tls.deadline().is_some_and(|at| at <= now)
+        if let Some(tls) = &mut self.security
+            && tls.is_over(now, backlog, &self.config)
         {
             if tls.is_handshaking() {
                 self.complaint = Some(Violation::TlsHandshakeTimeout);

@@ -41,7 +41,7 @@ impl Default for Timeouts {
 /// | `Body` | a body is incomplete; restarts with each part | 408 |
 /// | `Idle` | nothing is under way between two requests | silent close |
 /// | `Write` | output has not left | close when too little left, else it restarts |
-/// | `Linger` | the write side is shut | close |
+/// | `Linger` | the write side is shut | close, unless the peer still takes what the socket holds |
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Timer {
     Head,

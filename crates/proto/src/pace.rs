@@ -38,6 +38,21 @@ impl Pace {
     }
 }
 
+/// How a peer that was told the end takes the rest of what the socket holds. Who closes sooner risks it: what
+/// the peer sends to a closed socket is answered by a reset, and that discards it.
+#[derive(Debug, Default)]
+pub(crate) struct Farewell {
+    left: Option<u64>,
+}
+
+impl Farewell {
+    /// Looks, a span behind the look before: whether the peer has more to take, and keeps pace.
+    pub fn goes_on(&mut self, backlog: u64, least: u64) -> bool {
+        let before = self.left.replace(backlog);
+        backlog > 0 && before.is_none_or(|left| left.saturating_sub(backlog) >= left.min(least))
+    }
+}
+
 /// Bytes that the slowest pace takes in a span.
 pub(crate) fn least(span: Duration, bytes_per_second: u64) -> u64 {
     let bytes = span.as_millis() * u128::from(bytes_per_second) / 1000;
@@ -66,6 +81,16 @@ mod tests {
         assert_eq!(looks(|look| look * 469), None);
         assert_eq!(looks(|look| look * 468), Some(32));
         assert_eq!(looks(|look| look / 32 * 15_000), None);
+    }
+
+    #[test]
+    fn a_peer_that_was_told_the_end_may_take_the_rest() {
+        let mut farewell = Farewell::default();
+        assert!([9000, 8000, 7000, 500].iter().all(|left| farewell.goes_on(*left, 1000)));
+        assert!(!farewell.goes_on(1, 1000));
+        let mut farewell = Farewell::default();
+        assert!(farewell.goes_on(9000, 1000) && !farewell.goes_on(8001, 1000));
+        assert!(!Farewell::default().goes_on(0, 1000));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use hyperion_buf::SendQueue;
 use rustls::ServerConnection;
 
 use crate::config::Config;
+use crate::pace::{Farewell, least};
 
 use self::authorities::Authorities;
 
@@ -41,6 +42,7 @@ pub(crate) struct Tls {
     is_fresh: bool,
     /// Ends a handshake, or the wait for the peer's end.
     deadline: Option<Instant>,
+    farewell: Farewell,
     /// What the protocol wrote and is still to be encrypted.
     plain: SendQueue,
     /// Bytes ever given out, and how many of them have left.
@@ -107,6 +109,7 @@ impl Tls {
             state: State::Handshake,
             is_fresh: true,
             deadline: now.checked_add(config.timeouts.tls_handshake),
+            farewell: Farewell::default(),
             plain: SendQueue::new(),
             given: 0,
             sent: 0,
@@ -263,6 +266,21 @@ impl Tls {
     /// Whether the end was told, by whichever side failed or finished first.
     pub fn has_ended(&self) -> bool {
         self.state == State::Ended
+    }
+
+    /// Whether the time of what is awaited is over. A peer that was told the end has more of it while it
+    /// takes what the socket still holds.
+    pub fn is_over(&mut self, now: Instant, backlog: u64, config: &Config) -> bool {
+        if self.deadline.is_none_or(|at| at > now) {
+            return false;
+        }
+        let span = config.timeouts.linger;
+        let least = least(span, config.limits.body_bytes_per_second);
+        let goes_on = self.has_ended() && self.farewell.goes_on(backlog, least);
+        if goes_on {
+            self.deadline = now.checked_add(span);
+        }
+        !goes_on
     }
 
     /// Tells the peer that nothing more comes, and waits for its end until `deadline`.

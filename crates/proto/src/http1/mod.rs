@@ -51,7 +51,7 @@ pub(crate) use self::rendered::Rendered;
 use crate::config::Config;
 use crate::connection::{Closing, Event, StreamId};
 use crate::deadlines::Deadlines;
-use crate::pace::Pace;
+use crate::pace::{Farewell, Pace};
 
 /// One HTTP/1 connection; see [`crate::Connection`] for the meaning of its public calls.
 #[derive(Debug)]
@@ -86,6 +86,7 @@ pub(crate) struct Connection {
     /// What was left of the request's time when its timer was suspended.
     request_left: Option<Duration>,
     pace: Pace,
+    farewell: Farewell,
 }
 
 /// The last time known, and whether it is the present.
@@ -160,6 +161,7 @@ impl Connection {
             deadlines: Deadlines::default(),
             request_left: None,
             pace: Pace::default(),
+            farewell: Farewell::default(),
         };
         connection.settle();
         connection

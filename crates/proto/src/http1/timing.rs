@@ -33,9 +33,14 @@ impl Connection {
             Timer::Head => self.violate(Violation::HeadTimeout, self.buffered_line()),
             Timer::Request => self.violate(Violation::RequestTimeout, self.buffered_line()),
             Timer::Body => self.violate(Violation::BodyTimeout, Bytes::new()),
+            Timer::Linger if self.farewell.goes_on(self.backlog, self.least_lingering()) => {}
             Timer::Idle | Timer::Linger => self.close(),
             Timer::Write => self.judge_reader(),
         }
+    }
+
+    fn least_lingering(&self) -> u64 {
+        least(self.config.timeouts.linger, self.config.limits.body_bytes_per_second)
     }
 
     fn judge_reader(&mut self) {

@@ -40,7 +40,7 @@ use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
 use crate::connection::{Closing, Event, StreamId};
 use crate::deadlines::Deadlines;
-use crate::pace::Pace;
+use crate::pace::{Farewell, Pace};
 use crate::violation::Violation;
 
 /// What a client with prior knowledge, or behind ALPN, sends first (section 3.4).
@@ -93,6 +93,7 @@ pub(crate) struct Connection {
     backlog: u64,
     deadlines: Deadlines,
     pace: Pace,
+    farewell: Farewell,
     date: Option<(String, HeaderValue)>,
 }
 
@@ -151,6 +152,7 @@ impl Connection {
             backlog: 0,
             deadlines: Deadlines::default(),
             pace: Pace::default(),
+            farewell: Farewell::default(),
             date: None,
         };
         connection.drive();

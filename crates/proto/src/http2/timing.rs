@@ -6,7 +6,7 @@
 //! | `Body` | a stream waits for the peer | streams that waited too long are refused or reset |
 //! | `Idle` | there is no stream | GOAWAY |
 //! | `Write` | output has not left | close when too little left, else it restarts |
-//! | `Linger` | the write side is shut, or the end is told and no stream is left | close |
+//! | `Linger` | the write side is shut, or the end is told and no stream is left | close, unless the peer still takes what the socket holds |
 
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,7 @@ impl Connection {
         match timer {
             Timer::Head => self.leave(Reason::NO_ERROR, Violation::HeadTimeout),
             Timer::Idle => self.part(),
+            Timer::Linger if self.farewell.goes_on(self.backlog, self.least_lingering()) => {}
             Timer::Linger if self.ending == Ending::Open => self.part(),
             Timer::Linger => self.close(),
             Timer::Body => self.sweep(),
@@ -48,6 +49,10 @@ impl Connection {
             Timer::Write => self.close(),
             Timer::Request => {}
         }
+    }
+
+    fn least_lingering(&self) -> u64 {
+        least(self.config.timeouts.linger, self.config.limits.body_bytes_per_second)
     }
 
     fn keeps_pace(&mut self) -> bool {

@@ -329,6 +329,20 @@ fn lingering_is_bounded_in_time_and_bytes() {
 }
 
 #[test]
+fn h6_lingering_lasts_while_the_peer_takes_what_the_socket_holds() {
+    let mut peer = Peer::new();
+    peer.send("\n");
+    peer.read();
+    for held in (1..100).rev() {
+        peer.backlog = held * 10_000;
+        peer.pass_s(2);
+        assert_eq!(peer.closing(), Closing::ShutdownWrite, "{held}");
+    }
+    peer.pass_s(2);
+    assert_eq!(peer.closing(), Closing::Close);
+}
+
+#[test]
 fn a_rejection_remembers_the_start_of_the_request_line() {
     let mut peer = Peer::new();
     peer.send(format!("GET /{} HTTP/9.9\r\n\r\n", "a".repeat(1000)));

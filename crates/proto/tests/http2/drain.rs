@@ -64,6 +64,22 @@ fn d10_a_client_that_does_not_answer_the_ping_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn d10_a_client_that_still_takes_what_the_socket_holds_is_waited_for() {
+    let mut peer = Peer::new();
+    peer.send(get(1)).respond(1, full("ok")).read();
+    peer.connection.drain(peer.now);
+    peer.read();
+    for held in (1..100).rev() {
+        peer.backlog = held * 10_000;
+        peer.pass_s(2).read();
+        assert_ne!(peer.connection.closing(), Closing::Close, "{held}");
+    }
+    peer.backlog = 0;
+    peer.pass_s(10).read().pass_s(10);
+    assert_eq!(peer.connection.closing(), Closing::Close);
+}
+
+#[test]
 fn d10_drain_twice_is_drain() {
     let mut peer = Peer::new();
     peer.send(get(1));

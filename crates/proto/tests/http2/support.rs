@@ -28,6 +28,8 @@ pub struct Peer {
     pub drips: bool,
     /// What the server lets this client send.
     pub windows: Windows,
+    /// What the socket still holds of what has left.
+    pub backlog: u64,
     block: Vec<u8>,
     decoder: loona_hpack::Decoder<'static>,
     answered: BTreeSet<u32>,
@@ -81,6 +83,7 @@ impl Peer {
             frames: Vec::new(),
             unread: Vec::new(),
             drips: false,
+            backlog: 0,
             windows: Windows { connection: 65_535, initial: 65_535, spent: BTreeMap::new() },
             block: Vec::new(),
             decoder: loona_hpack::Decoder::new(),
@@ -114,7 +117,7 @@ impl Peer {
         let until = self.now + time;
         while let Some(at) = self.connection.poll_deadline().filter(|&at| at <= until) {
             self.now = self.now.max(at);
-            self.connection.handle_timeout(self.now, 0);
+            self.connection.handle_timeout(self.now, self.backlog);
             self.poll();
         }
         self.now = until;

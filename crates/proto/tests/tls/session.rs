@@ -148,6 +148,20 @@ fn a_client_that_never_ends_its_side_is_left() {
 }
 
 #[test]
+fn h6_a_client_that_still_takes_what_the_socket_holds_is_waited_for() {
+    let mut pair = pair();
+    pair.say("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    pair.respond(pair.requests()[0], ok("bye")).run();
+    for held in (1..100).rev() {
+        pair.backlog = held * 10_000;
+        pair.pass(Duration::from_secs(2));
+        assert!(!pair.is_closed(), "{held}");
+    }
+    pair.pass(Duration::from_secs(2));
+    assert!(pair.is_closed());
+}
+
+#[test]
 fn a_client_that_ends_its_side_still_gets_its_answer() {
     let mut pair = pair();
     pair.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
