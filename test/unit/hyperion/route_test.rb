@@ -6,7 +6,7 @@ require "hyperion/route"
 class RouteTest < UnitCase
   def test_a_static_response_as_the_engine_gets_it
     native = static(:get, "/a%20b", "hé", status: 201, headers: { "X-One" => "1", two: [2, :zwei] }).native
-    assert_equal({ kind: :static, number: 7, method: "GET", path: "/a%20b", status: 201, body: "hé".b,
+    assert_equal({ kind: :static, number: 7, place: "here:1", method: "GET", path: "/a%20b", status: 201, body: "hé".b,
                    headers: [%w[content-type text/plain], %w[x-one 1], %w[two 2], %w[two zwei]] }, native)
   end
 
