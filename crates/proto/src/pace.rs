@@ -1,12 +1,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::config::Config;
+
 /// Looks at a peer within the span in which it has to take something.
 const LOOKS: u32 = 32;
 
 /// How fast a peer has to take what is sent: in any span all that was pending at its start, or as much as the
-/// slowest pace allows. It is looked at often enough for a peer that has stopped to be found as soon as its
-/// time is over.
+/// slowest pace allows. One that has stopped is found at most one
+/// look behind the end of its time.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// By look: bytes that the peer had taken, and bytes that waited for it.
@@ -24,6 +26,19 @@ impl Pace {
         if !self.looks.is_empty() {
             self.looks = VecDeque::new();
         }
+    }
+
+    /// Looks at the peer of a connection that was sent `sent` bytes, of which the socket still holds `backlog`;
+    /// `unsent` more wait for the socket.
+    pub fn is_kept_by_peer(
+        &mut self,
+        sent: u64,
+        backlog: u64,
+        unsent: u64,
+        config: &Config,
+    ) -> bool {
+        let least = least(config.timeouts.write, config.limits.body_bytes_per_second);
+        self.is_kept(sent.saturating_sub(backlog), unsent + backlog, least)
     }
 
     /// Looks, one interval behind the look before: whether the peer has kept pace. What counts is what the
@@ -46,8 +61,9 @@ pub(crate) struct Farewell {
 }
 
 impl Farewell {
-    /// Looks, a span behind the look before: whether the peer has more to take, and keeps pace.
-    pub fn goes_on(&mut self, backlog: u64, least: u64) -> bool {
+    /// Looks, `linger` behind the look before: whether the peer has more to take, and keeps pace.
+    pub fn goes_on(&mut self, backlog: u64, config: &Config) -> bool {
+        let least = least(config.timeouts.linger, config.limits.body_bytes_per_second);
         let before = self.left.replace(backlog);
         backlog > 0 && before.is_none_or(|left| left.saturating_sub(backlog) >= left.min(least))
     }
@@ -85,12 +101,14 @@ mod tests {
 
     #[test]
     fn a_peer_that_was_told_the_end_may_take_the_rest() {
+        let config = Config::default();
+        assert_eq!(least(config.timeouts.linger, config.limits.body_bytes_per_second), 1000);
         let mut farewell = Farewell::default();
-        assert!([9000, 8000, 7000, 500].iter().all(|left| farewell.goes_on(*left, 1000)));
-        assert!(!farewell.goes_on(1, 1000));
+        assert!([9000, 8000, 7000, 500].iter().all(|left| farewell.goes_on(*left, &config)));
+        assert!(!farewell.goes_on(1, &config));
         let mut farewell = Farewell::default();
-        assert!(farewell.goes_on(9000, 1000) && !farewell.goes_on(8001, 1000));
-        assert!(!Farewell::default().goes_on(0, 1000));
+        assert!(farewell.goes_on(9000, &config) && !farewell.goes_on(8001, &config));
+        assert!(!Farewell::default().goes_on(0, &config));
     }
 
     #[test]

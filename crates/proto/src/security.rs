@@ -14,7 +14,7 @@ use hyperion_buf::SendQueue;
 use rustls::ServerConnection;
 
 use crate::config::Config;
-use crate::pace::{Farewell, least};
+use crate::pace::Farewell;
 
 use self::authorities::Authorities;
 
@@ -274,11 +274,9 @@ impl Tls {
         if self.deadline.is_none_or(|at| at > now) {
             return false;
         }
-        let span = config.timeouts.linger;
-        let least = least(span, config.limits.body_bytes_per_second);
-        let goes_on = self.has_ended() && self.farewell.goes_on(backlog, least);
+        let goes_on = self.has_ended() && self.farewell.goes_on(backlog, config);
         if goes_on {
-            self.deadline = now.checked_add(span);
+            self.deadline = now.checked_add(config.timeouts.linger);
         }
         !goes_on
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Connection, Ending, Input, Intake};
 use crate::deadlines::Timer;
-use crate::pace::{Pace, least};
+use crate::pace::Pace;
 use crate::violation::Violation;
 
 impl Connection {
@@ -33,21 +33,15 @@ impl Connection {
             Timer::Head => self.violate(Violation::HeadTimeout, self.buffered_line()),
             Timer::Request => self.violate(Violation::RequestTimeout, self.buffered_line()),
             Timer::Body => self.violate(Violation::BodyTimeout, Bytes::new()),
-            Timer::Linger if self.farewell.goes_on(self.backlog, self.least_lingering()) => {}
+            Timer::Linger if self.farewell.goes_on(self.backlog, &self.config) => {}
             Timer::Idle | Timer::Linger => self.close(),
             Timer::Write => self.judge_reader(),
         }
     }
 
-    fn least_lingering(&self) -> u64 {
-        least(self.config.timeouts.linger, self.config.limits.body_bytes_per_second)
-    }
-
     fn judge_reader(&mut self) {
-        let (taken, waiting) =
-            (self.sent.saturating_sub(self.backlog), self.unsent() + self.backlog);
-        let rate = self.config.limits.body_bytes_per_second;
-        if !self.pace.is_kept(taken, waiting, least(self.config.timeouts.write, rate)) {
+        let unsent = self.unsent();
+        if !self.pace.is_kept_by_peer(self.sent, self.backlog, unsent, &self.config) {
             self.cut = true;
             self.close();
         }

@@ -41,7 +41,7 @@ impl Connection {
         match timer {
             Timer::Head => self.leave(Reason::NO_ERROR, Violation::HeadTimeout),
             Timer::Idle => self.part(),
-            Timer::Linger if self.farewell.goes_on(self.backlog, self.least_lingering()) => {}
+            Timer::Linger if self.farewell.goes_on(self.backlog, &self.config) => {}
             Timer::Linger if self.ending == Ending::Open => self.part(),
             Timer::Linger => self.close(),
             Timer::Body => self.sweep(),
@@ -51,15 +51,9 @@ impl Connection {
         }
     }
 
-    fn least_lingering(&self) -> u64 {
-        least(self.config.timeouts.linger, self.config.limits.body_bytes_per_second)
-    }
-
     fn keeps_pace(&mut self) -> bool {
-        let (taken, waiting) =
-            (self.sent.saturating_sub(self.backlog), self.unsent() + self.backlog);
-        let rate = self.config.limits.body_bytes_per_second;
-        self.pace.is_kept(taken, waiting, least(self.config.timeouts.write, rate))
+        let unsent = self.unsent();
+        self.pace.is_kept_by_peer(self.sent, self.backlog, unsent, &self.config)
     }
 
     /// Tells the peer that this is the end, for which it has given no cause.
