@@ -113,7 +113,7 @@ fn probe_silent_peers(socket: &OwnedFd) -> io::Result<()> {
 }
 
 /// Takes the next connection out of the backlog.
-pub(crate) fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
+fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let (socket, address) = rustix::net::acceptfrom_with(&listener.socket, flags)?;
     Ok((socket, peer(address)))
@@ -122,19 +122,31 @@ pub(crate) fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)>
 /// Takes all that the kernel has completed out of the backlog, before the listener is closed: whoever is
 /// left in it when nobody holds it any more is reset, with a request that may have been sent.
 pub(crate) fn accept_all<S: Sink>(listener: &Listener, number: usize, sink: &mut S) {
-    loop {
+    accept_some(listener, number, usize::MAX, sink);
+}
+
+/// Takes up to `most` connections out of the backlog. False when none can be accepted now, which is reported.
+pub(crate) fn accept_some<S: Sink>(
+    listener: &Listener,
+    number: usize,
+    most: usize,
+    sink: &mut S,
+) -> bool {
+    for _ in 0..most {
         match accept(listener) {
             Ok((socket, peer)) => {
                 sink.complete(Completion::Accepted { listener: number, socket, peer });
             }
-            Err(Errno::AGAIN) => return,
+            Err(Errno::AGAIN) => return true,
             Err(error) if concerns_one_connection(error) => {}
             Err(error) => {
                 let error = error.into();
-                return sink.complete(Completion::AcceptFailed { listener: number, error });
+                sink.complete(Completion::AcceptFailed { listener: number, error });
+                return false;
             }
         }
     }
+    true
 }
 
 /// Who a socket address belongs to.

@@ -4,10 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::epoll;
-use rustix::io::Errno;
 
-use crate::driver::{Completion, Key, Sink};
-use crate::socket::{Listener, accept, accept_all, concerns_one_connection};
+use crate::driver::{Key, Sink};
+use crate::socket::{Listener, accept_all, accept_some};
 use crate::table::RESERVED_INDEX;
 
 /// Connections accepted from one listener before others get their turn. A small number also lets
@@ -110,23 +109,10 @@ impl Listeners {
 
     /// Accepts what waits at listener `number`.
     pub fn accept<S: Sink>(&mut self, epoll: &OwnedFd, number: usize, sink: &mut S) {
-        for _ in 0..ACCEPTS_PER_EVENT {
-            if self.paused {
-                return;
-            }
-            let Some(Some(Entry { listener, .. })) = self.listeners.get(number) else { return };
-            match accept(listener) {
-                Ok((socket, peer)) => {
-                    sink.complete(Completion::Accepted { listener: number, socket, peer });
-                }
-                Err(Errno::AGAIN) => return,
-                Err(error) if concerns_one_connection(error) => {}
-                Err(error) => {
-                    self.pause(epoll);
-                    let error = error.into();
-                    sink.complete(Completion::AcceptFailed { listener: number, error });
-                }
-            }
+        let entry = self.listeners.get(number).and_then(Option::as_ref);
+        let Some(Entry { listener, .. }) = entry.filter(|_| !self.paused) else { return };
+        if !accept_some(listener, number, ACCEPTS_PER_EVENT, sink) {
+            self.pause(epoll);
         }
     }
 }
