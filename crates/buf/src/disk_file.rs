@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -20,11 +21,6 @@ impl DiskFile {
         Self { file: Some(file), is_temporary: true }
     }
 
-    /// The file, to be closed by whoever takes it.
-    pub fn into_file(mut self) -> File {
-        self.file.take().expect("the file is only taken once")
-    }
-
     fn takes_long_to_close(&self) -> bool {
         self.is_temporary && self.metadata().is_ok_and(|metadata| metadata.len() >= SMALL_BYTES)
     }
@@ -40,7 +36,19 @@ impl Deref for DiskFile {
     type Target = File;
 
     fn deref(&self) -> &File {
-        self.file.as_ref().expect("the file is only taken by value")
+        self.file.as_ref().expect("the file is only taken when it is dropped")
+    }
+}
+
+impl Read for DiskFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&**self).read(buffer)
+    }
+}
+
+impl Seek for DiskFile {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        (&**self).seek(position)
     }
 }
 

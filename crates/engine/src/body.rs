@@ -57,10 +57,10 @@ impl BodyBuffer {
             BodyBuffer::Joined(joined) => Body::Memory(joined.freeze()),
             BodyBuffer::Spooled(spool) => {
                 let length = spool.len();
-                let file = spool
+                let mut file = spool
                     .into_file()
                     .ok_or_else(|| io::Error::other("the spooled body is still shared"))?;
-                (&*file).rewind()?;
+                file.rewind()?;
                 Body::File { file, length }
             }
         })
@@ -101,11 +101,11 @@ mod tests {
 
     #[test]
     fn large_bodies_go_to_a_file_and_are_read_from_its_start() {
-        let Body::File { file, length } = body(&[b"abc", b"def", b"gh"], 5) else {
+        let Body::File { mut file, length } = body(&[b"abc", b"def", b"gh"], 5) else {
             panic!("the body was not spooled");
         };
         let mut text = String::new();
-        (&*file).read_to_string(&mut text).unwrap();
+        file.read_to_string(&mut text).unwrap();
         assert_eq!((text.as_str(), length), ("abcdefgh", 8));
     }
 }

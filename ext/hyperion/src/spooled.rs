@@ -9,28 +9,14 @@ use crate::live::Want;
 
 /// The complete body, read through a buffer.
 pub struct Spooled {
-    reader: BufReader<Reader>,
+    reader: BufReader<DiskFile>,
     length: u64,
-}
-
-struct Reader(DiskFile);
-
-impl Read for Reader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(buffer)
-    }
-}
-
-impl Seek for Reader {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        (&*self.0).seek(position)
-    }
 }
 
 impl Spooled {
     /// A body of so many bytes, its cursor at the start.
     pub fn new(file: DiskFile, length: u64) -> Self {
-        Self { reader: BufReader::new(Reader(file)), length }
+        Self { reader: BufReader::new(file), length }
     }
 
     /// Bytes of all of it.
