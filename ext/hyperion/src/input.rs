@@ -181,10 +181,7 @@ impl Input {
         let mut source = self.source.borrow_mut();
         match std::mem::replace(&mut *source, Source::InUse) {
             Source::File(file) => Ok(Some(file)),
-            Source::InUse => Err(Error::new(
-                ruby.exception_io_error(),
-                "another thread reads from this request body",
-            )),
+            Source::InUse => Err(Error::new(ruby.exception_io_error(), in_use().to_string())),
             other => {
                 *source = other;
                 Ok(None)
@@ -278,7 +275,7 @@ impl Source {
         match self {
             Source::Empty(reader) => Ok(reader),
             Source::Memory(reader) => Ok(reader),
-            Source::File(_) | Source::InUse => Err(io::Error::other("another thread reads")),
+            Source::File(_) | Source::InUse => Err(in_use()),
             Source::Client { .. } | Source::Live { .. } => {
                 Err(io::Error::other("the body has not arrived"))
             }
@@ -290,7 +287,7 @@ impl Source {
         match self {
             Source::Memory(reader) => reader.seek(SeekFrom::Start(0)),
             Source::File(file) => file.rewind(),
-            Source::InUse => Err(io::Error::other("another thread reads")),
+            Source::InUse => Err(in_use()),
             Source::Empty(_) | Source::Client { .. } => Ok(0),
             Source::Live { arrived, .. } => {
                 arrived.rewind();
@@ -304,7 +301,7 @@ impl Source {
         match self {
             Source::Memory(reader) => Ok(reader.get_ref().len() as u64),
             Source::File(file) => Ok(file.len()),
-            Source::InUse => Err(io::Error::other("another thread reads")),
+            Source::InUse => Err(in_use()),
             Source::Empty(_) | Source::Client { .. } => Ok(0),
             Source::Live { .. } => Err(io::Error::other("a body that still arrives has no size")),
             Source::Closed => Err(io::Error::other("closed stream")),
@@ -346,6 +343,10 @@ pub fn read_arguments(
     let length = length.map(usize::try_from).transpose();
     let length = length.map_err(|_| Error::new(ruby.exception_arg_error(), "negative length"))?;
     Ok((length, buffer))
+}
+
+fn in_use() -> io::Error {
+    io::Error::other("another thread reads from this request body")
 }
 
 /// A String with these bytes. To copy many of them takes long enough for other threads to have turns.
