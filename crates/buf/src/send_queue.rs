@@ -3,9 +3,9 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disk_file::DiskFile;
-
 use bytes::Bytes;
+
+use crate::disk_file::DiskFile;
 
 /// Largest buffer kept for reuse when a queue runs empty; larger ones go back to the allocator so
 /// that an idle connection stays cheap.

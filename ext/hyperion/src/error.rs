@@ -3,12 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::gvl::is_child_of_server;
 use hyperion_engine::{Level, Log};
 use magnus::error::ErrorType;
 use magnus::prelude::*;
 use magnus::value::Lazy;
 use magnus::{Error, Exception, ExceptionClass, RArray, RModule, RString, Ruby, Value};
+
+use crate::gvl::is_child_of_server;
 
 /// Lines of a backtrace in the log.
 const BACKTRACE_LINES: usize = 12;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyperion_engine::stop::{self, Heard, StopWatch};
-
 use magnus::prelude::*;
 use magnus::{Error, RHash, Ruby, TryConvert, TypedData, function};
 

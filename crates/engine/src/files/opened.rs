@@ -7,13 +7,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyperion_buf::DiskFile;
 use rustix::fs::FileType;
 
 use super::beneath::Root;
 use super::negotiate::Coding;
 use super::refusal::Refusal;
 use super::stamp::Stamp;
-use hyperion_buf::DiskFile;
 
 /// A file below a root, or an encoding of it.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use hyperion_buf::DiskFile;
 use hyperion_proto::{FieldError, Fields, Prepared, Request, Response};
 
 use super::beneath::Root;
@@ -16,7 +17,6 @@ use super::range::Selection;
 use super::refusal::{Refusal, plain};
 use super::stamp::Stamp;
 use crate::routes::Answer;
-use hyperion_buf::DiskFile;
 
 /// What one takes in memory beside its body and path, roughly.
 const OVERHEAD_BYTES: u64 = 1024;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use hyperion_buf::DiskFile;
 use hyperion_proto::{Fields, Request};
 
 use super::beneath::Root;
@@ -12,7 +13,6 @@ use super::opened::Opened;
 use super::refusal::Refusal;
 use super::representation::{Representation, Traits};
 use crate::routes::Answer;
-use hyperion_buf::DiskFile;
 
 /// How long it is believed that an encoding is not there. What is there is looked at every time.
 const ABSENCE: Duration = Duration::from_secs(1);
