@@ -1,6 +1,5 @@
 use std::io;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +9,7 @@ use std::time::Duration;
 use hyperion_io::{Driver, EpollDriver, UringDriver};
 
 use crate::config::{Config, IoChoice};
+use crate::fault;
 use crate::inbox::{Inbox, Message};
 use crate::job::Listener;
 use crate::job_queue::{JobQueue, Service, Waited};
@@ -279,9 +279,7 @@ fn conclude(
     owns_process: bool,
     run: impl FnOnce() -> io::Result<()>,
 ) {
-    let panicked =
-        |_| Err(io::Error::other("a fault of the server; its panic stands in standard error"));
-    let Err(error) = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(panicked) else { return };
+    let Err(error) = fault::catch(run) else { return };
     log.write(Level::Error, "engine", "the driver failed", &[("error", &error.to_string())]);
     service.fail();
     if owns_process {

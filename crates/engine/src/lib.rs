@@ -14,6 +14,7 @@ mod body;
 mod budget;
 mod config;
 mod engine;
+mod fault;
 pub mod files;
 mod flow;
 mod inbox;

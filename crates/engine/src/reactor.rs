@@ -9,12 +9,13 @@ use hyperion_io::{Driver, Key};
 use hyperion_proto::Closing;
 
 use crate::config::Config;
+use crate::fault::contain;
 use crate::inbox::{Inbox, Message};
 use crate::job::Listener;
 use crate::job_queue::Service;
 use crate::log::Log;
 use crate::session::Context;
-use crate::sessions::{Clock, Phase, Sessions, contain, find};
+use crate::sessions::{Clock, Phase, Sessions, find};
 use crate::siblings::Siblings;
 use crate::stats::{Recorder, Stats};
 

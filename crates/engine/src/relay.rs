@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use hyperion_io::Driver;
 
+use crate::fault::fault;
 use crate::job_queue::{JobQueue, Service};
 use crate::reactor::Reactor;
 
@@ -109,9 +110,7 @@ where
     /// Drives until the reactor has stopped, which is true, or until it can be left to an executor.
     fn drive(&self, lone_requests: u32) -> io::Result<bool> {
         if self.lock().broken {
-            return Err(io::Error::other(
-                "a fault of the server; its panic stands in standard error",
-            ));
+            return Err(fault());
         }
         let mut guard = self.lock_reactor();
         let Some(reactor) = guard.as_mut() else { return Ok(true) };

@@ -1,7 +1,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,13 +8,13 @@ use hyperion_io::{Completion, Key, Peer, Sink};
 use hyperion_proto::Connection;
 use slab::Slab;
 
+use crate::fault::contain;
 use crate::inbox::Message;
 use crate::job::{ConnectionInfo, Job, Listener};
 use crate::log::Level;
 use crate::rate::Rate;
 use crate::session::{Context, PATIENCE, Session};
 use crate::siblings::Place;
-use crate::stats::Stats;
 use crate::timers::Timers;
 
 /// Connections above the maximum that are still told 503; what comes on top is closed unheard.
@@ -378,11 +377,6 @@ fn call<R>(
         mark(session, dirty);
     }
     outcome
-}
-
-/// What `work` gives; none where it panicked, which is counted.
-pub(crate) fn contain<R>(stats: &Stats, work: impl FnOnce() -> R) -> Option<R> {
-    catch_unwind(AssertUnwindSafe(work)).inspect_err(|_| stats.engine_panics.add(1)).ok()
 }
 
 /// The session of that name; on the slab, so that the rest stays free to be borrowed.

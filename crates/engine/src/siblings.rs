@@ -14,7 +14,6 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,6 +23,7 @@ use bytes::Bytes;
 use hyperion_io::Waker;
 use hyperion_io::passing::{Arrival, MESSAGE_BYTES_MAX, Receiver, pass};
 
+use crate::fault;
 use crate::inbox::{Inbox, Message};
 use crate::log::{Level, Log};
 use crate::stats::{Neighbour, Stats};
@@ -309,13 +309,12 @@ struct Intake {
 impl Intake {
     fn run(mut self) {
         let _ = hyperion_io::block_signals();
-        let run = AssertUnwindSafe(|| {
+        let taken = fault::catch(|| {
             self.take_all()?;
             std::thread::sleep(LINGER);
             self.take_all()
         });
-        let panicked = |_| Err(io::Error::other("a fault of the server"));
-        if let Err(error) = catch_unwind(run).unwrap_or_else(panicked) {
+        if let Err(error) = taken {
             self.stats.adopting.set(0);
             let error = error.to_string();
             let message = "connections from other workers cannot be taken";

@@ -6,9 +6,10 @@ use std::time::Instant;
 use hyperion_io::{Driver, Peer, passing};
 
 use super::Reactor;
+use crate::fault::contain;
 use crate::job::Listener;
 use crate::session::PATIENCE;
-use crate::sessions::{Phase, contain};
+use crate::sessions::Phase;
 use crate::siblings::{HOPS_MAX, Parcel, Siblings};
 
 impl<D: Driver> Reactor<D>
