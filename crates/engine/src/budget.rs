@@ -44,9 +44,7 @@ impl Budget {
         let counted = Counted { bytes: bytes.clone(), budget: self.clone() };
         (before + bytes.len() <= MEMORY_BYTES).then(|| Bytes::from_owner(counted))
     }
-}
 
-impl Budget {
     fn note_high(&self, taken: usize) {
         if taken > MEMORY_BYTES / 2 && !self.was_high.load(Ordering::Relaxed) {
             self.was_high.store(true, Ordering::Relaxed);

@@ -203,8 +203,7 @@ where
             self.accept_resumes_at = Some(self.sessions.context.now + ACCEPT_PAUSE);
             self.sessions.complain_about_accept(&error);
         }
-        let count = self.sessions.accepted.len().min(ACCEPTS_PER_TURN);
-        for _ in 0..count {
+        for _ in 0..ACCEPTS_PER_TURN {
             let Some((number, socket, peer)) = self.sessions.accepted.pop_front() else { return };
             self.sessions.context.stats.connections_accepted.add(1);
             let listener = self.intake.listener(number);

@@ -259,7 +259,6 @@ impl<S> Sessions<S> {
     /// Output that has left usually leaves nothing to do: the reactor may sleep at once.
     pub fn handle_sent(&mut self, key: Key, bytes: u64) {
         self.context.stats.bytes_written.add(bytes);
-        self.context.now = self.clock.now();
         let wants_flush = self.call(key, |session, context| {
             session.handle_sent(bytes, context);
             session.wants_flush()
@@ -318,6 +317,8 @@ impl<S> Sessions<S> {
 
 impl<S> Sink<S> for Sessions<S> {
     fn complete(&mut self, completion: Completion<'_, S>) {
+        // The driver may have slept since the last one.
+        self.context.now = self.clock.now();
         match completion {
             Completion::Accepted { listener, socket, peer } => {
                 self.accepted.push_back((listener, socket, peer));
@@ -325,14 +326,9 @@ impl<S> Sink<S> for Sessions<S> {
             Completion::AcceptFailed { error, .. } => self.failed_accept = Some(error),
             Completion::Received { key, bytes } => {
                 self.context.stats.bytes_read.add(bytes.len() as u64);
-                // The driver may have slept since the last completion.
-                self.context.now = self.clock.now();
                 self.handle(key, |session, context| session.handle_received(bytes, context));
             }
-            Completion::ReceivedEof { key } => {
-                self.context.now = self.clock.now();
-                self.handle(key, Session::handle_eof);
-            }
+            Completion::ReceivedEof { key } => self.handle(key, Session::handle_eof),
             Completion::Sent { key, bytes } => self.handle_sent(key, bytes),
             Completion::Failed { key, .. } => self.handle(key, |session, _| {
                 session.connection.handle_disconnect();
