@@ -70,7 +70,7 @@ module Hyperion
       when :leave then drain(detail)
       when :orphaned, :retired then drain(event)
       when :stop then stop
-      when :cover then @launcher.listeners.others(@slot)[detail]&.then { |sockets| @service.cover(detail, sockets) }
+      when :cover then cover(detail)
       when :uncover then @service.uncover(detail)
       when :retire then retire
       when :HUP then read_again
@@ -86,10 +86,18 @@ module Hyperion
       @service.replace(dead)
     end
 
+    # Who cannot do so, as without a descriptor left, serves its own connections nevertheless.
+    def cover(slot)
+      sockets = @launcher.listeners.others(@slot)[slot]
+      @service.cover(slot, sockets) if sockets
+    rescue Error => e
+      @launcher.log.error("connections of a worker that does not serve cannot be accepted", slot: slot, error: e.message)
+    end
+
     # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each
     # takes what has connected to any of them.
     def stop
-      @launcher.listeners.others(@slot).each { |slot, sockets| @service.cover(slot, sockets) } unless @draining
+      @launcher.listeners.others(@slot).each_key { |slot| cover(slot) } unless @draining
       drain(:stop)
     end
 

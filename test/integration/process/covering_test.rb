@@ -5,6 +5,7 @@ require_relative "process_case"
 # No connection waits for a slot whose worker does not serve: it boots, hangs, is stopped, or is not there.
 class CoveringTest < HyperionTest::ProcessCase
   FLAGS = ["-w", "2", "--worker-model", "reuseport"].freeze
+  CANNOT_COVER = /connections of a worker that does not serve cannot be accepted/
 
   %w[epoll io_uring].each do |driver|
     define_method("test_H4_others_serve_while_a_successor_hangs_in_its_hook_#{driver}") do
@@ -27,6 +28,33 @@ class CoveringTest < HyperionTest::ProcessCase
       eventually("it does not go on") { serving_pids(cluster).include?(stopped) }
       assert_equal 0, cluster.stop.exitstatus
     end
+  end
+
+  def test_H4_a_worker_without_descriptors_serves_on_though_it_cannot_accept_for_another
+    cluster = boot_hanging
+    worker = cluster.worker_pids.last
+    client = client_of(worker, cluster)
+    limit_descriptors(worker)
+    hang_next(cluster)
+    cluster.wait_for_log(CANNOT_COVER)
+    assert_equal worker.to_s, client.get("/pid").body
+    lift_limit(worker)
+    File.unlink("#{dir}/hang")
+    cluster.wait_for_log(/worker restarted/, timeout: 10)
+    assert_includes cluster.worker_pids, worker
+    assert_equal 0, cluster.stop.exitstatus
+  end
+
+  def test_H4_a_worker_without_descriptors_drains_though_it_cannot_accept_for_others
+    cluster = boot(BASIC, *FLAGS)
+    worker = cluster.worker_pids.first
+    client = client_of(worker, cluster).request("GET", "/sleep?1")
+    assert client.silent?(0.1)
+    limit_descriptors(worker)
+    cluster.signal(:TERM)
+    cluster.wait_for_log(CANNOT_COVER)
+    assert_equal "slept", client.response.body
+    assert_equal 0, cluster.wait.exitstatus
   end
 
   def test_H4_a_successor_that_hangs_for_too_long_is_killed_and_told_of
@@ -91,6 +119,20 @@ class CoveringTest < HyperionTest::ProcessCase
   def boot_hanging(*flags)
     boot_with("on_worker_boot { sleep(0.05) while File.exist?(#{"#{dir}/hang".inspect}) }\n", *FLAGS, *flags)
   end
+
+  def client_of(worker, cluster)
+    eventually("none belongs to it") { connect(cluster).then { |client| client if client.get("/pid").body == worker.to_s } }
+  end
+
+  # From now on the process can open nothing.
+  def limit_descriptors(pid)
+    open = Dir.children("/proc/#{pid}/fd").map { |name| Integer(name) }
+    set_limit(pid, (0..).find { |number| !open.include?(number) })
+  end
+
+  def lift_limit(pid) = set_limit(pid, 1024)
+
+  def set_limit(pid, count) = assert(system("prlimit", "--pid", pid.to_s, "--nofile=#{count}:"))
 
   def hang_next(cluster)
     file("hang", "")
