@@ -28,6 +28,8 @@ module Hyperion
     attr_reader :asked_at
     # @return [Array<Integer>] slots for which it accepts, too
     attr_reader :covered
+    # @return [Boolean, nil] whether the log says already that it begins nothing
+    attr_accessor :complained_of
 
     # @param pid [Integer]
     # @param reader [IO] of its pulse
@@ -77,7 +79,6 @@ module Hyperion
     # @return [String, nil] why there is no hope that it hears anything
     def frozen(now, timeout_s)
       return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped_at && now - @stopped_at >= STOPPED_S
-
       return "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
 
       "accepts and answers nothing: its reactor has not turned for #{timeout_s} s" if booted? && now - @reactor_at >= timeout_s
@@ -90,9 +91,7 @@ module Hyperion
 
     # @return [String, nil] that requests wait, and none is begun
     def stalled(now, timeout_s)
-      return unless @waiting_since && now - @waiting_since >= timeout_s
-
-      "has #{@waiting} requests waiting and has begun none of them for #{timeout_s.round(1)} s"
+      "has #{@waiting} requests waiting and has begun none of them for #{timeout_s.round(1)} s" if @waiting_since && now - @waiting_since >= timeout_s
     end
 
     # @return [Boolean] whether what it has begun does not come on either
@@ -100,6 +99,7 @@ module Hyperion
 
     # @return [Boolean] whether the system has stopped it, so that it cannot answer
     def stopped? = !@stopped_at.nil?
+
     # @return [Boolean] whether its threads are told completely
     def told? = @told || false
 
@@ -111,8 +111,8 @@ module Hyperion
       order("backtraces")
     end
 
-    # There is no reason any more to have asked.
-    def withdraw_question = @asked_at = nil
+    # There is no reason any more to have asked, or complained.
+    def withdraw_question = @asked_at = @complained_of = nil
 
     # Connections to these slots are for it, too, while nobody else accepts them.
     # @param slots [Array<Integer>]

@@ -15,14 +15,14 @@ module Hyperion
     # @return [Boolean] whether the hook runs
     def running? = !@thread.nil?
 
-    # To be asked until it is true, once for each fork; the mailbox hears :forkable when it may be.
+    # To be asked until it is true, each time before workers are forked; the mailbox hears :forkable when it may be.
     # @return [Boolean] whether the hook has ended
     # @raise [BootError] where it has failed, or takes too long
     def ended?(now)
       return true if @launcher.configuration.hooks_for(:before_fork).empty?
 
       start(now) unless running?
-      return finish if @thread.stop? && !@thread.alive?
+      return finish unless @thread.alive?
       return false if now < @deadline
 
       @thread.kill

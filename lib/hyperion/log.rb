@@ -21,6 +21,9 @@ module Hyperion
     # A reader that takes nothing for so long gets no more lines until it does.
     PATIENCE_S = 0.2
 
+    # @return [String, nil] the file, if it is one
+    attr_reader :path
+
     # @return [#log, nil] the engine that writes; a child of its process has none
     def engine = (@engine if @engine_pid == Process.pid)
 
@@ -66,9 +69,6 @@ module Hyperion
     rescue SystemCallError, IOError
       nil # There is nowhere left to tell it.
     end
-
-    # @return [String, nil] the file, if it is one
-    attr_reader :path
 
     # A line to be written later, whose time is given by @ts@.
     # @return [String]

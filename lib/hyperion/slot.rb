@@ -8,6 +8,7 @@ module Hyperion
     YOUNG_S = 1
     FIRST_PAUSE_S = 0.1
     LONGEST_PAUSE_S = 5
+
     # A process that is to be replaced, or was.
     Former = Struct.new(:pid, :reason, :uptime_s)
 

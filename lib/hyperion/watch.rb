@@ -23,7 +23,6 @@ module Hyperion
       @metrics = metrics
       @log = log
       @slots = slots
-      @told = {}
     end
 
     # To be called before what workers wrote is read. Where the master itself was held up, their silence
@@ -58,21 +57,16 @@ module Hyperion
       name = "#{slot} (#{child.pid})"
       fatal = child.frozen(now, @timeout_s) || overdue(child, now) || child.unborn(now, @boot_timeout_s)
       complaint = fatal || (child.stalled(now, @timeout_s * FIRST_LOOK) if child.equal?(slot.current))
-      return forget(child) unless complaint
-      return replace(slot, child, name, now) if !fatal && @told[child.pid]
+      return child.withdraw_question unless complaint
+      return replace(slot, child, name, now) if !fatal && child.complained_of
       return unless answered?(child, now)
 
       show_threads(name, child)
       return kill(child, name, fatal) if fatal
 
-      @told[child.pid] = true
+      child.complained_of = true
       @metrics.stalled
       @log.error("#{name} #{complaint}")
-    end
-
-    def forget(child)
-      @told.delete(child.pid)
-      child.withdraw_question
     end
 
     # Long requests that come on are the app's own business.
