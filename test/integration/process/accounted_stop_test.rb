@@ -23,27 +23,13 @@ class AccountedStopTest < HyperionTest::ProcessCase
     end
 
     define_method("test_I1_no_request_is_lost_at_TERM_#{mode}_#{driver}") do
-      server = boot(BASIC, *flags, "--io", driver)
-      load = HyperionTest::Load.new(server, "/pid")
-      ending { load.stop }
-      eventually("nobody is answered", timeout: 15) { load.answers.values.sum > 200 }
-      server.signal(:TERM)
-      assert_equal 0, server.wait.exitstatus
-      load.stop
-      assert_empty lost(load)
+      assert_nothing_lost_at_term(boot(BASIC, *flags, "--io", driver))
     end
   end
 
   DRIVERS.each do |driver|
     define_method("test_I1_no_request_is_lost_at_TERM_on_a_unix_socket_#{driver}") do
-      server = boot(BASIC, "-b", "unix://#{dir}/sock", "-w", "2", "--io", driver, bind: false)
-      load = HyperionTest::Load.new(server, "/pid")
-      ending { load.stop }
-      eventually("nobody is answered", timeout: 15) { load.answers.values.sum > 200 }
-      server.signal(:TERM)
-      assert_equal 0, server.wait.exitstatus
-      load.stop
-      assert_empty lost(load)
+      assert_nothing_lost_at_term(boot(BASIC, "-b", "unix://#{dir}/sock", "-w", "2", "--io", driver, bind: false))
     end
 
     define_method("test_I1_uploads_and_pipelines_under_way_at_TERM_are_answered_#{driver}") do
@@ -78,6 +64,16 @@ class AccountedStopTest < HyperionTest::ProcessCase
   end
 
   private
+
+  def assert_nothing_lost_at_term(server)
+    load = HyperionTest::Load.new(server, "/pid")
+    ending { load.stop }
+    eventually("nobody is answered", timeout: 15) { load.answers.values.sum > 200 }
+    server.signal(:TERM)
+    assert_equal 0, server.wait.exitstatus
+    load.stop
+    assert_empty lost(load)
+  end
 
   def answer(client)
     client.response.status
