@@ -60,10 +60,14 @@ pub(crate) fn backlog(socket: &impl AsRawFd) -> u64 {
 }
 
 /// Ends a connection whatever other processes hold its socket: one that the application forked has
-/// a copy of each, and a mere close here would leave the peer waiting for that process.
+/// a copy of each, and a mere close here would leave the peer waiting for that process. What was received
+/// and not read resets it, as a close does: a peer that waits until it may send more would learn of nothing.
 pub(crate) fn end(socket: impl AsFd) {
     // It fails where the peer has ended the connection before.
-    let _ = rustix::net::shutdown(socket, Shutdown::Both);
+    let _ = rustix::net::shutdown(&socket, Shutdown::Both);
+    if rustix::io::ioctl_fionread(&socket).is_ok_and(|unread| unread > 0) {
+        let _ = rustix::net::connect_unspec(&socket);
+    }
 }
 
 /// Makes the kernel send a reset instead of an orderly end, whatever other processes hold the socket: this

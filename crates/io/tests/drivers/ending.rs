@@ -1,6 +1,6 @@
 //! Shutting down, closing, giving away.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::LazyLock;
@@ -44,7 +44,7 @@ crate::on_each_driver! {
         harness.driver.close(key(1));
         harness.settle();
         let error = broken.read(&mut bytes).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         assert_eq!(closed.read(&mut bytes).unwrap(), 0);
     }
 
@@ -73,6 +73,23 @@ crate::on_each_driver! {
         harness.settle();
         harness.driver.close(key(0));
         assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    fn a_close_ends_a_connection_whose_peer_waits_to_send_more(harness) {
+        let (ours, theirs) = (tcp_pair(), tcp_pair());
+        let _copy = theirs.0.try_clone().unwrap();
+        let peers = [ours.1, theirs.1];
+        harness.driver.attach(key(0), ours.0.into()).unwrap();
+        harness.driver.attach(key(1), theirs.0.into()).unwrap();
+        harness.wait(std::time::Duration::ZERO);
+        peers.iter().for_each(crate::support::fill);
+        harness.driver.close(key(0));
+        harness.driver.close(key(1));
+        harness.settle();
+        for mut peer in peers {
+            let error = peer.write_all(&pattern(10_000_000)).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
+        }
     }
 
     fn a_shutdown_without_output_comes_at_once(harness) {
@@ -217,7 +234,7 @@ crate::on_each_driver! {
         harness.driver.reset(key(0));
         harness.settle();
         let error = peer.read(&mut [0; 8]).unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 
     fn h6_a_reset_reaches_the_peer_of_a_unix_socket_that_others_hold(harness) {

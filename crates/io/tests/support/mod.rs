@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -177,6 +177,14 @@ pub fn read_in_background(
         }
         bytes
     })
+}
+
+/// Sends until neither socket takes more, not even what the kernel tries behind a fifth of a second; what is sent
+/// then waits for `PATIENCE` at most.
+pub fn fill(mut peer: &TcpStream) {
+    peer.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    while peer.write(&[b'x'; 65536]).is_ok() {}
+    peer.set_write_timeout(Some(PATIENCE)).unwrap();
 }
 
 /// Closes with a reset instead of an end of stream.
