@@ -100,6 +100,8 @@ pub(super) struct Connection {
     small_receives: u32,
     /// Operations whose last completion was not seen.
     in_flight: u32,
+    /// Those of them that cancel others.
+    cancellations: u32,
 }
 
 /// What becomes of a connection for which nothing is in flight.
@@ -128,6 +130,7 @@ impl Connection {
             receives_once: false,
             small_receives: 0,
             in_flight: 0,
+            cancellations: 0,
         }
     }
 
@@ -319,11 +322,13 @@ impl Connection {
     }
 
     /// A receive that was being restarted is not found, and must be cancelled again. When the
-    /// connection is closed that holds for everything.
+    /// connection is closed that holds for everything but cancellations: two of those, each beginning
+    /// another for the other's sake, would never end.
     fn handle_cancel(&mut self, result: i32, ring: &mut Ring) {
+        self.cancellations -= 1;
         let found = u32::try_from(result).unwrap_or(0);
         if self.life == Life::Closed {
-            if found < self.in_flight {
+            if self.cancellations == 0 && found < self.in_flight {
                 self.cancel_all(ring);
             }
         } else if result < 0 && self.input == Input::Cancelling {
@@ -425,12 +430,17 @@ impl Connection {
 
     fn cancel(&mut self, operation: Operation, ring: &mut Ring) {
         let entry = opcode::AsyncCancel::new(operation.to_word()).build();
-        self.push(ring, Operation::Cancel(self.slot), entry);
+        self.push_cancellation(ring, entry);
     }
 
     fn cancel_all(&mut self, ring: &mut Ring) {
         let everything = CancelBuilder::fd(self.descriptor()).all();
         let entry = opcode::AsyncCancel2::new(everything).build();
+        self.push_cancellation(ring, entry);
+    }
+
+    fn push_cancellation(&mut self, ring: &mut Ring, entry: squeue::Entry) {
+        self.cancellations += 1;
         self.push(ring, Operation::Cancel(self.slot), entry);
     }
 

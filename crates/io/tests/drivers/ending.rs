@@ -213,6 +213,32 @@ crate::on_each_driver! {
         harness.driver.attach(next, tcp_pair().0.into()).unwrap();
     }
 
+    fn a_close_gives_the_socket_back_whatever_is_being_cancelled(harness) {
+        for index in 0..30 {
+            let key = key(index);
+            let (ours, mut peer) = tcp_pair();
+            let inode = rustix::fs::fstat(&ours).unwrap().st_ino;
+            harness.driver.attach(key, ours.into()).unwrap();
+            peer.write_all(&pattern(200_000)).unwrap();
+            if index % 3 > 0 {
+                harness.wait(std::time::Duration::ZERO);
+            }
+            match index % 4 {
+                0 => crate::support::reset(peer),
+                1 => harness.driver.pause_receive(key),
+                2 => harness.driver.detach(key),
+                _ => {}
+            }
+            if index % 5 > 2 {
+                harness.wait(std::time::Duration::ZERO);
+            }
+            harness.driver.close(key);
+            harness.settle();
+            harness.journal.detached.clear();
+            assert!(!crate::support::holds_socket(inode), "the socket of round {index} leaks");
+        }
+    }
+
     fn detaching_a_dead_connection_is_a_failure(harness) {
         let peer = harness.connect_tcp(key(0));
         harness.driver.send(key(0), &mut huge());

@@ -187,6 +187,15 @@ pub fn fill(mut peer: &TcpStream) {
     peer.set_write_timeout(Some(PATIENCE)).unwrap();
 }
 
+/// Whether this process has the socket open.
+pub fn holds_socket(inode: u64) -> bool {
+    let target = format!("socket:[{inode}]");
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    descriptors
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .any(|link| link.as_os_str() == &*target)
+}
+
 /// Closes with a reset instead of an end of stream.
 pub fn reset(peer: TcpStream) {
     socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
