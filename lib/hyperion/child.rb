@@ -40,9 +40,7 @@ module Hyperion
       @reader = reader
       @orders = orders
       @started = @beat = @reactor_at = @progress_at = now
-      @covered = []
-      @rest = +""
-      @threads = []
+      @covered, @threads, @rest = [], [], +""
     end
 
     def booted? = !io_driver.nil?
@@ -81,7 +79,7 @@ module Hyperion
       return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped_at && now - @stopped_at >= STOPPED_S
       return "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
 
-      "accepts and answers nothing: its reactor has not turned for #{timeout_s} s" if booted? && now - @reactor_at >= timeout_s
+      "accepts and answers nothing: its reactor has not turned for #{timeout_s} s" if booted? && @beat - @reactor_at >= timeout_s
     end
 
     # @return [String, nil] why it will not come to serve
@@ -182,9 +180,11 @@ module Hyperion
       end
     end
 
+    # The first beat from here on is what asks the reactor; only those behind it tell whether it turns.
     def boot(text, now)
       @io_driver, @routes = text.split(" ", 2)
       @booted_at = @reactor_at = now
+      @reactor_beats = nil
     end
 
     # Executors that take work serve those who wait, however long each request lasts; and where none waits,

@@ -41,10 +41,20 @@ class ChildTest < UnitCase
   def test_H3_a_reactor_that_does_not_turn_is_hopeless
     say("booted epoll\nbeat 0 0 0 5\n", at: 10)
     say("beat 0 0 0 5\n", at: 69)
-    assert_nil @child.frozen(69.9, 60)
+    assert_nil @child.frozen(70, 60), "what it did since its last word is not known"
+    say("beat 0 0 0 5\n", at: 70)
     assert_match(/its reactor has not turned for 60 s/, @child.frozen(70, 60))
-    say("beat 0 0 0 6\n", at: 70)
-    assert_nil @child.frozen(71, 60)
+    say("beat 0 0 0 6\n", at: 71)
+    assert_nil @child.frozen(72, 60)
+  end
+
+  def test_H3_a_reactor_is_judged_from_the_first_time_it_was_asked
+    say("beat 0 0 0 0\nbooted epoll\n", at: 10)
+    say("beat 0 0 0 0\n", at: 11)
+    say("beat 0 0 0 0\n", at: 12)
+    assert_nil @child.frozen(12, 2)
+    say("beat 0 0 0 1\n", at: 12.9)
+    assert_nil @child.frozen(13, 2)
   end
 
   def test_H4_a_worker_that_does_not_boot_is_a_complaint
