@@ -244,7 +244,11 @@ impl Connection {
         let mut context = Context::from_waker(Waker::noop());
         while let Some(h2) = &mut self.h2 {
             match h2.poll_accept(&mut context) {
-                Poll::Ready(Some(Ok((request, respond)))) => self.open(request, respond),
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    // Of what came in between, as resets, it must be told first.
+                    self.attend();
+                    self.open(request, respond);
+                }
                 Poll::Ready(Some(Err(error))) => self.fail(&error),
                 Poll::Ready(None) => self.h2 = None,
                 Poll::Pending if !self.attend() => break,

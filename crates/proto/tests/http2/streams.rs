@@ -209,6 +209,23 @@ fn s5_4_2_a_reset_is_not_answered_by_a_reset() {
     peer.assert_alive();
 }
 
+#[test]
+fn s5_4_2_a_reset_is_told_before_what_was_sent_behind_it() {
+    let mut peer = Peer::new();
+    peer.send(get(1)).send([rst_stream(1, CANCEL), get(3), rst_stream(3, CANCEL), get(5)].concat());
+    let told: Vec<_> = peer
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Request { id, .. } => Some(("request", id.0)),
+            Event::Aborted { id } => Some(("aborted", id.0)),
+            _ => None,
+        })
+        .collect();
+    let order = [("request", 1), ("aborted", 1), ("request", 3), ("aborted", 3), ("request", 5)];
+    assert_eq!(told, order, "{}", peer.history());
+}
+
 fn cancelled(peer: &mut Peer) -> &mut Peer {
     peer.send(post(1)).send(rst_stream(1, CANCEL))
 }
