@@ -155,8 +155,8 @@ module Hyperion
 
     def land
       @metrics.phase = :draining
-      @service.drain
       @listeners.remove_files
+      @service.drain(for_good: true)
       @service.wait_drained
       @service.stop
     ensure

@@ -94,7 +94,11 @@ module Hyperion
     def last_call = @engine.last_call
 
     # Accepts no more; requests in flight may finish. Returns at once.
-    def drain = @engine.drain
+    # @param for_good [Boolean] whether nobody else accepts from the sockets from now on
+    def drain(for_good:)
+      @engine.refuse_clients if for_good
+      @engine.drain
+    end
 
     # @return [Boolean] whether all requests and connections have ended in time
     def wait_drained(seconds = @configuration.graceful_timeout) = @engine.wait_drained(seconds)

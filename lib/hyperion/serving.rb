@@ -67,8 +67,9 @@ module Hyperion
     def handle(event, detail)
       case event
       when :TERM, :INT, :QUIT then @configuration.cluster? ? drain(event) : @launcher.give_notice(event)
-      when :leave then drain(detail)
-      when :orphaned, :retired then drain(event)
+      when :leave then drain(detail, for_good: true)
+      when :orphaned then drain(event, for_good: true)
+      when :retired then drain(event)
       when :stop then stop
       when :cover then cover(detail)
       when :uncover then @service.uncover(detail)
@@ -98,7 +99,7 @@ module Hyperion
     # takes what has connected to any of them.
     def stop
       @launcher.listeners.others(@slot).each_key { |slot| cover(slot) } unless @draining
-      drain(:stop)
+      drain(:stop, for_good: true)
     end
 
     def retire
@@ -113,15 +114,16 @@ module Hyperion
     end
 
     # The wait is another thread's, so that signals are still heard.
-    def drain(reason)
+    # @param for_good [Boolean] whether no other worker goes on accepting
+    def drain(reason, for_good: false)
       return if @draining
 
       @draining = true
       @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
       @launcher.forced_exit.announce
       @launcher.listeners.close
-      @service.drain
       @launcher.listeners.remove_files
+      @service.drain(for_good: for_good)
       Thread.new do
         complete = @service.wait_drained
         @launcher.log.warn("requests in flight are abandoned: graceful_timeout is over") unless complete

@@ -122,6 +122,12 @@ impl Engine {
         self.inbox.push(Message::Uncover(slot));
     }
 
+    /// Lets nobody connect any more, whatever other processes hold the listening sockets. To be called before
+    /// [`drain`](Self::drain) where that closes them for good: then nobody who has connected is reset.
+    pub fn refuse_clients(&self) {
+        self.inbox.refuse_clients();
+    }
+
     /// Stops accepting, and gives each connection one more request, whose response announces the end.
     /// Who comes next may listen on the same sockets meanwhile.
     pub fn last_call(&self) {

@@ -54,6 +54,8 @@ pub(crate) enum Message {
     Cover(usize, Vec<OwnedFd>),
     /// That worker accepts by itself again.
     Uncover(usize),
+    /// Let nobody connect any more, to whatever process.
+    RefuseClients,
     /// Stop accepting and take one more request from each connection at most.
     LastCall,
     /// Stop accepting and close connections as they become idle.
@@ -81,6 +83,7 @@ impl Message {
             | Message::Routes(_)
             | Message::Cover(..)
             | Message::Uncover(_)
+            | Message::RefuseClients
             | Message::LastCall
             | Message::Drain
             | Message::Stop => None,
@@ -130,6 +133,12 @@ impl Inbox {
             spool: SharedSpool::default(),
             waker,
         }
+    }
+
+    /// Asks the reactor to let nobody connect any more to its listening sockets, whatever other processes hold
+    /// them. To be called first where they are closed for good: then nobody who has connected is reset.
+    pub fn refuse_clients(&self) {
+        self.push(Message::RefuseClients);
     }
 
     /// Asks the reactor to stop accepting and to announce the end of each connection with the next

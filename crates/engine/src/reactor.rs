@@ -129,8 +129,8 @@ where
 
     /// When the next deadline is due; a simulation jumps there.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let drains_at = self.intake.drains_at();
-        [self.sessions.timers.next(), self.accept_resumes_at, self.shares_at, drains_at]
+        let ends_at = self.intake.ends_at();
+        [self.sessions.timers.next(), self.accept_resumes_at, self.shares_at, ends_at]
             .into_iter()
             .flatten()
             .min()
@@ -213,7 +213,7 @@ where
                 self.sessions.complain_about_accept(&error);
                 self.sessions.slab.remove(key.index as usize);
             }
-            self.sessions.greet(key);
+            self.greet(key);
         }
     }
 
@@ -234,6 +234,7 @@ where
                 Message::Routes(routes) => self.sessions.context.routes = routes,
                 Message::Cover(slot, sockets) => self.cover(slot, sockets),
                 Message::Uncover(slot) => self.uncover(slot),
+                Message::RefuseClients => self.refuse_clients(),
                 Message::LastCall => self.last_call(),
                 Message::Drain => self.drain(),
                 Message::Stop => self.stop(),
@@ -266,10 +267,9 @@ where
         let now = self.sessions.context.now;
         if self.accept_resumes_at.is_some_and(|at| at <= now) {
             self.accept_resumes_at = None;
-            if self.sessions.phase == Phase::Open {
-                self.driver.resume_accept();
-            }
+            self.driver.resume_accept();
         }
+        self.end_accepting();
         self.end_last_call();
         for _ in 0..TIMERS_PER_TURN {
             let Some((at, key)) = self.sessions.timers.pop_due(now) else { return };

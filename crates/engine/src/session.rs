@@ -194,6 +194,7 @@ impl Session {
             | Message::Routes(_)
             | Message::Cover(..)
             | Message::Uncover(_)
+            | Message::RefuseClients
             | Message::LastCall
             | Message::Drain
             | Message::Stop => {}

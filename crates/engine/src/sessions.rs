@@ -112,7 +112,7 @@ impl<S> Sessions<S> {
         }
     }
 
-    /// A session for a connection; [`greet`](Self::greet) is to follow.
+    /// A session for a connection, which is still to be told how far the end is.
     pub fn open(&mut self, listener: usize, peer: Peer) -> Option<Key> {
         let listener = self.listeners.get(listener)?.clone();
         let is_admin = matches!(*listener, Listener::Admin);
@@ -146,8 +146,7 @@ impl<S> Sessions<S> {
     }
 
     /// Tells a connection how far the end is.
-    pub fn greet(&mut self, key: Key) {
-        let phase = self.phase;
+    pub fn tell(&mut self, key: Key, phase: Phase) {
         self.handle(key, |session, context| phase.tell(&mut session.connection, context.now));
     }
 
@@ -161,9 +160,11 @@ impl<S> Sessions<S> {
     /// sibling, back from the queue; its socket is to be detached.
     pub fn release_waiting(&mut self, place: Place) -> Option<Key> {
         let (slab, dirty, context) = (&mut self.slab, &mut self.dirty, &self.context);
+        let is_ending = self.phase != Phase::Open;
         let mut can_leave = |job: &Job| {
-            find(slab, job.reply.session())
-                .and_then(|one| call(one, dirty, context, |one, _| one.can_leave_with(job)))
+            find(slab, job.reply.session()).and_then(|one| {
+                call(one, dirty, context, |one, _| one.can_leave_with(job, is_ending))
+            })
         };
         let job = context.service.reclaim(&mut |job| {
             context.now.saturating_duration_since(job.received_at) >= PATIENCE
@@ -189,10 +190,14 @@ impl<S> Sessions<S> {
     }
 
     /// Tells all connections, and those that were accepted before and are still to be opened.
-    pub fn leave(&mut self, phase: Phase) {
-        self.phase = self.phase.max(phase);
-        let keys: Vec<_> = self.slab.iter().map(|(_, session)| session.key).collect();
-        keys.into_iter().for_each(|key| self.greet(key));
+    pub fn begin_last_call(&mut self) {
+        self.phase = self.phase.max(Phase::LastCall);
+        self.keys().into_iter().for_each(|key| self.tell(key, Phase::LastCall));
+    }
+
+    /// Of all connections.
+    pub fn keys(&self) -> Vec<Key> {
+        self.slab.iter().map(|(_, session)| session.key).collect()
     }
 
     /// Whether a deadline of the session is due; else its next one gets the timer entry.

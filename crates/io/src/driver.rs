@@ -153,8 +153,13 @@ pub trait Driver {
     /// backlog is left to them. Connections that were accepted already are still reported.
     fn unlisten(&mut self, number: usize);
 
+    /// Lets nobody connect to the listening sockets any more, whatever other processes hold them. Those who
+    /// have begun to connect are still accepted, as long as the sockets are open.
+    fn refuse_clients(&mut self);
+
     /// Closes all listening sockets. All connections that the kernel has completed by then are still
-    /// reported, in one of the next waits.
+    /// reported, in one of the next waits; those for which there is no descriptor, behind
+    /// [`Driver::resume_accept`].
     fn close_listeners(&mut self);
 
     /// Whether a listening socket is not yet closed.
@@ -179,6 +184,9 @@ pub trait Driver {
 
     /// Bytes reported as sent that the peer has not taken yet; 0 where that is unknown.
     fn backlog(&mut self, key: Key) -> u64;
+
+    /// Whether the peer has sent what was not received yet.
+    fn has_unread(&mut self, key: Key) -> bool;
 
     /// Tells the peer that nothing more comes, once all output has left.
     fn shutdown_write(&mut self, key: Key);

@@ -188,6 +188,10 @@ impl Driver for EpollDriver {
         self.listeners.remove(&self.epoll, number);
     }
 
+    fn refuse_clients(&mut self) {
+        self.listeners.refuse_clients();
+    }
+
     fn close_listeners(&mut self) {
         self.listeners.close();
     }
@@ -225,6 +229,10 @@ impl Driver for EpollDriver {
 
     fn backlog(&mut self, key: Key) -> u64 {
         self.connections.find(key).map_or(0, |connection| socket::backlog(&connection.socket))
+    }
+
+    fn has_unread(&mut self, key: Key) -> bool {
+        self.connections.find(key).is_some_and(|connection| socket::has_unread(&connection.socket))
     }
 
     fn shutdown_write(&mut self, key: Key) {

@@ -59,13 +59,18 @@ pub(crate) fn backlog(socket: &impl AsRawFd) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }
 
+/// Whether a connection has received what nobody has read.
+pub(crate) fn has_unread(socket: impl AsFd) -> bool {
+    rustix::io::ioctl_fionread(socket).is_ok_and(|bytes| bytes > 0)
+}
+
 /// Ends a connection whatever other processes hold its socket: one that the application forked has
 /// a copy of each, and a mere close here would leave the peer waiting for that process. What was received
 /// and not read resets it, as a close does: a peer that waits until it may send more would learn of nothing.
 pub(crate) fn end(socket: impl AsFd) {
     // It fails where the peer has ended the connection before.
     let _ = rustix::net::shutdown(&socket, Shutdown::Both);
-    if rustix::io::ioctl_fionread(&socket).is_ok_and(|unread| unread > 0) {
+    if has_unread(&socket) {
         let _ = rustix::net::connect_unspec(&socket);
     }
 }
@@ -102,6 +107,16 @@ impl Listener {
         }
         Ok(Self { socket, local })
     }
+
+    /// Between the last accept and the close somebody may connect, send a request and be reset. Whoever is
+    /// ignored instead tries once more a second later, and is refused before anything is sent. Clients of a
+    /// UNIX socket are kept away by the end of its file.
+    pub fn refuse_clients(&self) {
+        if !self.local {
+            // Without it a request may be lost, as with any server.
+            let _ = ignore_clients(&self.socket);
+        }
+    }
 }
 
 /// Has the kernel ask a peer that is silent whether it is still there. Where nothing is to be sent and
@@ -116,6 +131,36 @@ fn probe_silent_peers(socket: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Of a TCP header: the flags, and that which asks for a connection.
+const FLAGS_AT: u32 = 13;
+const SYN: u32 = 2;
+
+/// Makes the kernel ignore whoever wants to connect, and take what belongs to a connection that is being made.
+fn ignore_clients(socket: &OwnedFd) -> io::Result<()> {
+    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut steps = [
+        step(libc::BPF_LD | libc::BPF_B | libc::BPF_ABS, 0, 0, FLAGS_AT),
+        step(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, SYN),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, 0),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, u32::MAX),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: the kernel copies the program and its steps, which outlive the call.
+    let failure = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of_val(&program) as libc::socklen_t,
+        )
+    };
+    match failure {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Takes the next connection out of the backlog.
 fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -124,9 +169,10 @@ fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
 }
 
 /// Takes all that the kernel has completed out of the backlog, before the listener is closed: whoever is
-/// left in it when nobody holds it any more is reset, with a request that may have been sent.
-pub(crate) fn accept_all<S: Sink>(listener: &Listener, number: usize, sink: &mut S) {
-    accept_some(listener, number, usize::MAX, sink);
+/// left in it when nobody holds it any more is reset, with a request that may have been sent. False when not
+/// all could be taken, which is reported.
+pub(crate) fn accept_all<S: Sink>(listener: &Listener, number: usize, sink: &mut S) -> bool {
+    accept_some(listener, number, usize::MAX, sink)
 }
 
 /// Takes up to `most` connections out of the backlog. False when none can be accepted now, which is reported.

@@ -236,6 +236,10 @@ impl Driver for UringDriver {
         self.listeners.remove(number, &mut self.ring);
     }
 
+    fn refuse_clients(&mut self) {
+        self.listeners.refuse_clients();
+    }
+
     fn close_listeners(&mut self) {
         self.listeners.close(&mut self.ring);
     }
@@ -272,6 +276,11 @@ impl Driver for UringDriver {
     fn backlog(&mut self, key: Key) -> u64 {
         let slot = self.slots.find(key).map(|slot| *slot as usize);
         slot.map_or(0, |slot| socket::backlog(&self.connections[slot].socket))
+    }
+
+    fn has_unread(&mut self, key: Key) -> bool {
+        let slot = self.slots.find(key).map(|slot| *slot as usize);
+        slot.is_some_and(|slot| socket::has_unread(&self.connections[slot].socket))
     }
 
     fn shutdown_write(&mut self, key: Key) {

@@ -19,6 +19,8 @@ fn c7_accepting_fails_once_and_recovers() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(200), ..former }).unwrap();
     fails_once_and_recovers(EpollDriver::new().unwrap());
     fails_once_and_recovers(UringDriver::new().unwrap());
+    closes_when_all_are_accepted(EpollDriver::new().unwrap());
+    closes_when_all_are_accepted(UringDriver::new().unwrap());
 }
 
 fn fails_once_and_recovers(driver: impl Driver<Socket = OwnedFd>) {
@@ -45,6 +47,27 @@ fn fails_once_and_recovers(driver: impl Driver<Socket = OwnedFd>) {
 
     harness.driver.resume_accept();
     harness.until("all clients", |journal| journal.accepted.len() == clients.len());
+}
+
+fn closes_when_all_are_accepted(driver: impl Driver<Socket = OwnedFd>) {
+    let mut harness = Harness::new(driver);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    harness.driver.listen(listener.into()).unwrap();
+    harness.driver.pause_accept();
+    harness.settle();
+    let clients: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let wasted = waste_all_descriptors();
+    harness.driver.close_listeners();
+    harness.driver.resume_accept();
+    harness.until("the failure", |journal| !journal.accept_failures.is_empty());
+    harness.settle();
+    assert_eq!((harness.journal.accept_failures.len(), harness.driver.is_listening()), (1, true));
+
+    drop(wasted);
+    harness.driver.resume_accept();
+    harness.until("all clients", |journal| journal.accepted.len() == clients.len());
+    assert!(!harness.driver.is_listening());
 }
 
 fn waste_all_descriptors() -> Vec<File> {

@@ -211,6 +211,8 @@ impl Driver for SimDriver {
         self.listening = false;
     }
 
+    fn refuse_clients(&mut self) {}
+
     fn close_listeners(&mut self) {
         self.closing = true;
     }
@@ -250,6 +252,11 @@ impl Driver for SimDriver {
 
     fn backlog(&mut self, _key: Key) -> u64 {
         0
+    }
+
+    fn has_unread(&mut self, key: Key) -> bool {
+        let Some(state) = self.sockets.get(&key) else { return false };
+        lock(&self.network).links.get(&state.peer).is_some_and(|link| !link.to_server.is_empty())
     }
 
     fn shutdown_write(&mut self, key: Key) {

@@ -62,3 +62,17 @@ fn i7_connections_whose_time_is_over_at_once_close_in_several_turns() {
     world.settle();
     assert_eq!(closed(&world), MANY);
 }
+
+#[test]
+fn i2_a_stall_in_a_drain_loses_nobody_however_large_the_backlog_is() {
+    let mut world = world(Answer::Full);
+    let peers = connect_many(&mut world);
+    peers.iter().for_each(|&peer| world.send(peer, &get("/native")));
+    world.drain();
+    while world.stats.connections_accepted.value() < MANY as u64 {
+        world.turn();
+        world.clock.advance_to(world.clock.now() + Duration::from_millis(500));
+    }
+    world.settle();
+    assert_eq!(answered(&world, &peers), MANY);
+}

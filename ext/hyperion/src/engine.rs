@@ -186,6 +186,13 @@ impl Engine {
         }
     }
 
+    /// `refuse_clients`: lets nobody connect any more, to whatever process.
+    fn refuse_clients(&self) {
+        if let Some(reactor) = self.here() {
+            reactor.refuse_clients();
+        }
+    }
+
     /// `last_call`: stops accepting; each connection may bring one more request.
     fn last_call(&self) {
         if let Some(reactor) = self.here() {
@@ -308,6 +315,7 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("run_executor", method!(Engine::run_executor, 0))?;
     class.define_method("cover", method!(Engine::cover, 2))?;
     class.define_method("uncover", method!(Engine::uncover, 1))?;
+    class.define_method("refuse_clients", method!(Engine::refuse_clients, 0))?;
     class.define_method("last_call", method!(Engine::last_call, 0))?;
     class.define_method("drain", method!(Engine::drain, 0))?;
     class.define_method("wait_drained", method!(Engine::wait_drained, 1))?;

@@ -67,6 +67,8 @@ class FakeEngine
     end
   end
 
+  def refuse_clients = @refuses_clients = true
+
   def drain
     @draining = true
     nil

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use hyperion_io::Driver;
+use hyperion_io::{Driver, Key};
 
 use super::Reactor;
 use crate::log::Level;
@@ -15,6 +15,13 @@ use crate::siblings::Siblings;
 /// and on those whose client does not know yet that they end.
 const LAST_CALL: Duration = Duration::from_millis(300);
 
+/// So long a listening socket stays open behind the first moment in which nobody can connect: whoever has begun
+/// to is connected by then. In between clients get no answer, so it is brief.
+const LAST_ACCEPT: Duration = Duration::from_millis(50);
+
+/// Looks behind that, while there are requests that nobody has come to read.
+const LAST_CALL_LOOK: Duration = Duration::from_millis(30);
+
 /// What is accepted from, and how long still.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
@@ -22,6 +29,8 @@ pub(super) struct Intake {
     listeners: Vec<usize>,
     /// By slot: the driver's numbers of sockets whose worker does not serve.
     covered: HashMap<usize, Vec<usize>>,
+    /// When listening sockets to which nobody can connect any more are closed.
+    closes_at: Option<Instant>,
     last_called_at: Option<Instant>,
     drains_at: Option<Instant>,
 }
@@ -40,9 +49,9 @@ impl Intake {
         self.listeners.get(number).copied().unwrap_or(usize::MAX)
     }
 
-    /// When connections that rest are closed.
-    pub fn drains_at(&self) -> Option<Instant> {
-        self.drains_at
+    /// When listening sockets, or connections that rest, are closed.
+    pub fn ends_at(&self) -> Option<Instant> {
+        [self.closes_at, self.drains_at].into_iter().flatten().min()
     }
 }
 
@@ -83,12 +92,20 @@ where
         }
     }
 
+    /// Lets nobody connect any more.
+    pub(super) fn refuse_clients(&mut self) {
+        self.driver.refuse_clients();
+        self.intake.closes_at = self.sessions.context.now.checked_add(LAST_ACCEPT);
+    }
+
     /// Accepts what has connected and no more, and takes one more request from each connection.
     pub(super) fn last_call(&mut self) {
-        self.driver.close_listeners();
+        if self.intake.closes_at.is_none() {
+            self.driver.close_listeners();
+        }
         self.siblings.iter().for_each(Siblings::leave);
         self.intake.last_called_at.get_or_insert(self.sessions.context.now);
-        self.sessions.leave(Phase::LastCall);
+        self.sessions.begin_last_call();
     }
 
     /// The same, for as long as requests may be on their way; then connections close as they become idle.
@@ -98,10 +115,47 @@ where
         self.end_last_call();
     }
 
+    pub(super) fn end_accepting(&mut self) {
+        let now = self.sessions.context.now;
+        if self.intake.closes_at.take_if(|at| *at <= now).is_some() {
+            self.driver.close_listeners();
+        }
+    }
+
+    /// Drains, once that is due, what awaits nothing. The clock alone does not tell: behind a stall, or in a
+    /// large backlog, there are connections that were not heard yet.
     pub(super) fn end_last_call(&mut self) {
         let now = self.sessions.context.now;
-        if self.intake.drains_at.take_if(|at| *at <= now).is_some() {
-            self.sessions.leave(Phase::Drain);
+        if self.intake.drains_at.take_if(|at| *at <= now).is_none() {
+            return;
         }
+        let mut is_over = self.sessions.accepted.is_empty() && self.batch.is_empty();
+        for key in self.sessions.keys() {
+            match self.is_awaited(key) {
+                true => is_over = false,
+                false => self.sessions.tell(key, Phase::Drain),
+            }
+        }
+        match is_over {
+            true => self.sessions.phase = Phase::Drain,
+            false => self.intake.drains_at = now.checked_add(LAST_CALL_LOOK),
+        }
+    }
+
+    /// Whether a connection is new, or has a request that is not read yet.
+    fn is_awaited(&mut self, key: Key) -> bool {
+        let now = self.sessions.context.now;
+        let Some(session) = self.sessions.find(key) else { return false };
+        now.saturating_duration_since(session.opened_at) < LAST_CALL
+            || session.connection.is_idle() && self.driver.has_unread(key)
+    }
+
+    /// Tells a new connection how far the end is. One that comes late has its own last call.
+    pub(super) fn greet(&mut self, key: Key) {
+        if self.sessions.phase == Phase::Drain {
+            let now = self.sessions.context.now;
+            self.intake.drains_at = self.intake.drains_at.or(now.checked_add(LAST_CALL));
+        }
+        self.sessions.tell(key, self.sessions.phase.min(Phase::LastCall));
     }
 }

@@ -63,7 +63,7 @@ where
                 session.resume(parcel, received_at, context);
             });
         }
-        self.sessions.greet(key);
+        self.greet(key);
     }
 
     /// Gives requests that wait to siblings that have an executor to spare; from a worker that is to end,

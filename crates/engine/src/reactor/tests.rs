@@ -64,6 +64,10 @@ impl Driver for ScriptedDriver {
         0
     }
 
+    fn has_unread(&mut self, _key: Key) -> bool {
+        false
+    }
+
     fn reset(&mut self, key: Key) {
         self.broken.push(key);
     }
@@ -71,6 +75,7 @@ impl Driver for ScriptedDriver {
     fn pause_accept(&mut self) {}
     fn resume_accept(&mut self) {}
     fn unlisten(&mut self, _number: usize) {}
+    fn refuse_clients(&mut self) {}
     fn close_listeners(&mut self) {}
     fn pause_receive(&mut self, _key: Key) {}
     fn resume_receive(&mut self, _key: Key) {}

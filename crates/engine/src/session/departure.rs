@@ -61,8 +61,9 @@ impl Session {
         true
     }
 
-    /// Whether this request is all that the connection is about, so that both can go elsewhere.
-    pub fn can_leave_with(&self, job: &Job) -> bool {
+    /// Whether this request is all that the connection is about, so that both can go elsewhere. A process that
+    /// `is_ending` passes on what has come a long way, too: it may not come to serve it.
+    pub fn can_leave_with(&self, job: &Job, is_ending: bool) -> bool {
         let (Some(stream), 1) = (self.streams.front(), self.streams.len()) else { return false };
         let body = match &job.body {
             Body::Empty => 0,
@@ -72,7 +73,7 @@ impl Session {
         self.connection.is_portable()
             && stream.id == job.reply.stream()
             && stream.phase == Phase::Dispatched
-            && stream.hops < HOPS_MAX
+            && (is_ending || stream.hops < HOPS_MAX)
             && !job.request.expects_continue()
             && job.request.body() != BodyLength::Chunked
             && job.request.head().len() + body <= Parcel::BYTES_MAX

@@ -70,7 +70,7 @@ impl Listeners {
 
     /// Returns the first listener that could not be watched.
     pub fn resume(&mut self, epoll: &OwnedFd) -> Option<(usize, io::Error)> {
-        if !std::mem::replace(&mut self.paused, false) {
+        if !std::mem::replace(&mut self.paused, false) || self.closing {
             return None;
         }
         for (number, entry) in self.listeners.iter().enumerate() {
@@ -83,28 +83,34 @@ impl Listeners {
         None
     }
 
+    pub fn refuse_clients(&self) {
+        self.listeners.iter().flatten().for_each(|entry| entry.listener.refuse_clients());
+    }
+
     /// Ends accepting, once what has been completed is taken.
     pub fn close(&mut self) {
         self.closing = self.is_listening();
     }
 
+    /// Whether the next wait is to [`finish`](Self::finish).
     pub fn is_closing(&self) -> bool {
-        self.closing
+        self.closing && !self.paused
     }
 
     pub fn is_listening(&self) -> bool {
         self.listeners.iter().any(Option::is_some)
     }
 
-    /// Does what [`close`](Self::close) has announced.
+    /// Does what [`close`](Self::close) has announced, as far as there are descriptors for it.
     pub fn finish<S: Sink>(&mut self, epoll: &OwnedFd, sink: &mut S) {
-        self.closing = false;
         for number in 0..self.listeners.len() {
-            if let Some(Entry { listener, .. }) = &self.listeners[number] {
-                accept_all(listener, number, sink);
+            let Some(Entry { listener, .. }) = &self.listeners[number] else { continue };
+            if !accept_all(listener, number, sink) {
+                return self.pause(epoll);
             }
             self.remove(epoll, number);
         }
+        self.closing = false;
     }
 
     /// Accepts what waits at listener `number`.

@@ -89,6 +89,10 @@ impl Listeners {
         }
     }
 
+    pub fn refuse_clients(&self) {
+        self.entries.iter().flatten().for_each(|entry| entry.listener.refuse_clients());
+    }
+
     /// Ends accepting, once what has been completed is taken.
     pub fn close(&mut self, ring: &mut Ring) {
         for number in 0..self.entries.len() {
@@ -114,7 +118,8 @@ impl Listeners {
         self.entries.iter().any(Option::is_some)
     }
 
-    /// Drops those that have ended and that the kernel is done with.
+    /// Drops those that have ended and that the kernel is done with, as far as there are descriptors for
+    /// what they have completed.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) {
         for number in 0..self.entries.len() {
             self.finish_one(number, sink);
@@ -122,11 +127,17 @@ impl Listeners {
     }
 
     fn finish_one<S: Sink>(&mut self, number: usize, sink: &mut S) {
-        let is_done = |entry: &mut Entry| entry.end != End::Open && entry.in_flight == 0;
-        if let Some(Entry { listener, end: End::Closing, .. }) =
-            self.entries[number].take_if(is_done)
-        {
-            accept_all(&listener, number, sink);
+        let Some(entry) = &self.entries[number] else { return };
+        let is_taken = match entry.end {
+            _ if entry.in_flight > 0 => return,
+            End::Open => return,
+            End::Closing if self.paused => return,
+            End::Closing => accept_all(&entry.listener, number, sink),
+            End::Leaving => true,
+        };
+        match is_taken {
+            true => self.entries[number] = None,
+            false => self.paused = true,
         }
     }
 
