@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Shutdown, SocketAddrAny, SocketFlags};
 
@@ -168,6 +169,12 @@ fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
     Ok((socket, peer(address)))
 }
 
+/// Whether somebody is in the backlog.
+fn is_awaited(listener: &Listener) -> bool {
+    let mut wanted = [PollFd::new(&listener.socket, PollFlags::IN)];
+    poll(&mut wanted, Some(&Timespec::default())).is_ok_and(|found| found > 0)
+}
+
 /// Takes all that the kernel has completed out of the backlog, before the listener is closed: whoever is
 /// left in it when nobody holds it any more is reset, with a request that may have been sent. False when not
 /// all could be taken, which is reported.
@@ -189,6 +196,8 @@ pub(crate) fn accept_some<S: Sink>(
             }
             Err(Errno::AGAIN) => return true,
             Err(error) if concerns_one_connection(error) => {}
+            // It is looked for a descriptor first, and for a connection then.
+            Err(_) if !is_awaited(listener) => return true,
             Err(error) => {
                 let error = error.into();
                 sink.complete(Completion::AcceptFailed { listener: number, error });

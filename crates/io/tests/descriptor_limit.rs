@@ -21,6 +21,8 @@ fn c7_accepting_fails_once_and_recovers() {
     fails_once_and_recovers(UringDriver::new().unwrap());
     closes_when_all_are_accepted(EpollDriver::new().unwrap());
     closes_when_all_are_accepted(UringDriver::new().unwrap());
+    closes_where_nobody_waits(EpollDriver::new().unwrap());
+    closes_where_nobody_waits(UringDriver::new().unwrap());
 }
 
 fn fails_once_and_recovers(driver: impl Driver<Socket = OwnedFd>) {
@@ -68,6 +70,16 @@ fn closes_when_all_are_accepted(driver: impl Driver<Socket = OwnedFd>) {
     harness.driver.resume_accept();
     harness.until("all clients", |journal| journal.accepted.len() == clients.len());
     assert!(!harness.driver.is_listening());
+}
+
+fn closes_where_nobody_waits(driver: impl Driver<Socket = OwnedFd>) {
+    let mut harness = Harness::new(driver);
+    harness.driver.listen(TcpListener::bind("127.0.0.1:0").unwrap().into()).unwrap();
+    harness.settle();
+    let _wasted = waste_all_descriptors();
+    harness.driver.close_listeners();
+    harness.settle();
+    assert!(harness.journal.accept_failures.is_empty() && !harness.driver.is_listening());
 }
 
 fn waste_all_descriptors() -> Vec<File> {

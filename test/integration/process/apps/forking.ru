@@ -48,7 +48,7 @@ CHILD = lambda do
     Hyperion.logger.info("a line of the child")
     service = Hyperion::Service.current
     service.last_call
-    service.drain
+    service.drain(for_good: true)
     drained = service.wait_drained(60)
     writer.write(drained ? "stopped, stats {}" : "not drained")
     exit!(0)
