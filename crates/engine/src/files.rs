@@ -40,6 +40,7 @@ mod tree;
 
 pub use cache::FileCache;
 pub use content_type::{content_type, ensure_content_type};
+pub(crate) use mount::Cold;
 pub use mount::{InternalFile, Mount, open_internal};
 pub use mount_config::{MountConfig, MountError};
 pub use open_file::{answer_open_file, open_path};

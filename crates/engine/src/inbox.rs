@@ -9,8 +9,9 @@ use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, StreamId};
 
 use crate::budget::Budget;
+use crate::lookups::Found;
 use crate::reply::Completion;
-use crate::routes::Routes;
+use crate::routes::{Routes, Target};
 use crate::siblings::Parcel;
 use crate::spool::SharedSpool;
 
@@ -40,6 +41,10 @@ pub(crate) enum Message {
     Abort(ReplyKey),
     /// The request was not begun, and will not be.
     Refuse(ReplyKey),
+    /// This is who answers, which the request alone did not tell.
+    Target(ReplyKey, Target),
+    /// A file that was looked for is there, or not.
+    Found(ReplyKey, Box<Found>),
     /// The executor wants the body that the client holds back.
     WantBody(ReplyKey),
     /// A tunnel's reader has room again.
@@ -76,6 +81,8 @@ impl Message {
             | Message::SpoolFailed(key, _)
             | Message::Abort(key)
             | Message::Refuse(key)
+            | Message::Target(key, _)
+            | Message::Found(key, _)
             | Message::WantBody(key)
             | Message::WantInput(key)
             | Message::Hijack(key) => Some(key.session),

@@ -14,6 +14,7 @@ use crate::inbox::{Inbox, Message};
 use crate::job::Listener;
 use crate::job_queue::Service;
 use crate::log::Log;
+use crate::lookups::Lookups;
 use crate::session::Context;
 use crate::sessions::{Clock, Phase, Sessions, find};
 use crate::siblings::Siblings;
@@ -81,6 +82,7 @@ where
             stats,
             recorder,
             log,
+            lookups: Lookups::default(),
             now,
             date,
             gave,

@@ -12,6 +12,7 @@ use crate::flow::{Flow, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
 use crate::log::Extras;
+use crate::routes::Target;
 
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
 const SPOOL_BYTES: i64 = 256 * 1024 * 1024;
@@ -113,6 +114,11 @@ impl ReplyHandle {
     /// once.
     pub fn record_extras(&self, extras: Extras) {
         self.flow.record_extras(extras);
+    }
+
+    /// Says who answers a request whose target was a [`Search`](crate::Search).
+    pub fn record_target(&self, target: Target) {
+        self.inbox.push(Message::Target(self.key, target));
     }
 
     /// Hands over the final response; a second one is ignored.

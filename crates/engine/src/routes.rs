@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyperion_proto::{Fields, Prepared, Request, Response, ResponseBody};
 
 pub use self::static_response::StaticResponse;
-use crate::files::Mount;
+use crate::files::{Cold, Mount};
 
 mod static_response;
 
@@ -17,7 +17,7 @@ pub struct Routes {
     native: bool,
     exact: HashMap<Box<str>, Vec<Exact>>,
     /// The longest prefix first.
-    mounts: Vec<Arc<Mount>>,
+    mounts: Arc<Vec<Arc<Mount>>>,
 }
 
 /// Who answers a request.
@@ -31,6 +31,17 @@ pub enum Target {
     Static(Arc<StaticResponse>),
     /// A file of a mounted directory.
     Files(Arc<Mount>),
+    /// A file that is still to be looked for, or the Rack application where there is none.
+    Search(Search),
+}
+
+/// Mounted directories to look into, in their order.
+#[derive(Clone, Debug)]
+pub struct Search {
+    mounts: Arc<Vec<Arc<Mount>>>,
+    /// Those before do not have it.
+    from: usize,
+    native: bool,
 }
 
 /// An answer that needs no Ruby.
@@ -79,7 +90,7 @@ impl Default for Routes {
 impl Routes {
     /// No routes. Without `native`, an executor answers what is registered.
     pub fn new(native: bool) -> Self {
-        Self { native, exact: HashMap::new(), mounts: Vec::new() }
+        Self { native, exact: HashMap::new(), mounts: Arc::default() }
     }
 
     /// Answers `method` and `path` with `target`; a static GET answers HEAD too. A later
@@ -94,7 +105,7 @@ impl Routes {
     pub fn mount(&mut self, mount: Arc<Mount>) {
         let is_longer = |other: &Arc<Mount>| other.prefix().len() >= mount.prefix().len();
         let place = self.mounts.partition_point(is_longer);
-        self.mounts.insert(place, mount);
+        Arc::make_mut(&mut self.mounts).insert(place, mount);
     }
 
     /// The mounted directories, the longest prefix first.
@@ -113,14 +124,23 @@ impl Routes {
         }
     }
 
+    /// Does not wait for a disk.
     fn resolve_file(&self, request: &Request) -> Resolution {
-        for mount in self.mounts.iter().filter(|mount| mount.matches(request.path())) {
-            if let Some(answer) = mount.answer(request) {
-                let target = Target::Files(mount.clone());
-                return match self.native {
-                    true => Resolution::Native(answer, target),
-                    false => Resolution::Executor(target),
-                };
+        for (from, mount) in self.mounts.iter().enumerate() {
+            if !mount.matches(request.path()) {
+                continue;
+            }
+            let answer = if self.native { mount.answer_at_once(request) } else { Err(Cold) };
+            match answer {
+                Ok(None) => {}
+                Ok(Some(answer)) => {
+                    return Resolution::Native(answer, Target::Files(mount.clone()));
+                }
+                Err(Cold) => {
+                    let mounts = self.mounts.clone();
+                    let search = Search { mounts, from, native: self.native };
+                    return Resolution::Executor(Target::Search(search));
+                }
             }
         }
         Resolution::Executor(Target::App)
@@ -156,7 +176,8 @@ impl Answer {
         }
     }
 
-    fn into_response(self) -> Response {
+    /// The same, to be rendered on its way.
+    pub fn into_response(self) -> Response {
         match self {
             Self::Prepared(prepared) => fresh(&prepared),
             Self::Response(response) => response,
@@ -165,13 +186,14 @@ impl Answer {
 }
 
 impl Target {
-    /// How this target answers.
-    pub fn mode(&self) -> Mode {
+    /// How this target answers; `None` where that is to be found out.
+    pub fn mode(&self) -> Option<Mode> {
         match self {
-            Self::App => Mode::Rack,
-            Self::Block(_) => Mode::Block,
-            Self::Static(_) => Mode::Native,
-            Self::Files(_) => Mode::File,
+            Self::App => Some(Mode::Rack),
+            Self::Block(_) => Some(Mode::Block),
+            Self::Static(_) => Some(Mode::Native),
+            Self::Files(_) => Some(Mode::File),
+            Self::Search(_) => None,
         }
     }
 
@@ -179,18 +201,41 @@ impl Target {
     pub(crate) fn label(&self) -> Option<&str> {
         match self {
             Self::Files(mount) => Some(mount.label()),
-            Self::App | Self::Block(_) | Self::Static(_) => None,
+            Self::App | Self::Block(_) | Self::Static(_) | Self::Search(_) => None,
         }
     }
 
-    /// The answer, where it needs no Ruby code. A file may be gone since the request was looked up;
-    /// then it is the application's turn.
+    /// The answer of a static response, which needs no Ruby code.
     pub fn answer(&self, request: &Request) -> Option<Response> {
         match self {
-            Self::App | Self::Block(_) => None,
             Self::Static(response) => Some(fresh(response.answer(request))),
-            Self::Files(mount) => mount.answer(request).map(Answer::into_response),
+            Self::App | Self::Block(_) | Self::Files(_) | Self::Search(_) => None,
         }
+    }
+}
+
+impl Search {
+    /// Whether the engine itself is to look, and not an executor.
+    pub(crate) fn is_native(&self) -> bool {
+        self.native
+    }
+
+    /// Whether the first directory is on a disk of this machine.
+    pub(crate) fn is_near(&self) -> bool {
+        self.mounts[self.from].is_near()
+    }
+
+    /// Looks for the file, for as long as that takes: whose it is, and the answer, if it is not the
+    /// application's.
+    pub fn run(&self, request: &Request) -> (Target, Option<Answer>) {
+        let mounts = self.mounts[self.from..].iter();
+        mounts
+            .filter(|mount| mount.matches(request.path()))
+            .find_map(|mount| {
+                let answer = mount.answer(request)?;
+                Some((Target::Files(mount.clone()), Some(answer)))
+            })
+            .unwrap_or((Target::App, None))
     }
 }
 

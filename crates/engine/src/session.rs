@@ -27,6 +27,7 @@ mod context;
 mod departure;
 mod doubt;
 mod ending;
+mod lookup;
 
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
 const INPUT_BYTES: usize = 256 * 1024;
@@ -187,6 +188,8 @@ impl Session {
             }
             Message::Abort(key) => self.fail(key.stream, now),
             Message::Refuse(key) => self.refuse(key.stream, "stopping", context),
+            Message::Target(key, target) => self.record_target(key.stream, target, context),
+            Message::Found(key, found) => self.take_found(key.stream, *found, context),
             Message::WantBody(key) => self.connection.send_continue(key.stream),
             Message::WantInput(key) => self.resume_tunnel(key.stream),
             Message::Hijack(key) => return self.begin_hijack(key.stream),
@@ -313,14 +316,19 @@ impl Session {
         target: Target,
         context: &Context,
     ) {
-        context.recorder.dispatched(target.mode());
-        let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
+        let stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        self.streams.push_back(stream);
+        self.give_answer(id, answer, context);
+    }
+
+    fn give_answer(&mut self, id: StreamId, answer: Answer, context: &Context) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
         stream.phase = Phase::Dispatched;
         stream.status = answer.status();
         if context.service.observes() {
             stream.observed = Some(Box::new(answer.fields().clone()));
         }
-        self.streams.push_back(stream);
         let (now, date) = (context.now, &context.date);
         match answer {
             Answer::Prepared(prepared) => {
@@ -375,6 +383,12 @@ impl Session {
             context.stats.per_conn_rejections.add(1);
             return self.connection.turn_away(context.now, id);
         }
+        let body = match stream.target {
+            Target::Search(ref search) if search.is_native() && phase == Phase::Dispatched => {
+                return self.look_up(id, body, context);
+            }
+            _ => body,
+        };
         let flow = Flow::new(context.protocol.limits.output_bytes);
         stream.flow = Some(flow.clone());
         let job = Job {
@@ -387,7 +401,10 @@ impl Session {
             engagement: Engagement::new(flow),
         };
         match context.give().submit(Box::new(job)) {
-            Ok(()) if stream.hops == 0 => context.recorder.dispatched(stream.target.mode()),
+            Ok(()) if stream.hops == 0 => {
+                let mode = stream.target.mode();
+                mode.into_iter().for_each(|mode| context.recorder.dispatched(mode));
+            }
             Ok(()) => {}
             Err(job) => {
                 job.reply.disarm();

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
+use hyperion_engine::files::{Mount, MountConfig};
 use hyperion_engine::{
-    Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, Mode,
+    Body, Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, Mode,
     ProtocolConfig, Reply, Response, ResponseBody, Routes, StaticResponse, Target, Waited, Work,
 };
 
@@ -154,7 +155,7 @@ fn a_route_is_matched_by_method_and_whole_path() {
             let (method, path) = line.split_once(' ').unwrap();
             client.write_all(request(method, path, "").as_bytes()).unwrap();
             let job = server.job();
-            assert_eq!((job.request.path(), job.target.mode()), (path, Mode::Rack));
+            assert_eq!((job.request.path(), job.target.mode()), (path, Some(Mode::Rack)));
         }
         let mut client = server.connect();
         client.write_all(request("PUT", "/block", "content-length: 0\r\n").as_bytes()).unwrap();
@@ -231,12 +232,52 @@ fn an_executor_answers_where_native_routes_are_off() {
         let lines = "if-none-match: *\r\nconnection: close\r\n";
         client.write_all(request("GET", "/hello", lines).as_bytes()).unwrap();
         let job = server.job();
-        assert_eq!(job.target.mode(), Mode::Native);
+        assert_eq!(job.target.mode(), Some(Mode::Native));
         let response = job.target.answer(&job.request).unwrap();
         job.reply.send(Reply { response, completion: None });
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{answer}");
+    });
+}
+
+/// A file system that may be on another machine, as far as the engine knows.
+fn elsewhere() -> Routes {
+    let config = MountConfig { root: "/proc/self".into(), ..MountConfig::default() };
+    let mut routes = Routes::default();
+    routes.mount(Arc::new(Mount::open(config, Arc::default()).unwrap()));
+    routes
+}
+
+#[test]
+fn i7_files_that_may_have_to_be_waited_for_are_served_without_an_executor() {
+    on_both_drivers(elsewhere, |server| {
+        let pipeline = ["/status", "/fd/", "/status"].map(|path| request("HEAD", path, ""));
+        let mut client = server.connect();
+        client.write_all(pipeline.concat().as_bytes()).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let job = server.job();
+        assert_eq!((job.request.path(), job.target.mode()), ("/fd/", Some(Mode::Rack)));
+        answer(&job, "");
+        let mut answers = String::new();
+        client.read_to_string(&mut answers).unwrap();
+        assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{answers}");
+        assert_eq!(answers.matches("etag: ").count(), 2, "{answers}");
+        assert!(server.queue.is_empty());
+    });
+}
+
+#[test]
+fn i7_what_is_no_file_goes_to_the_application_with_its_body() {
+    on_both_drivers(elsewhere, |server| {
+        let mut client = server.connect();
+        let head = request("GET", "/none", "content-length: 4\r\n");
+        client.write_all(head.as_bytes()).unwrap();
+        client.write_all(b"body").unwrap();
+        let job = server.job();
+        assert!(matches!(&job.body, Body::Memory(bytes) if bytes == "body"), "{:?}", job.body);
+        answer(&job, "fine");
+        assert!(read_until(&mut client, "fine").starts_with("HTTP/1.1 200 OK\r\n"));
     });
 }
 
@@ -262,7 +303,7 @@ fn whoever_wants_to_hear_of_native_answers_hears_of_each_in_order() {
         while queries.len() < pipeline.len() {
             let Work::Observed(batch) = server.work() else { panic!("no report") };
             for observed in batch {
-                assert_eq!((observed.status, observed.target.mode()), (200, Mode::Native));
+                assert_eq!((observed.status, observed.target.mode()), (200, Some(Mode::Native)));
                 assert!(observed.fields.find("etag").is_some());
                 assert_eq!(observed.connection.remote_addr, "127.0.0.1");
                 queries.push(observed.request.query().unwrap().to_owned());

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use hyperion_engine::{
-    Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Observed, Reply, Request,
+    Answer, Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Observed, Reply, Request,
     Response, Service, Stats, Target, Waited, Work,
 };
 use magnus::prelude::*;
@@ -19,7 +19,7 @@ use crate::error::{self, contain};
 use crate::exchange::{Exchange, Peer};
 use crate::file::SendfileHeader;
 use crate::finish::Finishing;
-use crate::gvl::{give_way, without_gvl};
+use crate::gvl::{give_way, off_lock, without_gvl};
 use crate::hooks::{Hooks, Observer};
 use crate::input::Input;
 use crate::names::CALL;
@@ -158,7 +158,8 @@ impl Executor<'_> {
     fn answer(&self, call: &Call<'_>, target: &Target, body: Body) -> Result<bool, Error> {
         let Call { request, connection, peer, queued } = *call;
         let observer = self.hooks.observer(self.ruby, &self.log, request, connection);
-        let own_answer = target.answer(request);
+        let (target, own_answer) = resolve(target, request, peer);
+        let target = &target;
         if observer.is_none() && own_answer.is_some() {
             return Ok(send(peer, own_answer));
         }
@@ -225,6 +226,16 @@ struct Call<'a> {
     connection: &'a Arc<ConnectionInfo>,
     peer: &'a Arc<Peer>,
     queued: Duration,
+}
+
+/// Who answers, and what needs no Ruby code.
+fn resolve(target: &Target, request: &Request, peer: &Peer) -> (Target, Option<Response>) {
+    let Target::Search(search) = target else {
+        return (target.clone(), target.answer(request));
+    };
+    let (found, answer) = off_lock(|| search.run(request));
+    peer.record_target(found.clone());
+    (found, answer.map(Answer::into_response))
 }
 
 /// Sends what the engine has made. False, as no stream is left open by it.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
@@ -17,20 +18,45 @@ const ATTEMPTS_MAX: usize = 4;
 const FILE: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 
+/// The magic numbers of file systems on disks of this machine, and in its memory: ext2 to ext4, xfs, btrfs, f2fs,
+/// zfs, bcachefs, jfs, overlayfs, tmpfs, ramfs, squashfs, erofs, exfat, fat.
+const LOCAL: [u32; 14] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0xca45_1a4e,
+    0x3153_464a,
+    0x794c_7630,
+    0x0102_1994,
+    0x8584_58f6,
+    0x7371_7368,
+    0xe0f5_e1e2,
+    0x2011_bab0,
+    0x4d44,
+];
+
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A directory that stays the same when its name is given to another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Root {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     resolution: Resolution,
+    device: u64,
+    is_local: bool,
+    /// Whether the disk, or whatever stands for it, may be waited for.
+    waits: bool,
 }
 
 /// Who keeps a path below the root.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Resolution {
-    /// The kernel, by `openat2`.
+    /// The kernel, by `openat2`, which can also say whether it would have to wait.
     Kernel,
+    /// The same, but for that (before Linux 5.12).
+    OldKernel,
     /// We do, one segment after the other, where `openat2` is missing or forbidden.
     Steps,
 }
@@ -42,11 +68,32 @@ impl Root {
     /// When it is no directory or may not be entered.
     pub fn open(path: &Path) -> Result<Self, Errno> {
         let directory = rustix::fs::open(path, DIRECTORY, Mode::empty())?;
-        let resolution = match open_by_kernel(directory.as_fd(), c".", DIRECTORY) {
+        let open = |more| open_by_kernel(directory.as_fd(), c".", DIRECTORY, more);
+        let resolution = match open(ResolveFlags::empty()) {
             Err(Errno::NOSYS | Errno::PERM) => Resolution::Steps,
-            _ => Resolution::Kernel,
+            _ => match open(ResolveFlags::CACHED) {
+                Err(Errno::INVAL) => Resolution::OldKernel,
+                _ => Resolution::Kernel,
+            },
         };
-        Ok(Self { directory, resolution })
+        let device = rustix::fs::fstat(&directory)?.st_dev;
+        let is_local = is_local(directory.as_fd());
+        Ok(Self { directory: directory.into(), resolution, device, is_local, waits: true })
+    }
+
+    /// The same directory for a thread that must not wait: whatever might is `AGAIN`.
+    pub fn without_waiting(&self) -> Self {
+        Self { waits: false, ..self.clone() }
+    }
+
+    /// Whether its files are on this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// Whether files are read though a disk has to be waited for.
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Opens what `path` names, which may be anything: look at it before use.
@@ -67,20 +114,34 @@ impl Root {
 
     /// What `path` names now. Links may lead out of the root here: the answer is only good to be
     /// compared with that of an open file.
-    pub fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+    /// It was a file of `device`.
+    pub fn stat(&self, path: &CStr, device: u64) -> Result<Stat, Errno> {
+        if !(self.waits || self.is_local && device == self.device) {
+            return Err(Errno::AGAIN);
+        }
         rustix::fs::statat(&self.directory, path, AtFlags::NO_AUTOMOUNT)
     }
 
     fn open_as(&self, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let root = self.directory.as_fd();
         match self.resolution {
-            Resolution::Kernel => open_by_kernel(self.directory.as_fd(), path, flags),
-            Resolution::Steps => open_by_steps(self.directory.as_fd(), path.to_bytes(), flags),
+            _ if !self.waits && !self.is_local => Err(Errno::AGAIN),
+            Resolution::Kernel if !self.waits => open_at_once(root, path, flags),
+            Resolution::Kernel | Resolution::OldKernel => {
+                open_by_kernel(root, path, flags, ResolveFlags::empty())
+            }
+            Resolution::Steps => open_by_steps(root, path.to_bytes(), flags),
         }
     }
 }
 
-fn open_by_kernel(root: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+fn open_by_kernel(
+    root: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OFlags,
+    more: ResolveFlags,
+) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
     let mut attempt = 1;
     loop {
         match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
@@ -88,6 +149,25 @@ fn open_by_kernel(root: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<Ow
             result => return result,
         }
     }
+}
+
+/// Opens what the kernel finds in its memory; `AGAIN` where it does not, or where the path comes to another
+/// mount, which may be of another kind. One attempt is enough: whoever may wait looks next.
+fn open_at_once(root: BorrowedFd<'_>, path: &CStr, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_XDEV
+        | ResolveFlags::CACHED;
+    match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+        Err(Errno::XDEV | Errno::INTR) => Err(Errno::AGAIN),
+        result => result,
+    }
+}
+
+/// Whether a file system keeps its files on this machine. Of all others nobody knows what opening a file, or
+/// reading it, waits for.
+fn is_local(directory: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstatfs(directory).is_ok_and(|facts| LOCAL.contains(&(facts.f_type as u32)))
 }
 
 /// Opens each directory on the way by its descriptor, so that nobody can move the ground, and

@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use hyperion_proto::{Fields, Request, Response, ResponseBody};
@@ -16,6 +17,9 @@ use super::refusal::{Refusal, plain};
 use super::resource::{Loaded, Presentation, is_encoding};
 use crate::routes::Answer;
 
+/// Larger files that may be on another machine are read while they are sent.
+const FETCHED_BYTES_MAX: u64 = 1 << 20;
+
 /// A directory whose files answer below a prefix.
 #[derive(Debug)]
 pub struct Mount {
@@ -23,6 +27,8 @@ pub struct Mount {
     prefix: String,
     label: String,
     root: Root,
+    /// The same for the reactor.
+    at_once: Root,
     index: Vec<String>,
     fallthrough: bool,
     internal: bool,
@@ -31,6 +37,10 @@ pub struct Mount {
     cache: Arc<FileCache>,
     id: MountId,
 }
+
+/// Whoever looks must be able to wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Cold;
 
 /// A file that the application may have sent instead of a body.
 #[derive(Debug)]
@@ -60,6 +70,7 @@ impl Mount {
         let mount = Self {
             label: format!("{}/*", config.prefix),
             prefix: config.prefix,
+            at_once: root.without_waiting(),
             root,
             index: config.index,
             fallthrough: config.fallthrough,
@@ -80,6 +91,11 @@ impl Mount {
         if self.prefix.is_empty() { "/" } else { &self.prefix }
     }
 
+    /// Whether it is on a disk of this machine, as far as is known.
+    pub(crate) fn is_near(&self) -> bool {
+        self.root.is_local()
+    }
+
     /// All of its paths in one word, for metrics.
     pub fn label(&self) -> &str {
         &self.label
@@ -92,19 +108,41 @@ impl Mount {
 
     /// Answers a request whose path it matches. `None` passes the request on to the application.
     pub fn answer(&self, request: &Request) -> Option<Answer> {
-        if !matches!(request.method(), "GET" | "HEAD") {
-            return (!self.fallthrough).then(|| Answer::Response(plain(405)));
+        let answer = self.conclude(self.look_up(request, &self.root))?;
+        Some(if self.is_near() { answer } else { fetch(answer) })
+    }
+
+    /// The same for a thread that must not wait.
+    ///
+    /// # Errors
+    /// When a disk, or what stands for one, may have to be waited for.
+    pub(crate) fn answer_at_once(&self, request: &Request) -> Result<Option<Answer>, Cold> {
+        match self.look_up(request, &self.at_once) {
+            Err(Refusal::Cold) => Err(Cold),
+            found => Ok(self.conclude(found)),
         }
-        let found = match self.internal {
-            true => Err(Refusal::Missing),
-            false => self.find(request),
-        };
+    }
+
+    fn conclude(&self, found: Result<Answer, Refusal>) -> Option<Answer> {
         match found {
             Ok(answer) => Some(answer),
             Err(Refusal::Directory | Refusal::Forbidden | Refusal::Missing) if self.fallthrough => {
                 None
             }
             Err(refusal) => Some(Answer::Response(plain(refusal.status()))),
+        }
+    }
+
+    fn look_up(&self, request: &Request, root: &Root) -> Result<Answer, Refusal> {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            return match self.fallthrough {
+                true => Err(Refusal::Missing),
+                false => Ok(Answer::Response(plain(405))),
+            };
+        }
+        match self.internal {
+            true => Err(Refusal::Missing),
+            false => self.find(request, root),
         }
     }
 
@@ -139,39 +177,39 @@ impl Mount {
         (below.is_empty() || below.starts_with('/')).then_some(below)
     }
 
-    fn find(&self, request: &Request) -> Result<Answer, Refusal> {
+    fn find(&self, request: &Request, root: &Root) -> Result<Answer, Refusal> {
         let below = self.below(request.path()).ok_or(Refusal::Missing)?;
-        let Some(raw) = below.strip_prefix('/') else { return self.redirect(request, b"") };
+        let Some(raw) = below.strip_prefix('/') else { return self.redirect(request, b"", root) };
         let path = decode(raw.as_bytes()).ok_or(Refusal::Missing)?;
         if path.is_empty() || path.ends_with(b"/") {
-            return self.answer_directory(request, &path);
+            return self.answer_directory(request, &path, root);
         }
-        match self.answer_file(request, &path) {
-            Err(Refusal::Directory) => self.redirect(request, &path),
+        match self.answer_file(request, &path, root) {
+            Err(Refusal::Directory) => self.redirect(request, &path, root),
             result => result,
         }
     }
 
-    fn answer_file(&self, request: &Request, path: &[u8]) -> Result<Answer, Refusal> {
+    fn answer_file(&self, request: &Request, path: &[u8], root: &Root) -> Result<Answer, Refusal> {
         let accepted = match self.presentation.precompressed {
             true => Accepted::of(request),
             false => Accepted::default(),
         };
         if let Some(resource) = self.cache.find(self.id, path) {
-            match resource.answer(request, accepted, &self.root, &self.presentation) {
+            match resource.answer(request, accepted, root, &self.presentation) {
                 Err(Refusal::Changed) => self.cache.remove(self.id, path),
                 result => return result,
             }
         }
-        self.load(path)?.answer(request, accepted)
+        self.load(path, root)?.answer(request, accepted)
     }
 
     /// Opens a file and keeps what may be kept.
-    fn load(&self, path: &[u8]) -> Result<Loaded, Refusal> {
+    fn load(&self, path: &[u8], root: &Root) -> Result<Loaded, Refusal> {
         if !is_servable(path, self.dotfiles) {
             return Err(Refusal::Missing);
         }
-        let loaded = Loaded::load(&self.root, path, &self.presentation)?;
+        let loaded = Loaded::load(root, path, &self.presentation)?;
         if loaded.is_settled || self.presentation.immutable {
             self.cache.insert(self.id, path, loaded.resource.clone());
         }
@@ -193,9 +231,14 @@ impl Mount {
     }
 
     /// Answers for a directory, named with its slash, from its index.
-    fn answer_directory(&self, request: &Request, directory: &[u8]) -> Result<Answer, Refusal> {
+    fn answer_directory(
+        &self,
+        request: &Request,
+        directory: &[u8],
+        root: &Root,
+    ) -> Result<Answer, Refusal> {
         for name in &self.index {
-            match self.answer_file(request, &join(directory, name)) {
+            match self.answer_file(request, &join(directory, name), root) {
                 Err(Refusal::Directory | Refusal::Missing) => {}
                 result => return result,
             }
@@ -205,19 +248,17 @@ impl Mount {
 
     /// Sends the client of a directory without its slash to the one with it, for the links in the
     /// index to work.
-    fn redirect(&self, request: &Request, directory: &[u8]) -> Result<Answer, Refusal> {
+    fn redirect(
+        &self,
+        request: &Request,
+        directory: &[u8],
+        root: &Root,
+    ) -> Result<Answer, Refusal> {
         let mut directory = directory.to_vec();
         if !directory.is_empty() {
             directory.push(b'/');
         }
-        let has_index = self.index.iter().any(|name| {
-            let path = join(&directory, name);
-            is_servable(&path, self.dotfiles)
-                && c_string(path.to_vec()).is_ok_and(|path| open_regular(&self.root, &path).is_ok())
-        });
-        if !has_index {
-            return Err(Refusal::Missing);
-        }
+        self.check_index(&directory, root)?;
         // Some clients take a backslash for a slash, and two of those for another host.
         let mut location = request.path().replace('\\', "%5C") + "/";
         if let Some(query) = request.query() {
@@ -227,11 +268,46 @@ impl Mount {
         fields.push(b"location", location.as_bytes()).map_err(|_| Refusal::Broken)?;
         Ok(Answer::Response(Response { status: 301, fields, body: ResponseBody::Empty }))
     }
+
+    /// # Errors
+    /// When the directory, named with its slash, has no index.
+    fn check_index(&self, directory: &[u8], root: &Root) -> Result<(), Refusal> {
+        for name in &self.index {
+            let path = join(directory, name);
+            if !is_servable(&path, self.dotfiles) {
+                continue;
+            }
+            match open_regular(root, &c_string(path.to_vec())?) {
+                Ok(_) => return Ok(()),
+                Err(Refusal::Cold) => return Err(Refusal::Cold),
+                Err(_) => {}
+            }
+        }
+        Err(Refusal::Missing)
+    }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
         self.cache.forget(self.id);
+    }
+}
+
+/// Reads what whoever sends it would have to wait for.
+fn fetch(answer: Answer) -> Answer {
+    let Answer::Response(Response { status, fields, body: ResponseBody::File(range) }) = answer
+    else {
+        return answer;
+    };
+    if range.length > FETCHED_BYTES_MAX {
+        return Answer::Response(Response { status, fields, body: ResponseBody::File(range) });
+    }
+    let mut bytes = vec![0; range.length as usize];
+    match range.file.read_exact_at(&mut bytes, range.offset) {
+        Ok(()) => {
+            Answer::Response(Response { status, fields, body: ResponseBody::Full(bytes.into()) })
+        }
+        Err(_) => Answer::Response(plain(500)),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperion_buf::DiskFile;
 use rustix::fs::FileType;
+use rustix::io::ReadWriteFlags;
 
 use super::beneath::Root;
 use super::negotiate::Coding;
@@ -39,15 +40,31 @@ impl Opened {
     /// All bytes; `None` when the file has changed since it was opened.
     ///
     /// # Errors
-    /// When the disk fails.
-    pub fn read(&self) -> io::Result<Option<Bytes>> {
+    /// When the disk fails, or is not to be waited for and has to be.
+    pub fn read(&self, waits: bool) -> Result<Option<Bytes>, Refusal> {
         let mut bytes = vec![0; self.stamp.size as usize];
-        match self.file.read_exact_at(&mut bytes, 0) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            result => result?,
+        match waits {
+            true => match self.file.read_exact_at(&mut bytes, 0) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                result => result.map_err(|_| Refusal::Broken)?,
+            },
+            false => read_at_once(&self.file, &mut bytes)?,
         }
         let stamp = Stamp::of(&rustix::fs::fstat(&self.file)?);
         Ok((stamp == self.stamp).then(|| bytes.into()))
+    }
+}
+
+/// Reads what the kernel has in its memory.
+///
+/// # Errors
+/// [`Refusal::Cold`] where that is not all.
+fn read_at_once(file: &DiskFile, bytes: &mut [u8]) -> Result<(), Refusal> {
+    let length = bytes.len();
+    let mut slices = [IoSliceMut::new(bytes)];
+    match rustix::io::preadv2(file, &mut slices, 0, ReadWriteFlags::NOWAIT) {
+        Ok(count) if count == length => Ok(()),
+        _ => Err(Refusal::Cold),
     }
 }
 
@@ -83,10 +100,10 @@ mod tests {
         let tree = Tree::of(&[("a", "0123")]);
         let root = Root::open(tree.root()).unwrap();
         let opened = Opened::open(&root, b"a", None).unwrap();
-        assert_eq!(opened.read().unwrap().unwrap(), "0123");
+        assert_eq!(opened.read(true).unwrap().unwrap(), "0123");
         tree.write("a", "01234");
-        assert_eq!(opened.read().unwrap(), None);
+        assert_eq!(opened.read(true).unwrap(), None);
         tree.write("a", "012");
-        assert_eq!(opened.read().unwrap(), None);
+        assert_eq!(opened.read(true).unwrap(), None);
     }
 }

@@ -11,6 +11,8 @@ pub(super) enum Refusal {
     Broken,
     /// It is not what the cache remembers.
     Changed,
+    /// A disk may have to be waited for, which was not allowed.
+    Cold,
     /// It is a directory.
     Directory,
     /// This process may not read it.
@@ -25,7 +27,8 @@ impl From<Errno> for Refusal {
     fn from(error: Errno) -> Self {
         match error {
             Errno::ACCESS | Errno::PERM => Self::Forbidden,
-            Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM => Self::Overloaded,
+            Errno::AGAIN => Self::Cold,
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Self::Overloaded,
             Errno::ILSEQ
             | Errno::INVAL
             | Errno::ISDIR
@@ -47,7 +50,7 @@ impl Refusal {
         match self {
             Self::Directory | Self::Missing => 404,
             Self::Forbidden => 403,
-            Self::Overloaded => 503,
+            Self::Cold | Self::Overloaded => 503,
             Self::Broken | Self::Changed => 500,
         }
     }

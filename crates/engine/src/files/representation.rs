@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use hyperion_buf::DiskFile;
 use hyperion_proto::{FieldError, Fields, Prepared, Request, Response};
+use rustix::io::Errno;
 
 use super::beneath::Root;
 use super::conditional::{Precondition, evaluate};
@@ -77,9 +78,16 @@ impl Representation {
         body + 2 * self.path.as_bytes().len() as u64 + OVERHEAD_BYTES
     }
 
-    /// Whether the file is still what was opened.
-    pub fn is_current(&self, root: &Root) -> bool {
-        root.stat(&self.path).is_ok_and(|stat| Stamp::of(&stat) == self.stamp)
+    /// Looks whether the file is still what was opened.
+    ///
+    /// # Errors
+    /// [`Refusal::Changed`] when it is not.
+    pub fn check(&self, root: &Root) -> Result<(), Refusal> {
+        match root.stat(&self.path, self.stamp.device) {
+            Ok(stat) if Stamp::of(&stat) == self.stamp => Ok(()),
+            Err(Errno::AGAIN) => Err(Refusal::Cold),
+            _ => Err(Refusal::Changed),
+        }
     }
 
     /// Opens the file again.

@@ -56,7 +56,7 @@ impl Resource {
     /// Answers from what is remembered, after a look whether it still holds.
     ///
     /// # Errors
-    /// [`Refusal::Changed`] when it does not.
+    /// [`Refusal::Changed`] when it does not, [`Refusal::Cold`] when that cannot be told without waiting.
     pub fn answer(
         &self,
         request: &Request,
@@ -67,10 +67,11 @@ impl Resource {
         let index = self.choose(accepted);
         let chosen = &self.representations[index];
         if !presentation.immutable {
-            let is_current = self.representations[0].is_current(root)
-                && (index == 0 || chosen.is_current(root))
-                && !(presentation.precompressed && self.is_worth_a_look(accepted));
-            if !is_current {
+            self.representations[0].check(root)?;
+            if index > 0 {
+                chosen.check(root)?;
+            }
+            if presentation.precompressed && self.is_worth_a_look(accepted) {
                 return Err(Refusal::Changed);
             }
         }
@@ -106,7 +107,7 @@ impl Loaded {
     pub fn load(root: &Root, path: &[u8], presentation: &Presentation) -> Result<Self, Refusal> {
         let mut opened = vec![Opened::open(root, path, None)?];
         if presentation.precompressed && !is_encoding(path) {
-            open_encodings(root, path, &mut opened);
+            open_encodings(root, path, &mut opened)?;
         }
         let now = SystemTime::now();
         let traits = Traits {
@@ -121,7 +122,7 @@ impl Loaded {
         for each in opened {
             let mut body = None;
             if each.stamp.size <= presentation.memory_bytes_max {
-                body = each.read().map_err(|_| Refusal::Broken)?;
+                body = each.read(root.waits())?;
             }
             let made = Representation::new(each, body, &traits).map_err(|_| Refusal::Broken)?;
             representations.push(made);
@@ -142,14 +143,17 @@ impl Loaded {
 }
 
 /// Adds the encodings that are there and were written after the original.
-fn open_encodings(root: &Root, path: &[u8], opened: &mut Vec<Opened>) {
+fn open_encodings(root: &Root, path: &[u8], opened: &mut Vec<Opened>) -> Result<(), Refusal> {
     for coding in Coding::ALL {
-        if let Ok(encoding) = Opened::open(root, path, Some(coding))
-            && !encoding.stamp.is_older_than(&opened[0].stamp)
-        {
-            opened.push(encoding);
+        match Opened::open(root, path, Some(coding)) {
+            Ok(encoding) if !encoding.stamp.is_older_than(&opened[0].stamp) => {
+                opened.push(encoding);
+            }
+            Err(Refusal::Cold) => return Err(Refusal::Cold),
+            _ => {}
         }
     }
+    Ok(())
 }
 
 /// Whether a path names an encoding itself.

@@ -17,7 +17,7 @@ const SECONDS_MAX: u64 = 253_402_300_799;
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Stamp {
-    device: u64,
+    pub device: u64,
     inode: u64,
     pub size: u64,
     modified: Instant,

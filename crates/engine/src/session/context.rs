@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::inbox::Inbox;
 use crate::job_queue::Service;
 use crate::log::{Level, Log};
+use crate::lookups::Lookups;
 use crate::routes::Routes;
 use crate::stats::{Recorder, Stats};
 
@@ -20,6 +21,7 @@ pub(crate) struct Context {
     /// Counts in `stats` what there is of each request.
     pub recorder: Recorder,
     pub log: Arc<Log>,
+    pub lookups: Lookups,
     /// The time of this turn.
     pub now: Instant,
     /// The `Date` field of this second.

@@ -10,10 +10,8 @@ use crate::files::tree::Tree;
 
 /// Both ways of resolving must agree.
 fn roots(path: &Path) -> [Root; 2] {
-    [Resolution::Kernel, Resolution::Steps].map(|resolution| {
-        let directory = rustix::fs::open(path, DIRECTORY, Mode::empty()).unwrap();
-        Root { directory, resolution }
-    })
+    let root = Root::open(path).unwrap();
+    [Resolution::Kernel, Resolution::Steps].map(|resolution| Root { resolution, ..root.clone() })
 }
 
 /// The content of a file, or why there is none.
@@ -65,9 +63,35 @@ fn tree() -> (Tree, PathBuf) {
 fn the_kernel_resolves_where_it_can() {
     let tree = Tree::new();
     let kernel = rustix::fs::open(tree.root(), DIRECTORY, Mode::empty()).unwrap();
-    let has_openat2 = open_by_kernel(kernel.as_fd(), c".", DIRECTORY).is_ok();
+    let has_openat2 =
+        open_by_kernel(kernel.as_fd(), c".", DIRECTORY, ResolveFlags::empty()).is_ok();
     let expected = if has_openat2 { Resolution::Kernel } else { Resolution::Steps };
     assert_eq!(Root::open(tree.root()).unwrap().resolution, expected);
+}
+
+#[test]
+fn i7_whoever_must_not_wait_opens_what_the_kernel_has_at_hand() {
+    let tree = Tree::of(&[("a", "here")]);
+    let root = Root::open(tree.root()).unwrap();
+    assert_eq!(read(&root, b"a").unwrap(), "here", "it is at hand from now on");
+    let at_once = root.without_waiting();
+    assert_eq!(read(&at_once, b"a").unwrap(), "here");
+    assert_eq!(at_once.stat(c"a", root.device).unwrap().st_size, 4);
+    assert_eq!(at_once.stat(c"a", root.device + 1).unwrap_err(), Errno::AGAIN);
+    assert_eq!(read(&at_once, b"/etc/passwd").unwrap_err(), Errno::AGAIN, "someone else decides");
+}
+
+#[test]
+fn i7_whoever_must_not_wait_opens_nothing_of_a_file_system_that_may_be_elsewhere() {
+    let root = Root::open(Path::new("/proc/self")).unwrap();
+    assert!(read(&root, b"status").is_ok());
+    let at_once = root.without_waiting();
+    assert_eq!(read(&at_once, b"status").unwrap_err(), Errno::AGAIN);
+    assert_eq!(at_once.stat(c"status", root.device).unwrap_err(), Errno::AGAIN);
+    let around = Root::open(Path::new("/")).unwrap();
+    assert!(read(&around, b"proc/self/status").is_ok());
+    let found = read(&around.without_waiting(), b"proc/self/status");
+    assert_eq!(found.unwrap_err(), Errno::AGAIN, "it lies on another mount");
 }
 
 #[test]

@@ -1,0 +1,45 @@
+//! Requests for which somebody has to look for a file first.
+
+use hyperion_proto::StreamId;
+
+use super::{Context, Session, find};
+use crate::inbox::ReplyKey;
+use crate::job::Body;
+use crate::lookups::{Found, Lookup};
+use crate::routes::Target;
+use crate::stream::Phase;
+
+impl Session {
+    /// Has the file looked for that a request may name.
+    pub(super) fn look_up(&mut self, id: StreamId, body: Body, context: &Context) {
+        let key = ReplyKey { session: self.key, stream: id };
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        let Target::Search(search) = stream.target.clone() else { return };
+        let lookup = Lookup { key, request: stream.request.clone(), search, body };
+        if !context.lookups.submit(lookup, &context.inbox) {
+            self.refuse(id, "queue_full", context);
+        }
+    }
+
+    pub(super) fn take_found(&mut self, id: StreamId, found: Found, context: &Context) {
+        let Found { target, answer, body } = found;
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        stream.target = target;
+        match answer {
+            Some(answer) => {
+                let mode = stream.target.mode();
+                mode.into_iter().for_each(|mode| context.recorder.dispatched(mode));
+                self.give_answer(id, answer, context);
+            }
+            None => self.dispatch(id, body, Phase::Dispatched, context),
+        }
+    }
+
+    /// It is only dispatched to somebody when that is known.
+    pub(super) fn record_target(&mut self, id: StreamId, target: Target, context: &Context) {
+        target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
+        if let Some(stream) = self.stream(id) {
+            stream.target = target;
+        }
+    }
+}
