@@ -87,9 +87,10 @@ impl Listeners {
         self.listeners.iter().flatten().for_each(|entry| entry.listener.refuse_clients());
     }
 
-    /// Ends accepting, once what has been completed is taken.
+    /// Ends accepting, once what has been completed is taken; a pause ends with it.
     pub fn close(&mut self) {
         self.closing = self.is_listening();
+        self.paused = false;
     }
 
     /// Whether the next wait is to [`finish`](Self::finish).

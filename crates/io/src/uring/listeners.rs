@@ -93,8 +93,9 @@ impl Listeners {
         self.entries.iter().flatten().for_each(|entry| entry.listener.refuse_clients());
     }
 
-    /// Ends accepting, once what has been completed is taken.
+    /// Ends accepting, once what has been completed is taken; a pause ends with it.
     pub fn close(&mut self, ring: &mut Ring) {
+        self.paused = false;
         for number in 0..self.entries.len() {
             self.end(number, End::Closing, ring);
         }
