@@ -11,6 +11,9 @@ module Hyperion
     # announces the end, so that no client writes to a connection that is being closed.
     LAST_CALL_S = 5
 
+    # Behind so much time, what could not be accepted for is tried again.
+    RETRY_S = 1
+
     # @param launcher [Launcher]
     # @param slot [Integer] this process's number among its siblings, from 0
     def initialize(launcher, slot: 0)
@@ -18,6 +21,7 @@ module Hyperion
       @configuration = launcher.configuration
       @mailbox = launcher.mailbox
       @slot = slot
+      @uncovered = []
     end
 
     # Loads what is not loaded, starts the engine, and serves until told to stop.
@@ -59,10 +63,13 @@ module Hyperion
 
     def serve
       until @drained
-        @mailbox.take(certificates.any? ? Certificates::LOOK_S : nil).first.each { |event, detail| handle(event, detail) }
+        @mailbox.take(pause_s).first.each { |event, detail| handle(event, detail) }
         certificates.look(@launcher.log)
+        @uncovered.dup.each { |slot| cover(slot) } unless @draining
       end
     end
+
+    def pause_s = [(Certificates::LOOK_S if certificates.any?), (RETRY_S if @uncovered.any?)].compact.min
 
     def handle(event, detail)
       case event
@@ -72,7 +79,7 @@ module Hyperion
       when :retired then drain(event)
       when :stop then stop
       when :cover then cover(detail)
-      when :uncover then @service.uncover(detail)
+      when :uncover then uncover(detail)
       when :retire then retire
       when :HUP then read_again
       when :died then replace(detail)
@@ -87,12 +94,21 @@ module Hyperion
       @service.replace(dead)
     end
 
-    # Who cannot do so, as without a descriptor left, serves its own connections nevertheless.
+    # Who cannot do so, as without a descriptor left, serves its own connections nevertheless, and tries again.
     def cover(slot)
       sockets = @launcher.listeners.others(@slot)[slot]
       @service.cover(slot, sockets) if sockets
+      @uncovered.delete(slot)
     rescue Error => e
+      return if @uncovered.include?(slot)
+
+      @uncovered << slot
       @launcher.log.error("connections of a worker that does not serve cannot be accepted", slot: slot, error: e.message)
+    end
+
+    def uncover(slot)
+      @uncovered.delete(slot)
+      @service.uncover(slot)
     end
 
     # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each

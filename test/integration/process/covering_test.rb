@@ -39,6 +39,7 @@ class CoveringTest < HyperionTest::ProcessCase
     cluster.wait_for_log(CANNOT_COVER)
     assert_equal worker.to_s, client.get("/pid").body
     lift_limit(worker)
+    20.times { assert_equal worker.to_s, connect(cluster).get("/pid").body, "it tries again" }
     File.unlink("#{dir}/hang")
     cluster.wait_for_log(/worker restarted/, timeout: 10)
     assert_includes cluster.worker_pids, worker
