@@ -1,16 +1,25 @@
 use std::io::{self, Seek};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::budget::{Budget, Share};
 use crate::job::Body;
 use crate::spool::Spool;
 
 /// A request body as it arrives: the first piece as it is, more pieces joined in memory, and all of
-/// it in a temporary file once it outgrows the threshold.
+/// it in a temporary file once it outgrows the threshold, or all bodies together their budget.
 #[derive(Debug, Default)]
-pub(crate) enum BodyBuffer {
+pub(crate) struct BodyBuffer {
+    kept: Kept,
+    /// What it takes of the budget.
+    share: Option<Share>,
+}
+
+#[derive(Debug, Default)]
+enum Kept {
     #[default]
-    Empty,
+    Nothing,
     One(Bytes),
     Joined(BytesMut),
     Spooled(Spool),
@@ -21,27 +30,35 @@ impl BodyBuffer {
     ///
     /// # Errors
     /// When the temporary file cannot be made or written.
-    pub fn push(&mut self, bytes: Bytes, threshold_bytes: usize) -> io::Result<()> {
-        if let BodyBuffer::Spooled(spool) = self {
+    pub fn push(
+        &mut self,
+        bytes: Bytes,
+        threshold_bytes: usize,
+        budget: &Arc<Budget>,
+    ) -> io::Result<()> {
+        if let Kept::Spooled(spool) = &mut self.kept {
             return spool.append(&bytes).map(drop);
         }
-        if self.len() + bytes.len() > threshold_bytes {
+        let length = self.memory().len() + bytes.len();
+        if length > threshold_bytes
+            || !self.share.get_or_insert_with(|| budget.share()).grow(length)
+        {
             let mut spool = Spool::create()?;
             spool.append(self.memory())?;
             spool.append(&bytes)?;
-            *self = BodyBuffer::Spooled(spool);
+            *self = Self { kept: Kept::Spooled(spool), share: None };
             return Ok(());
         }
-        match self {
-            BodyBuffer::Empty => *self = BodyBuffer::One(bytes),
-            BodyBuffer::One(first) => {
-                let mut joined = BytesMut::with_capacity((first.len() + bytes.len()) * 2);
+        match &mut self.kept {
+            Kept::Nothing => self.kept = Kept::One(bytes),
+            Kept::One(first) => {
+                let mut joined = BytesMut::with_capacity(length * 2);
                 joined.extend_from_slice(first);
                 joined.extend_from_slice(&bytes);
-                *self = BodyBuffer::Joined(joined);
+                self.kept = Kept::Joined(joined);
             }
-            BodyBuffer::Joined(joined) => joined.extend_from_slice(&bytes),
-            BodyBuffer::Spooled(_) => {}
+            Kept::Joined(joined) => joined.extend_from_slice(&bytes),
+            Kept::Spooled(_) => {}
         }
         Ok(())
     }
@@ -51,11 +68,11 @@ impl BodyBuffer {
     /// # Errors
     /// When the temporary file cannot be rewound.
     pub fn finish(self) -> io::Result<Body> {
-        Ok(match self {
-            BodyBuffer::Empty => Body::Empty,
-            BodyBuffer::One(bytes) => Body::Memory(bytes),
-            BodyBuffer::Joined(joined) => Body::Memory(joined.freeze()),
-            BodyBuffer::Spooled(spool) => {
+        Ok(match self.kept {
+            Kept::Nothing => Body::Empty,
+            Kept::One(bytes) => Body::Memory(bytes),
+            Kept::Joined(joined) => Body::Memory(joined.freeze()),
+            Kept::Spooled(spool) => {
                 let length = spool.len();
                 let mut file = spool
                     .into_file()
@@ -66,15 +83,11 @@ impl BodyBuffer {
         })
     }
 
-    fn len(&self) -> usize {
-        self.memory().len()
-    }
-
     fn memory(&self) -> &[u8] {
-        match self {
-            BodyBuffer::One(bytes) => bytes,
-            BodyBuffer::Joined(joined) => joined,
-            BodyBuffer::Empty | BodyBuffer::Spooled(_) => &[],
+        match &self.kept {
+            Kept::One(bytes) => bytes,
+            Kept::Joined(joined) => joined,
+            Kept::Nothing | Kept::Spooled(_) => &[],
         }
     }
 }
@@ -87,7 +100,7 @@ mod tests {
     fn body(pieces: &[&'static [u8]], threshold_bytes: usize) -> Body {
         let mut buffer = BodyBuffer::default();
         for piece in pieces {
-            buffer.push(Bytes::from_static(piece), threshold_bytes).unwrap();
+            buffer.push(Bytes::from_static(piece), threshold_bytes, &Arc::default()).unwrap();
         }
         buffer.finish().unwrap()
     }
@@ -97,6 +110,26 @@ mod tests {
         assert!(matches!(body(&[], 10), Body::Empty));
         assert!(matches!(body(&[b"one"], 10), Body::Memory(bytes) if bytes == "one"));
         assert!(matches!(body(&[b"a", b"b", b"c"], 10), Body::Memory(bytes) if bytes == "abc"));
+    }
+
+    #[test]
+    fn i5_bodies_that_are_many_go_to_files_until_others_are_complete() {
+        let budget = Arc::<Budget>::default();
+        let piece = Bytes::from(vec![b'x'; 1 << 20]);
+        let receive = || {
+            let mut buffer = BodyBuffer::default();
+            buffer.push(piece.clone(), 2 << 20, &budget).unwrap();
+            buffer
+        };
+        let received: Vec<_> = (0..100).map(|_| receive()).collect();
+        let is_spooled = |buffer: &BodyBuffer| matches!(buffer.kept, Kept::Spooled(_));
+        let spooled = received.iter().filter(|buffer| is_spooled(buffer)).count();
+        assert_eq!(spooled, 100 - 32);
+        let mut small = BodyBuffer::default();
+        small.push(Bytes::from_static(b"small"), 2 << 20, &budget).unwrap();
+        assert!(!is_spooled(&small), "as small ones are no more than the rest of a request");
+        received.into_iter().for_each(|buffer| drop(buffer.finish().unwrap()));
+        assert!(!is_spooled(&receive()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 const COUNTED_BYTES: usize = 4 * 1024;
 
 /// Memory that bodies on their way to their readers may take in one process; the same again for pieces of
-/// those that are streamed.
+/// those that are streamed, and for bodies that arrive.
 const MEMORY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Changes of less are not told.
@@ -23,8 +23,16 @@ const TRIM_DELAY: Duration = Duration::from_secs(1);
 pub(crate) struct Budget {
     taken: AtomicUsize,
     streamed: AtomicUsize,
+    received: AtomicUsize,
     /// So much was taken that the allocator has much to give back.
     was_high: AtomicBool,
+}
+
+/// What an incomplete request body takes, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
 }
 
 /// Bytes that give their share back when the last reference to them is dropped.
@@ -78,9 +86,34 @@ impl Budget {
         self.streamed.load(Ordering::Relaxed) < MEMORY_BYTES
     }
 
+    /// For a body that arrives.
+    pub fn share(self: &Arc<Self>) -> Share {
+        Share { budget: self.clone(), bytes: 0 }
+    }
+
     /// Whether no more bodies are kept in memory.
     pub fn is_exhausted(&self) -> bool {
         self.taken.load(Ordering::Relaxed) >= MEMORY_BYTES * 3 / 4 || !self.has_room_for_pieces()
+    }
+}
+
+impl Share {
+    /// Whether the body may have grown to `length` in memory.
+    pub fn grow(&mut self, length: usize) -> bool {
+        if length <= COUNTED_BYTES {
+            return true;
+        }
+        let more = length - std::mem::replace(&mut self.bytes, length);
+        let before = self.budget.received.fetch_add(more, Ordering::Relaxed);
+        self.budget.note_high(before + more);
+        before + more <= MEMORY_BYTES
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let before = self.budget.received.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.note_low(before - self.bytes);
     }
 }
 

@@ -351,7 +351,8 @@ impl Session {
                 self.connection.pause_body(id);
             }
         } else if stream.phase != Phase::Dispatched
-            && let Err(error) = stream.body.push(bytes, context.config.spool_threshold_bytes)
+            && let Err(error) =
+                stream.body.push(bytes, context.config.spool_threshold_bytes, &context.inbox.budget)
         {
             self.refuse_body(id, &error, context);
         }
