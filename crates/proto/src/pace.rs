@@ -3,12 +3,16 @@ use std::time::Duration;
 
 use crate::config::Config;
 
-/// Looks at a peer within the span in which it has to take something.
-const LOOKS: u32 = 32;
+/// Looks at a peer within the span in which it has to take something: as many as it has seconds, within these
+/// bounds.
+const LOOKS: [u32; 2] = [32, 300];
+
+fn looks(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX).clamp(LOOKS[0], LOOKS[1])
+}
 
 /// How fast a peer has to take what is sent: in any span all that was pending at its start, or as much as the
-/// slowest pace allows. One that has stopped is found at most one
-/// look behind the end of its time.
+/// slowest pace allows. One that has stopped is found at most one look behind the end of its time.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     /// By look: bytes that the peer had taken, and bytes that waited for it.
@@ -18,7 +22,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// The time between two looks.
     pub fn interval(span: Duration) -> Duration {
-        (span / LOOKS).max(Duration::from_millis(1))
+        (span / looks(span)).max(Duration::from_millis(1))
     }
 
     /// Nothing waits for the peer.
@@ -37,15 +41,22 @@ impl Pace {
         unsent: u64,
         config: &Config,
     ) -> bool {
-        let least = least(config.timeouts.write, config.limits.body_bytes_per_second);
-        self.is_kept(sent.saturating_sub(backlog), unsent + backlog, least)
+        let (span, rate) = (config.timeouts.write, config.limits.body_bytes_per_second);
+        self.is_kept(sent.saturating_sub(backlog), unsent + backlog, span, rate)
     }
 
     /// Looks, one interval behind the look before: whether the peer has kept pace. What counts is what the
     /// peer has taken, not what the socket has: its buffer holds megabytes.
-    pub fn is_kept(&mut self, taken: u64, waiting: u64, least: u64) -> bool {
+    pub fn is_kept(
+        &mut self,
+        taken: u64,
+        waiting: u64,
+        span: Duration,
+        bytes_per_second: u64,
+    ) -> bool {
+        let least = least(span, bytes_per_second);
         self.looks.push_back((taken, waiting));
-        if self.looks.len() <= LOOKS as usize {
+        if self.looks.len() <= looks(span) as usize {
             return true;
         }
         let Some((taken_then, waiting_then)) = self.looks.pop_front() else { return true };
@@ -70,7 +81,7 @@ impl Farewell {
 }
 
 /// Bytes that the slowest pace takes in a span.
-pub(crate) fn least(span: Duration, bytes_per_second: u64) -> u64 {
+fn least(span: Duration, bytes_per_second: u64) -> u64 {
     let bytes = span.as_millis() * u128::from(bytes_per_second) / 1000;
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
@@ -79,10 +90,25 @@ pub(crate) fn least(span: Duration, bytes_per_second: u64) -> u64 {
 mod tests {
     use super::*;
 
+    const SPAN: Duration = Duration::from_secs(30);
+
     /// Looks until the peer is found too slow; `taken` tells what it has taken by each look.
     fn looks(taken: impl Fn(u64) -> u64) -> Option<u64> {
         let mut pace = Pace::default();
-        (0..500).find(|look| !pace.is_kept(taken(*look), 1_000_000 - taken(*look), 15_000))
+        (0..500).find(|look| !pace.is_kept(taken(*look), 1_000_000 - taken(*look), SPAN, 500))
+    }
+
+    #[test]
+    fn a_peer_that_stops_is_found_within_a_second_of_its_time() {
+        for seconds in [1, 20, 32, 33, 60, 299, 300] {
+            let span = Duration::from_secs(seconds);
+            let mut pace = Pace::default();
+            let look = (0..).find(|_| !pace.is_kept(0, 1_000_000, span, 500)).unwrap();
+            let found = Pace::interval(span) * look;
+            let late = found.checked_sub(span).unwrap_or_default();
+            assert!(found + Duration::from_micros(1) >= span, "{found:?} of {span:?}");
+            assert!(late <= Duration::from_secs(1), "{found:?} of {span:?}");
+        }
     }
 
     #[test]
@@ -114,7 +140,7 @@ mod tests {
     #[test]
     fn a_peer_that_takes_all_there_is_is_quick_enough() {
         let mut pace = Pace::default();
-        assert!((0..500).all(|look| pace.is_kept(look * 10, 300, 15_000)));
-        assert!(!(0..500).all(|look| pace.is_kept(5000 + look * 9, 300, 15_000)));
+        assert!((0..500).all(|look| pace.is_kept(look * 10, 300, SPAN, 500)));
+        assert!(!(0..500).all(|look| pace.is_kept(5000 + look * 9, 300, SPAN, 500)));
     }
 }

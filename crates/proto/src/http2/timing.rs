@@ -16,7 +16,7 @@ use super::stream::{Output, Stream};
 use super::{Connection, Ending};
 use crate::config::Config;
 use crate::deadlines::Timer;
-use crate::pace::{Pace, least};
+use crate::pace::Pace;
 use crate::violation::Violation;
 
 impl Connection {
@@ -198,7 +198,7 @@ impl Output {
         }
         self.since = Some(now);
         let rate = config.limits.body_bytes_per_second.div_ceil(stalled.max(1));
-        match self.pace.is_kept(self.given, self.pending, least(span, rate)) {
+        match self.pace.is_kept(self.given, self.pending, span, rate) {
             true => Reader::Watched(now + interval),
             false => Reader::Late,
         }
