@@ -384,12 +384,12 @@ impl Session {
             context.stats.per_conn_rejections.add(1);
             return self.connection.turn_away(context.now, id);
         }
-        let body = match stream.target {
-            Target::Search(ref search) if search.is_native() && phase == Phase::Dispatched => {
-                return self.look_up(id, body, context);
-            }
-            _ => body,
-        };
+        if let Target::Search(search) = &stream.target
+            && search.is_native()
+            && phase == Phase::Dispatched
+        {
+            return self.look_up(id, body, context);
+        }
         let flow = Flow::new(context.protocol.limits.output_bytes);
         stream.flow = Some(flow.clone());
         let job = Job {

@@ -90,12 +90,17 @@ fn open(path: Option<RString>) -> Option<File> {
     off_lock(|| file::open(Path::new(OsStr::from_bytes(&path))))
 }
 
+/// Whether a body is no more than an Array, of which no method is called.
+pub fn is_array(body: Value) -> bool {
+    raw::plain_array(body).is_some()
+}
+
 /// Calls `close` of a body that has one.
 ///
 /// # Errors
 /// What it raises.
 pub fn close(body: Value) -> Result<(), Error> {
-    if raw::plain_array(body).is_none() && body.respond_to(*CLOSE, false)? {
+    if !is_array(body) && body.respond_to(*CLOSE, false)? {
         body.funcall::<_, _, Value>(*CLOSE, ())?;
     }
     Ok(())

@@ -229,7 +229,10 @@ impl Delivery<'_> {
             None => Ok(()),
         };
         error::leave_child(self.ruby, failure.is_some());
-        let is_awaited = completion.is_some() || Callbacks::of(self.env).are_wanted();
+        // Behind the first word to the client an Array has run nothing that could have registered one.
+        let may_be_late = progress.answer.is_none_or(|answer| !body::is_array(answer.body));
+        let is_awaited =
+            completion.is_some() || may_be_late && Callbacks::of(self.env).are_wanted();
         if !is_awaited && !progress.is_hijacked && !progress.is_left_open {
             // Neither memory nor a file waits for the collector.
             self.input.close();
