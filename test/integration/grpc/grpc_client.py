@@ -104,7 +104,10 @@ def environment(channel, other):
     return json.loads(channel.unary("Env")(b"x", timeout=TIMEOUT_S))
 
 
+# Behind a first call, so that the deadline is the call's alone and not the handshake's too.
 def deadline_of_a_writer(channel, other):
+    channel.unary("Unary")(b"first", timeout=TIMEOUT_S)
+
     def read():
         stream = channel.server_stream("Write")(b"writer", timeout=0.5)
         for _ in stream:
@@ -114,6 +117,8 @@ def deadline_of_a_writer(channel, other):
 
 
 def deadline_of_a_reader(channel, other):
+    channel.unary("Unary")(b"first", timeout=TIMEOUT_S)
+
     def write():
         never = queue.Queue()
         list(channel.bidi("Read")(chain(b"reader", never), timeout=0.5))

@@ -99,7 +99,9 @@ SCENARIOS = {
     call.cancel
     [failing { loop { stream.next } }["code"], await_note(other, "writer Hyperion::ClientDisconnected"), calls.unary("Unary", "next")]
   },
+  # Behind a first call, so that the deadline is the call's alone and not the handshake's too.
   "deadline_of_a_writer" => lambda { |calls, other|
+    calls.unary("Unary", "first")
     code = failing { calls.server_stream("Write", "writer", deadline: Time.now + 0.5).each { |_| nil } }["code"]
     [code, await_note(other, "writer Hyperion::ClientDisconnected"), other.unary("Unary", "next")]
   },
