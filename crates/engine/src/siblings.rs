@@ -34,8 +34,13 @@ const CROWD: u64 = 32;
 /// A sibling that works has taken in a crowd by then.
 const CROWD_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Who decided to hand something over before it heard that this process takes no more is waited for.
+/// Who decided to hand something over before it heard that this process takes no more is waited for: so long in
+/// any case, and longer where it has announced something. It may have died since.
 const LINGER: Duration = Duration::from_millis(50);
+const ANNOUNCED_LINGER: Duration = Duration::from_millis(500);
+
+/// Between two looks at what comes meanwhile.
+const LINGER_PAUSE: Duration = Duration::from_millis(5);
 
 /// Between two looks at whether there are descriptors again.
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
@@ -311,8 +316,7 @@ impl Intake {
         let _ = hyperion_io::block_signals();
         let taken = fault::catch(|| {
             self.take_all()?;
-            std::thread::sleep(LINGER);
-            self.take_all()
+            self.take_last()
         });
         if let Err(error) = taken {
             self.stats.adopting.set(0);
@@ -322,6 +326,19 @@ impl Intake {
         }
         self.ended.store(true, Ordering::Release);
         self.inbox.wake();
+    }
+
+    /// Takes what was under way when the end was announced.
+    fn take_last(&mut self) -> io::Result<()> {
+        let begin = Instant::now();
+        let is_announced = |stats: &Stats| stats.segment().neighbour(stats.block()).arriving > 0;
+        while begin.elapsed() < LINGER
+            || begin.elapsed() < ANNOUNCED_LINGER && is_announced(&self.stats)
+        {
+            std::thread::sleep(LINGER_PAUSE);
+            self.take_all()?;
+        }
+        Ok(())
     }
 
     /// Takes what comes until the end is announced and nothing is left.
@@ -373,6 +390,45 @@ mod tests {
         assert_eq!(lives.tolerance(100), 33);
         (0..200).for_each(|_| lives.note(Duration::from_secs(5)));
         assert_eq!(lives.tolerance(100), 0);
+    }
+
+    #[test]
+    fn i1_what_was_announced_before_the_end_is_taken() {
+        let segment = crate::stats::Segment::new(2).unwrap();
+        segment.begin(0, 0, 100);
+        segment.begin(1, 1, 101);
+        let (way, inlet) = rustix::net::socketpair(
+            rustix::net::AddressFamily::UNIX,
+            rustix::net::SocketType::SEQPACKET,
+            rustix::net::SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap();
+        let own = way.try_clone().unwrap();
+        let channels = Arc::new(Channels::new(1, vec![own, way.try_clone().unwrap()], inlet));
+        let inbox = Arc::new(Inbox::new(Waker::new(Arc::new(|| {}))));
+        let log = Arc::new(Log::new(crate::config::LogConfig {
+            level: Level::Error,
+            format: crate::config::LogFormat::Json,
+            requests: false,
+            file: None,
+        }));
+        let stats = Arc::new(segment.stats(1));
+        let siblings = Siblings::start(channels, stats, inbox.clone(), log).unwrap();
+        assert!(segment.announce(&segment.neighbour(1)));
+        siblings.leave();
+        std::thread::sleep(2 * LINGER);
+        assert!(!siblings.has_left(), "somebody is on the way");
+        pass(&way, &way, &Parcel::of_connection(0).to_bytes()).unwrap();
+        let mut taken = Vec::new();
+        while taken.is_empty() {
+            inbox.take(&mut taken);
+        }
+        assert!(matches!(taken[..], [Message::Adopt(..)]));
+        siblings.arrived();
+        while !siblings.has_left() {
+            std::thread::sleep(LINGER_PAUSE);
+        }
     }
 
     #[test]
