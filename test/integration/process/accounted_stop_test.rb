@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
-require_relative "load"
+require "support/load"
 
 # Every request that was sent before an end, or on a connection that was made before it, gets its answer.
 class AccountedStopTest < HyperionTest::ProcessCase

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
-require_relative "load"
+require "support/load"
 
 # Workers that have served enough, or have grown too large, are replaced while they serve.
 class RecyclingTest < HyperionTest::ProcessCase

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
-require_relative "load"
+require "support/load"
 
 # Workers are killed at random while clients ask. HYPERION_STORM_S prolongs it.
 class StormTest < HyperionTest::ProcessCase
