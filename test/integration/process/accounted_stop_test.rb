@@ -28,6 +28,19 @@ class AccountedStopTest < HyperionTest::ProcessCase
   end
 
   DRIVERS.each do |driver|
+    define_method("test_I1_requests_in_the_backlog_at_TERM_wait_for_descriptors_#{driver}") do
+      server = boot(BASIC, "--io", driver)
+      get("/pid", to: server)
+      server.signal(:STOP)
+      clients = Array.new(BACKLOG) { connect(server).request("GET", "/pid") }
+      limit_descriptors(server.pid, room: 5)
+      server.signal(:TERM)
+      server.signal(:CONT)
+      statuses = clients.map { |client| answer(client).tap { client.close } }
+      assert_equal({ 200 => BACKLOG }, statuses.tally)
+      assert_equal 0, server.wait.exitstatus
+    end
+
     define_method("test_I1_no_request_is_lost_at_TERM_on_a_unix_socket_#{driver}") do
       assert_nothing_lost_at_term(boot(BASIC, "-b", "unix://#{dir}/sock", "-w", "2", "--io", driver, bind: false))
     end

@@ -125,16 +125,6 @@ class CoveringTest < HyperionTest::ProcessCase
     eventually("none belongs to it") { connect(cluster).then { |client| client if client.get("/pid").body == worker.to_s } }
   end
 
-  # From now on the process can open nothing.
-  def limit_descriptors(pid)
-    open = Dir.children("/proc/#{pid}/fd").map { |name| Integer(name) }
-    set_limit(pid, (0..).find { |number| !open.include?(number) })
-  end
-
-  def lift_limit(pid) = set_limit(pid, 1024)
-
-  def set_limit(pid, count) = assert(system("prlimit", "--pid", pid.to_s, "--nofile=#{count}:"))
-
   def hang_next(cluster)
     file("hang", "")
     Process.kill(:KILL, cluster.worker_pids.first)

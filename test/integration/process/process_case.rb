@@ -72,7 +72,18 @@ module HyperionTest
       true
     end
 
+    # From now on the process can open no more than that.
+    def limit_descriptors(pid, room: 0)
+      open = Dir.children("/proc/#{pid}/fd").map { |name| Integer(name) }
+      free = (0..).lazy.reject { |number| open.include?(number) }
+      set_limit(pid, free.first(room + 1).last)
+    end
+
+    def lift_limit(pid) = set_limit(pid, 1024)
+
     private
+
+    def set_limit(pid, count) = assert(system("prlimit", "--pid", pid.to_s, "--nofile=#{count}:"))
 
     # Nothing on the wire says that the app has begun; a moment of silence has to do.
     def await_inside(client) = assert(client.silent?(0.15))
