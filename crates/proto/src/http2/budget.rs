@@ -1,15 +1,17 @@
 //! How many frames that do no work a peer may send. The h2 crate bounds what each of them costs in
 //! memory; this bounds how many there are, since each costs time and some an answer.
 //!
-//! A peer begins with a fortune, spends it on such frames and earns by time, by bytes of bodies and by
-//! responses that reach their end.
+//! A peer begins with a fortune, spends it on such frames and earns by time, by what it takes of responses, as
+//! it takes it, and by responses that reach their end.
 
 use std::time::Instant;
 
 const FORTUNE: i64 = 4000;
 const PER_SECOND: f64 = 500.0;
 const PER_RESPONSE: i64 = 10;
-/// Bytes of bodies, in either direction, that pay for one frame; window updates come with them.
+/// For each piece that the application writes: clients grant their windows, and measure the way by pings.
+const PER_PIECE: i64 = 10;
+/// Bytes of bodies that pay for one frame; window updates come with them.
 const BYTES_PER_FRAME: u64 = 128;
 
 /// What a reset costs that the peer has made necessary.
@@ -66,6 +68,10 @@ impl Budget {
         self.bytes += bytes;
         self.earn((self.bytes / BYTES_PER_FRAME) as i64);
         self.bytes %= BYTES_PER_FRAME;
+    }
+
+    pub fn earn_pieces(&mut self, pieces: u32) {
+        self.earn(PER_PIECE * i64::from(pieces));
     }
 
     pub fn earn_response(&mut self) {

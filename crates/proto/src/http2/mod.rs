@@ -264,7 +264,11 @@ impl Connection {
         let woken = self.ready.take();
         for &id in &woken {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
-            match stream.attend(self.now, &self.config.limits, &mut self.events) {
+            let attended = stream.attend(self.now, &self.config.limits, &mut self.events);
+            let (bytes, pieces) = stream.output.take_unearned();
+            self.budget.earn_bytes(bytes);
+            self.budget.earn_pieces(pieces);
+            match attended {
                 Ok(()) if stream.output.answer == Answer::Given => self.retire(id, true),
                 Ok(()) => self.await_peer(id),
                 Err(fault) => self.end_stream(id, fault),
@@ -282,7 +286,6 @@ impl Connection {
             self.answered_early.push_front(id);
         }
         self.budget.earn_response();
-        self.budget.earn_bytes(body_bytes);
         if !stream.is_silent {
             self.given.push(Departing { id: stream.id, complete, end: 0, body_bytes });
         }

@@ -63,6 +63,8 @@ pub(super) struct Output {
     ending: Option<Option<HeaderMap>>,
     /// Bytes given to h2.
     pub given: u64,
+    /// Of these, bytes and whole pieces that the peer's budget has not earned yet.
+    unearned: (u64, u32),
     /// When its reader was looked at, or began to be awaited; none where that is yet to be looked up.
     pub since: Option<Instant>,
     pub pace: Pace,
@@ -146,6 +148,7 @@ impl Stream {
                 pending: 0,
                 ending: None,
                 given: 0,
+                unearned: (0, 0),
                 since: None,
                 pace: Pace::default(),
             },
@@ -308,6 +311,11 @@ impl Output {
         self.pending > 0
     }
 
+    /// Bytes and whole pieces that were given since the last call.
+    pub fn take_unearned(&mut self) -> (u64, u32) {
+        std::mem::take(&mut self.unearned)
+    }
+
     /// Gives h2 what there is room for.
     fn give(&mut self, context: &mut Context<'_>) -> Result<(), Fault> {
         let Some(send) = &mut self.send else { return Ok(()) };
@@ -328,7 +336,9 @@ impl Output {
             let bytes = piece.take(room.min(wanted)).map_err(|_| Fault::Broken)?;
             self.pending -= bytes.len() as u64;
             self.given += bytes.len() as u64;
+            self.unearned.0 += bytes.len() as u64;
             if piece.len() == 0 {
+                self.unearned.1 += 1;
                 self.pieces.pop_front();
             }
             if self.pending == 0 {

@@ -298,3 +298,31 @@ fn d6_downloads_in_small_windows_are_no_flood() {
     }
     assert!(peer.is_open() && counted > 9_000_000, "{}", peer.history());
 }
+
+/// A response that goes on, whose reader answers each piece by `credit`.
+fn assert_goes_on(pieces: usize, length: usize, credit: impl Fn(u32) -> Vec<u8>) {
+    let mut peer = Peer::new();
+    peer.send(get(1)).respond(1, stream()).read();
+    for _ in 0..pieces {
+        peer.frames.clear();
+        peer.body_part(1, vec![b'x'; length]).read();
+        let taken: usize = peer.frames_of(DATA, 1).iter().map(|frame| frame.payload.len()).sum();
+        assert_eq!(taken, length, "{}", peer.history());
+        peer.send(credit(length as u32));
+        assert!(peer.is_open() && peer.goaways().is_empty(), "{}", peer.history());
+    }
+}
+
+#[test]
+fn d6_credit_for_each_frame_of_a_long_download_is_no_flood() {
+    assert_goes_on(6000, 16_384, |taken| {
+        [window_update(1, taken), window_update(0, taken)].concat()
+    });
+}
+
+#[test]
+fn d6_credit_and_a_ping_for_each_message_of_a_call_is_no_flood() {
+    assert_goes_on(6000, 7, |taken| {
+        [window_update(0, taken), window_update(1, taken), ping([7; 8])].concat()
+    });
+}
