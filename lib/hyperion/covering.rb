@@ -2,8 +2,8 @@
 
 module Hyperion
   # Sees to it that no connection waits for a worker that does not serve. With SO_REUSEPORT the kernel gives
-  # every slot its share in any case; while nobody serves there, the workers of other slots accept for it. By
-  # neither model do they hand it connections.
+  # every slot its share in any case, and of a shared socket it may tell that worker alone; what was handed to
+  # it waits, too. While nobody serves there, the workers of other slots take all of that, and hand it nothing.
   class Covering
     # @param slots [Array<Slot>]
     def initialize(slots)

@@ -47,19 +47,34 @@ module Hyperion
     # @return [Hash{Socket=>Bind}] for this worker, and what each was opened for
     def binds_for_slot(slot) = @opened.flat_map { |one| one.slots[slot].map { |socket| [socket, one.bind] } }.to_h
 
-    # @return [Hash{Integer=>Array<Socket>}] the open sockets of the other slots that are not this one's, too
+    # @return [Hash{Integer=>Array<Socket>}] by slot, as long as they are open; what they share stands in each
     def others(slot)
-      open = (0...@slots).to_h { |index| [index, @reuseport ? for_slot(index) : []] }
-      open.reject { |index, sockets| index == slot || sockets.any?(&:closed?) }
+      all = (0...@slots).to_h { |index| [index, for_slot(index)] }
+      all.reject { |index, sockets| index == slot || sockets.any?(&:closed?) }
     end
 
+    # @return [Boolean] whether each slot has sockets of its own
+    def distinct? = @reuseport
+
     # Closes this process's copies of all sockets.
-    def close = @opened.flat_map { |one| one.slots.flatten }.uniq.each { |socket| socket.close unless socket.closed? }
+    def close = open_sockets.each(&:close)
+
+    # Ends all sockets, whoever else holds copies, as a worker that hangs or a process that the app has forked.
+    def shut
+      open_sockets.each do |socket|
+        socket.shutdown(:RDWR)
+      rescue SystemCallError
+        nil # Another process was quicker.
+      end
+      close
+    end
 
     # Removes the socket files that this process has made.
     def remove_files = @opened.each { |one| one.file&.remove }
 
     private
+
+    def open_sockets = @opened.flat_map { |one| one.slots.flatten }.uniq.reject(&:closed?)
 
     def open_unix(bind)
       file = UnixSocketFile.new(bind.path, mode: bind.mode)

@@ -148,13 +148,14 @@ module Hyperion
       @service = service
       @pid = Process.pid
       @ending = Ending.new
-      @threads = [Thread.new { while (index = deaths.pop) do service.replace(index) end }, *looking(certificates)]
+      @threads = [replacing(service, deaths), *looking(certificates)]
     ensure
       take_down unless @service
     end
 
     def land
       @metrics.phase = :draining
+      @listeners.close
       @listeners.remove_files
       @service.drain(for_good: true)
       @service.wait_drained
@@ -163,6 +164,11 @@ module Hyperion
       @threads.each(&:kill)
       @service = @ending = nil
       take_down
+    end
+
+    # @return [Thread] that replaces executors
+    def replacing(service, deaths)
+      Thread.new { while (index = deaths.pop) do sleep(Serving::RETRY_S) until service.replace(index) end }
     end
 
     # @return [Thread, nil] that reads changed certificates again

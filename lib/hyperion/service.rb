@@ -30,10 +30,10 @@ module Hyperion
 
     # @param app [#call]
     # @param configuration [Configuration]
-    # @param sockets [Hash{Socket=>Tls, nil}] listening, and what is spoken there; closed here once the engine has its copies
+    # @param sockets [Hash{Socket=>Tls, nil}] listening, and what is spoken there; the engine makes copies
     # @param died [#call] told the index of an executor that died, or :engine when the engine has ended by itself
     # @param seat [Metrics::Seat] where this process counts
-    # @param admin [Array<Socket>] listening, for the server's own pages only; closed here, too
+    # @param admin [Array<Socket>] listening, for the server's own pages only; closed here once the engine has its copies
     # @param launched [Boolean] whether the process that made the seat ends by SIGTERM
     # @param siblings [Siblings, nil] the ways to the other workers of a cluster; closed here, too
     # @param runtime [Runtime] whose hooks hear of each request
@@ -42,12 +42,12 @@ module Hyperion
       @configuration = configuration
       @runtime = runtime
       settings = configuration.engine_settings(multiprocess: !siblings.nil?)
-      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings(seat.slot).to_h, owns_process: launched))
+      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings.to_h, owns_process: launched))
       attach
       sockets.each { |socket, tls| @engine.listen(socket.fileno, tls) }
       admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
-      [*sockets.keys, *admin, *siblings].each(&:close)
+      [*admin, *siblings].each(&:close)
       @executors = Executors.new(@engine, configuration.threads, died: died)
       Service.current = self
     ensure
@@ -78,11 +78,17 @@ module Hyperion
     def executor?(thread) = @executors.include?(thread)
 
     # Puts a thread in the place of one that died.
+    # @return [Boolean] false where none can be made now
     def replace(index)
       @log&.warn("an executor thread died and is replaced", executor: index) if @executors.replace(index)
+      true
+    rescue ThreadError => e
+      @log&.error("an executor thread died and cannot be replaced yet", executor: index, error: e.message)
+      false
     end
 
-    # Accepts for the worker of another slot, too, which does not serve.
+    # Accepts for the worker of another slot, too, which does not serve, and takes what was handed to it. The
+    # kernel may tell that worker alone of a connection to a socket that both have, so this goes for such, too.
     # @param slot [Integer]
     # @param sockets [Array<Socket>] listening, in the order of the own ones
     def cover(slot, sockets) = @engine.cover(slot, sockets.map(&:fileno))

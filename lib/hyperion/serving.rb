@@ -1,7 +1,9 @@
 # frozen_string_literal: true
 
 require_relative "certificates"
+require_relative "drain_waiter"
 require_relative "forced_exit"
+require_relative "safe_fork"
 require_relative "service"
 
 module Hyperion
@@ -48,9 +50,12 @@ module Hyperion
       @service = Service.new(app, @configuration, sockets,
                              died: ->(index) { @mailbox.post([:died, index]) }, siblings: @launcher.siblings,
                              seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
+      @drain_waiter = DrainWaiter.new(@service, @mailbox)
       arm
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
       @service.carry(@launcher.log)
+    rescue ThreadError => e
+      raise BootError, "its threads cannot be made: #{e.message}; #{SafeFork::MORE}"
     end
 
     # A worker is told to stop when its time has come; a single process waits for that by itself.
@@ -83,7 +88,7 @@ module Hyperion
       when :retire then retire
       when :HUP then read_again
       when :died then replace(detail)
-      when :drained then @drained = true
+      when :drained then finish_drain(detail)
       else @launcher.ignore(event)
       end
     end
@@ -91,12 +96,11 @@ module Hyperion
     def replace(dead)
       raise EngineError, "its engine has failed; the log says how" if dead == :engine
 
-      @service.replace(dead)
+      @service.replace(dead) || @mailbox.post_in(RETRY_S, [:died, dead])
     end
 
     # Who cannot do so, as without a descriptor left, serves its own connections nevertheless, and tries again.
-    def cover(slot)
-      sockets = @launcher.listeners.others(@slot)[slot]
+    def cover(slot, sockets = @launcher.listeners.others(@slot)[slot])
       @service.cover(slot, sockets) if sockets
       @uncovered.delete(slot)
     rescue Error => e
@@ -112,9 +116,10 @@ module Hyperion
     end
 
     # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each
-    # takes what has connected to any of them.
+    # takes what has connected to any of them, and what was given to a worker that has died.
     def stop
-      @launcher.listeners.others(@slot).each_key { |slot| cover(slot) } unless @draining
+      others = @draining ? {} : @launcher.listeners.others(@slot)
+      others.each { |slot, sockets| cover(slot, @launcher.listeners.distinct? ? sockets : []) }
       drain(:stop, for_good: true)
     end
 
@@ -122,14 +127,9 @@ module Hyperion
       @launcher.listeners.close
       @service.last_call
       @launcher.log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
-      Thread.new do
-        @service.wait_drained(LAST_CALL_S)
-      ensure
-        @mailbox.post(:retired)
-      end
+      @drain_waiter.notify(LAST_CALL_S, :retired)
     end
 
-    # The wait is another thread's, so that signals are still heard.
     # @param for_good [Boolean] whether no other worker goes on accepting
     def drain(reason, for_good: false)
       return if @draining
@@ -140,12 +140,12 @@ module Hyperion
       @launcher.listeners.close
       @launcher.listeners.remove_files
       @service.drain(for_good: for_good)
-      Thread.new do
-        complete = @service.wait_drained
-        @launcher.log.warn("requests in flight are abandoned: graceful_timeout is over") unless complete
-      ensure
-        @mailbox.post(:drained)
-      end
+      @drain_waiter.notify(@configuration.graceful_timeout, :drained)
+    end
+
+    def finish_drain(complete)
+      @launcher.log.warn("requests in flight are abandoned: graceful_timeout is over") unless complete
+      @drained = true
     end
 
     def finish

@@ -11,10 +11,9 @@ module Hyperion
       @pairs = Array.new(workers) { UNIXSocket.pair(:SEQPACKET) }
     end
 
-    # @param slot [Integer] of the worker
-    # @return [Hash{Symbol=>Object}] for its engine, which makes copies: the ways to all slots, and the
-    #   end of its own out of which comes what the others send
-    def settings(slot) = { ways: @pairs.map { |_, way| way.fileno }, inlet: @pairs[slot].first.fileno }
+    # @return [Hash{Symbol=>Array<Integer>}] descriptors by slot, for an engine, which makes copies: the ways
+    #   there, and the ends out of which comes what is sent
+    def settings = { ways: @pairs.map { |_, way| way.fileno }, inlets: @pairs.map { |inlet, _| inlet.fileno } }
 
     # Closes this process's copies.
     def close = @pairs.flatten.each(&:close)

@@ -1,7 +1,6 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use hyperion_buf::FileRange;
@@ -12,7 +11,7 @@ use crate::budget::Budget;
 use crate::lookups::Found;
 use crate::reply::Completion;
 use crate::routes::{Routes, Target};
-use crate::siblings::Parcel;
+use crate::siblings::Adoption;
 use crate::spool::SharedSpool;
 
 /// Names one exchange of one connection.
@@ -51,8 +50,8 @@ pub(crate) enum Message {
     WantInput(ReplyKey),
     /// The executor takes the socket.
     Hijack(ReplyKey),
-    /// A connection from a sibling, with what came with it and when.
-    Adopt(OwnedFd, Box<Parcel>, Instant),
+    /// A connection from a sibling, with what came with it.
+    Adopt(Box<Adoption>),
     /// From now on these routes.
     Routes(Arc<Routes>),
     /// Accept for the worker of this slot as well.
@@ -86,7 +85,7 @@ impl Message {
             | Message::WantBody(key)
             | Message::WantInput(key)
             | Message::Hijack(key) => Some(key.session),
-            Message::Adopt(..)
+            Message::Adopt(_)
             | Message::Routes(_)
             | Message::Cover(..)
             | Message::Uncover(_)

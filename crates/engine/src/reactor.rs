@@ -17,7 +17,7 @@ use crate::log::Log;
 use crate::lookups::Lookups;
 use crate::session::Context;
 use crate::sessions::{Clock, Phase, Sessions, find};
-use crate::siblings::Siblings;
+use crate::siblings::{Adoption, Siblings};
 use crate::stats::{Recorder, Stats};
 
 use self::intake::Intake;
@@ -228,10 +228,11 @@ where
         for _ in 0..MESSAGES_PER_TURN {
             let Some(message) = self.batch.pop_front() else { return };
             match message {
-                Message::Adopt(socket, parcel, at) => {
-                    self.adopt(socket, &parcel, at);
+                Message::Adopt(adoption) => {
+                    let Adoption { socket, parcel, slot, arrived_at } = *adoption;
+                    self.adopt(socket, &parcel, arrived_at);
                     self.show_connections();
-                    self.siblings.iter().for_each(Siblings::arrived);
+                    self.siblings.iter().for_each(|siblings| siblings.arrived(slot));
                 }
                 Message::Routes(routes) => self.sessions.context.routes = routes,
                 Message::Cover(slot, sockets) => self.cover(slot, sockets),

@@ -7,43 +7,34 @@
 //!   of slot 0                                                of the process in slot 2
 //! ```
 //!
-//! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor.
+//! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor, or by those
+//! who stand in for it.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyperion_io::Waker;
-use hyperion_io::passing::{Arrival, MESSAGE_BYTES_MAX, Receiver, pass};
+use hyperion_io::passing::{Control, MESSAGE_BYTES_MAX, Receiver, pass};
 
-use crate::fault;
-use crate::inbox::{Inbox, Message};
-use crate::log::{Level, Log};
+use self::inlets::Inlets;
+use crate::inbox::Inbox;
+use crate::log::Log;
 use crate::stats::{Neighbour, Stats};
+
+mod inlets;
 
 /// While so many are on their way to a sibling it may have been stopped, and gets no more after a while.
 const CROWD: u64 = 32;
 
 /// A sibling that works has taken in a crowd by then.
 const CROWD_PATIENCE: Duration = Duration::from_millis(100);
-
-/// Who decided to hand something over before it heard that this process takes no more is waited for: so long in
-/// any case, and longer where it has announced something. It may have died since.
-const LINGER: Duration = Duration::from_millis(50);
-const ANNOUNCED_LINGER: Duration = Duration::from_millis(500);
-
-/// Between two looks at what comes meanwhile.
-const LINGER_PAUSE: Duration = Duration::from_millis(5);
-
-/// Between two looks at whether there are descriptors again.
-const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Looks for a sibling, where others take the places that were seen.
 const ATTEMPTS: usize = 4;
@@ -53,19 +44,18 @@ const ATTEMPTS: usize = 4;
 pub struct Channels {
     executors: u64,
     ways: Vec<OwnedFd>,
-    inlet: Mutex<Option<OwnedFd>>,
+    inlets: Vec<OwnedFd>,
 }
 
 impl Channels {
-    /// For a worker with so many executors, as its siblings have: the ways to all slots, in order, and
-    /// the end of its own, out of which comes what the others send. All are unix sockets that keep
-    /// the boundaries of messages.
-    pub fn new(executors: usize, ways: Vec<OwnedFd>, inlet: OwnedFd) -> Self {
-        Self { executors: executors as u64, ways, inlet: Mutex::new(Some(inlet)) }
+    /// For a worker with so many executors, as its siblings have: by slot, the ways there, and the ends out of
+    /// which comes what is sent. All are unix sockets that keep the boundaries of messages.
+    pub fn new(executors: usize, ways: Vec<OwnedFd>, inlets: Vec<OwnedFd>) -> Self {
+        Self { executors: executors as u64, ways, inlets }
     }
 
-    fn take_inlet(&self) -> Option<OwnedFd> {
-        self.inlet.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn inlet(&self, slot: usize) -> io::Result<OwnedFd> {
+        self.inlets.get(slot).ok_or(io::ErrorKind::NotFound)?.try_clone()
     }
 }
 
@@ -79,7 +69,7 @@ pub(crate) struct Siblings {
     lives: Lives,
     /// Slots whose worker does not serve, though it may seem so.
     shunned: RefCell<HashSet<usize>>,
-    ending: Waker,
+    control: Control,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -102,33 +92,40 @@ impl Siblings {
         inbox: Arc<Inbox>,
         log: Arc<Log>,
     ) -> io::Result<Self> {
-        let inlet = channels.take_inlet().ok_or(io::ErrorKind::NotFound)?;
-        let receiver = Receiver::new(inlet)?;
-        let ending = receiver.ending();
+        let slot = stats.segment().neighbour(stats.block()).slot;
+        let receiver = Receiver::new(slot, channels.inlet(slot)?)?;
+        let control = receiver.control();
         let ended = Arc::new(AtomicBool::new(false));
-        let intake = Intake { receiver, inbox, stats: stats.clone(), log, ended: ended.clone() };
+        let inlets = Inlets { receiver, inbox, stats: stats.clone(), log, ended: ended.clone() };
         let thread =
-            std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| intake.run())?;
+            std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| inlets.run())?;
         stats.adopting.set(1);
         let crowded_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
         let (lives, shunned) = (Lives::default(), RefCell::default());
         let thread = Some(thread);
-        Ok(Self { channels, stats, crowded_since, lives, shunned, ending, ended, thread })
+        Ok(Self { channels, stats, crowded_since, lives, shunned, control, ended, thread })
     }
 
     /// Takes no more connections, but for those under way.
     pub fn leave(&self) {
         self.stats.adopting.set(0);
-        self.ending.wake();
+        self.control.end();
     }
 
-    /// Gives nothing to the worker of that slot, or gives it its share again.
-    pub fn shun(&self, slot: usize, shuns: bool) {
-        let mut shunned = self.shunned.borrow_mut();
-        match shuns {
-            true => shunned.insert(slot),
-            false => shunned.remove(&slot),
-        };
+    /// Gives nothing to the worker of that slot, and takes what others have given it.
+    ///
+    /// # Errors
+    /// When there is no descriptor left: then nothing is taken.
+    pub fn stand_in(&self, slot: usize) -> io::Result<()> {
+        self.shunned.borrow_mut().insert(slot);
+        self.control.add(slot, self.channels.inlet(slot)?);
+        Ok(())
+    }
+
+    /// The worker of that slot serves again.
+    pub fn stand_back(&self, slot: usize) {
+        self.shunned.borrow_mut().remove(&slot);
+        self.control.remove(slot);
     }
 
     /// Whether nothing can come any more.
@@ -198,9 +195,9 @@ impl Siblings {
         self.stats.segment().arrived(place.block);
     }
 
-    /// What was announced to this process has arrived.
-    pub fn arrived(&self) {
-        self.stats.segment().arrived(self.stats.block());
+    /// What was announced to whoever has that slot has arrived here.
+    pub fn arrived(&self, slot: usize) {
+        self.stats.segment().arrived_for(slot, self.stats.block());
     }
 
     /// Sends a socket there; the caller still has it, and must close it where this succeeds.
@@ -266,6 +263,16 @@ pub(crate) struct Parcel {
     pub bytes: Bytes,
 }
 
+/// A connection that has come from a sibling.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    pub socket: OwnedFd,
+    pub parcel: Parcel,
+    /// To whom it was sent: the slot of this process, or one that it stands in for.
+    pub slot: usize,
+    pub arrived_at: Instant,
+}
+
 /// A request that was handed over so often stays where it is.
 pub(crate) const HOPS_MAX: u32 = 3;
 
@@ -302,82 +309,6 @@ impl Parcel {
     }
 }
 
-/// The thread that waits for what siblings send.
-struct Intake {
-    receiver: Receiver,
-    inbox: Arc<Inbox>,
-    stats: Arc<Stats>,
-    log: Arc<Log>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Intake {
-    fn run(mut self) {
-        let _ = hyperion_io::block_signals();
-        let taken = fault::catch(|| {
-            self.take_all()?;
-            self.take_last()
-        });
-        if let Err(error) = taken {
-            self.stats.adopting.set(0);
-            let error = error.to_string();
-            let message = "connections from other workers cannot be taken";
-            self.log.write(Level::Error, "engine", message, &[("error", &error)]);
-        }
-        self.ended.store(true, Ordering::Release);
-        self.inbox.wake();
-    }
-
-    /// Takes what was under way when the end was announced.
-    fn take_last(&mut self) -> io::Result<()> {
-        let begin = Instant::now();
-        let is_announced = |stats: &Stats| stats.segment().neighbour(stats.block()).arriving > 0;
-        while begin.elapsed() < LINGER
-            || begin.elapsed() < ANNOUNCED_LINGER && is_announced(&self.stats)
-        {
-            std::thread::sleep(LINGER_PAUSE);
-            self.take_all()?;
-        }
-        Ok(())
-    }
-
-    /// Takes what comes until the end is announced and nothing is left.
-    fn take_all(&mut self) -> io::Result<()> {
-        loop {
-            match self.receiver.receive()? {
-                None => return Ok(()),
-                Some(Arrival::Socket(socket, message)) => match Parcel::of_bytes(message) {
-                    Some(parcel) => {
-                        let parcel = Box::new(parcel);
-                        self.inbox.push(Message::Adopt(socket, parcel, Instant::now()));
-                    }
-                    None => self.stats.segment().arrived(self.stats.block()),
-                },
-                Some(Arrival::Short) => {
-                    if !self.await_descriptor() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-    }
-
-    /// A process that is short of descriptors takes no more connections until it has some again; what was
-    /// sent to it waits in the channel. False at the end, when it is left to the successor there.
-    fn await_descriptor(&self) -> bool {
-        let was_adopting = self.stats.adopting.value() == 1;
-        self.stats.adopting.set(0);
-        if was_adopting {
-            self.stats.reject("accept_failed");
-            let message = "no descriptor is left for connections from other workers, which wait; raise the limit of open files or lower max_connections";
-            self.log.write(Level::Error, "engine", message, &[]);
-        }
-        let goes_on = !self.receiver.waits_for_end(SHORTAGE_PAUSE);
-        self.stats.adopting.set(u64::from(goes_on && self.receiver.can_receive()));
-        goes_on
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,45 +321,6 @@ mod tests {
         assert_eq!(lives.tolerance(100), 33);
         (0..200).for_each(|_| lives.note(Duration::from_secs(5)));
         assert_eq!(lives.tolerance(100), 0);
-    }
-
-    #[test]
-    fn i1_what_was_announced_before_the_end_is_taken() {
-        let segment = crate::stats::Segment::new(2).unwrap();
-        segment.begin(0, 0, 100);
-        segment.begin(1, 1, 101);
-        let (way, inlet) = rustix::net::socketpair(
-            rustix::net::AddressFamily::UNIX,
-            rustix::net::SocketType::SEQPACKET,
-            rustix::net::SocketFlags::CLOEXEC,
-            None,
-        )
-        .unwrap();
-        let own = way.try_clone().unwrap();
-        let channels = Arc::new(Channels::new(1, vec![own, way.try_clone().unwrap()], inlet));
-        let inbox = Arc::new(Inbox::new(Waker::new(Arc::new(|| {}))));
-        let log = Arc::new(Log::new(crate::config::LogConfig {
-            level: Level::Error,
-            format: crate::config::LogFormat::Json,
-            requests: false,
-            file: None,
-        }));
-        let stats = Arc::new(segment.stats(1));
-        let siblings = Siblings::start(channels, stats, inbox.clone(), log).unwrap();
-        assert!(segment.announce(&segment.neighbour(1)));
-        siblings.leave();
-        std::thread::sleep(2 * LINGER);
-        assert!(!siblings.has_left(), "somebody is on the way");
-        pass(&way, &way, &Parcel::of_connection(0).to_bytes()).unwrap();
-        let mut taken = Vec::new();
-        while taken.is_empty() {
-            inbox.take(&mut taken);
-        }
-        assert!(matches!(taken[..], [Message::Adopt(..)]));
-        siblings.arrived();
-        while !siblings.has_left() {
-            std::thread::sleep(LINGER_PAUSE);
-        }
     }
 
     #[test]

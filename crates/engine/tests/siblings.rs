@@ -134,7 +134,7 @@ fn slots() -> (Arc<Segment>, [Slot; 2]) {
         let inlet = pairs[slot].1.try_clone().unwrap();
         segment.take();
         segment.begin(slot, slot, 100 + slot as u32);
-        Slot { channels: Channels::new(1, ways, inlet), stats: Arc::new(segment.stats(slot)) }
+        Slot { channels: Channels::new(1, ways, inlets), stats: Arc::new(segment.stats(slot)) }
     });
     (segment, slots)
 }

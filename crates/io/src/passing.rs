@@ -4,6 +4,8 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -36,94 +38,177 @@ pub fn pass(channel: impl AsFd, socket: impl AsFd, message: &[u8]) -> io::Result
     }
 }
 
-/// The end of a channel that sockets come out of.
+/// The ends of channels that sockets come out of.
 #[derive(Debug)]
 pub struct Receiver {
-    channel: OwnedFd,
-    ending: WakeCounter,
+    inlets: Vec<Inlet>,
+    orders: Arc<Orders>,
+    bell: WakeCounter,
     buffer: Vec<u8>,
     /// The message that was looked at.
     preview: Vec<u8>,
 }
 
+/// The end of one channel.
+#[derive(Debug)]
+struct Inlet {
+    slot: usize,
+    channel: OwnedFd,
+}
+
 /// What is in a channel.
 #[derive(Debug)]
 pub enum Arrival<'a> {
-    /// A socket and its message.
-    Socket(OwnedFd, &'a [u8]),
+    /// A socket and its message, and the slot whose channel it was sent into.
+    Socket(OwnedFd, &'a [u8], usize),
     /// A socket for which this process has no descriptor; it stays in the channel.
     Short,
 }
 
+/// What a receiver was told and has not followed yet.
+#[derive(Debug, Default)]
+struct Orders {
+    changes: Mutex<Vec<Change>>,
+    ended: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Change {
+    Add(Inlet),
+    Remove(usize),
+}
+
+/// Tells a [`Receiver`] what to do, from any thread.
+#[derive(Debug)]
+pub struct Control {
+    orders: Arc<Orders>,
+    bell: Waker,
+}
+
+impl Control {
+    /// Receives from the channel of another slot as well.
+    pub fn add(&self, slot: usize, channel: OwnedFd) {
+        self.change(Change::Add(Inlet { slot, channel }));
+    }
+
+    /// Leaves that channel to others.
+    pub fn remove(&self, slot: usize) {
+        self.change(Change::Remove(slot));
+    }
+
+    /// Ends the wait in [`Receiver::receive`], for good.
+    pub fn end(&self) {
+        self.orders.ended.store(true, Ordering::Release);
+        self.bell.wake();
+    }
+
+    fn change(&self, change: Change) {
+        self.orders.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        self.bell.wake();
+    }
+}
+
 impl Receiver {
-    /// Receives from `channel`, which other processes may read from as well: each socket comes out
-    /// once.
+    /// Receives from the `channel` of a slot, which other processes may read from as well: each socket
+    /// comes out once.
     ///
     /// # Errors
     /// When there are no descriptors left.
-    pub fn new(channel: OwnedFd) -> io::Result<Self> {
+    pub fn new(slot: usize, channel: OwnedFd) -> io::Result<Self> {
         let (buffer, preview) = (vec![0; MESSAGE_BYTES_MAX], vec![0; MESSAGE_BYTES_MAX]);
-        Ok(Self { channel, ending: WakeCounter::new()?, buffer, preview })
+        let (inlets, orders) = (vec![Inlet { slot, channel }], Arc::default());
+        Ok(Self { inlets, orders, bell: WakeCounter::new()?, buffer, preview })
     }
 
-    /// Ends the wait in [`receive`](Self::receive), for good.
-    pub fn ending(&self) -> Waker {
-        self.ending.waker()
+    /// What tells this receiver what to do.
+    pub fn control(&self) -> Control {
+        Control { orders: self.orders.clone(), bell: self.bell.waker() }
     }
 
-    /// The next socket with its message. `None` behind the end, once nothing is left in the channel.
+    /// The next socket with its message. `None` behind the end, once nothing is left in the channels.
     ///
     /// # Errors
-    /// When the channel is broken.
+    /// When a channel is broken.
     pub fn receive(&mut self) -> io::Result<Option<Arrival<'_>>> {
         loop {
-            match self.take()? {
-                Taken::Socket(socket, length) => {
-                    return Ok(Some(Arrival::Socket(socket, &self.buffer[..length])));
+            // What was sent before the end was announced is seen behind it.
+            let is_ended = self.orders.ended.load(Ordering::Acquire);
+            self.follow_orders();
+            for index in 0..self.inlets.len() {
+                match self.take(index)? {
+                    Taken::Socket(socket, length) => {
+                        let slot = self.inlets[index].slot;
+                        let message = &self.buffer[..length];
+                        return Ok(Some(Arrival::Socket(socket, message, slot)));
+                    }
+                    Taken::Short => return Ok(Some(Arrival::Short)),
+                    Taken::Nothing => {}
                 }
-                Taken::Short => return Ok(Some(Arrival::Short)),
-                Taken::Nothing => {}
             }
-            let mut both = [
-                PollFd::new(&self.channel, PollFlags::IN),
-                PollFd::new(self.ending.descriptor(), PollFlags::IN),
-            ];
-            match poll(&mut both, None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let [channel, ending] = both.map(|one| one.revents());
-            if channel.is_empty() && !ending.is_empty() {
+            if is_ended {
                 return Ok(None);
+            }
+            self.sleep()?;
+        }
+    }
+
+    fn follow_orders(&mut self) {
+        let changes =
+            std::mem::take(&mut *self.orders.changes.lock().unwrap_or_else(PoisonError::into_inner));
+        for change in changes {
+            match change {
+                Change::Add(inlet) => self.inlets.push(inlet),
+                Change::Remove(slot) => self.inlets.retain(|inlet| inlet.slot != slot),
             }
         }
     }
 
-    /// Waits for the end to be announced; false when it was not in that time.
+    /// Waits for something in a channel, or for an order.
+    fn sleep(&self) -> io::Result<()> {
+        let channels = self.inlets.iter().map(|inlet| PollFd::new(&inlet.channel, PollFlags::IN));
+        let bell = PollFd::new(self.bell.descriptor(), PollFlags::IN);
+        let mut all: Vec<_> = channels.chain([bell]).collect();
+        match poll(&mut all, None) {
+            Ok(_) | Err(Errno::INTR) => self.silence_bell(),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn silence_bell(&self) {
+        // It fails where nobody has rung.
+        let _ = rustix::io::read(self.bell.descriptor(), &mut [0; 8]);
+    }
+
+    /// Waits for the end to be announced; false when it was not in that time, or something else was.
     pub fn waits_for_end(&self, timeout: Duration) -> bool {
-        let mut ending = [PollFd::new(self.ending.descriptor(), PollFlags::IN)];
+        let mut bell = [PollFd::new(self.bell.descriptor(), PollFlags::IN)];
         let timeout = Timespec::try_from(timeout).ok();
-        poll(&mut ending, timeout.as_ref()).is_ok() && !ending[0].revents().is_empty()
+        let _ = poll(&mut bell, timeout.as_ref());
+        self.silence_bell();
+        self.orders.ended.load(Ordering::Acquire)
     }
 
     /// Whether there is a descriptor for one more socket.
     pub fn can_receive(&self) -> bool {
-        rustix::io::fcntl_dupfd_cloexec(&self.channel, 0).is_ok()
+        rustix::io::fcntl_dupfd_cloexec(self.bell.descriptor(), 0).is_ok()
     }
 
-    /// What is in the channel now. The kernel drops a socket that finds no descriptor together with its
+    /// What is in a channel now. The kernel drops a socket that finds no descriptor together with its
     /// message, so a look goes before: what it gives is held until the socket itself is here.
-    fn take(&mut self) -> io::Result<Taken> {
-        let (held, length) = match self.read(RecvFlags::PEEK)? {
+    fn take(&mut self, index: usize) -> io::Result<Taken> {
+        let (held, length) = match self.read(index, RecvFlags::PEEK)? {
             Read::Nothing => return Ok(Taken::Nothing),
             Read::Short(_) => return Ok(Taken::Short),
             Read::Alone(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             // Nobody sends such a message.
-            Read::Alone(_) => return self.read(RecvFlags::empty()).map(|_| Taken::Nothing),
+            Read::Alone(_) => {
+                return self.read(index, RecvFlags::empty()).map(|_| Taken::Nothing);
+            },
             Read::Socket(held, length) => (held, length),
         };
         std::mem::swap(&mut self.buffer, &mut self.preview);
-        match self.read(RecvFlags::empty())? {
+        match self.read(index, RecvFlags::empty())? {
             // Another process that reads from here was quicker.
             Read::Nothing | Read::Alone(_) => Ok(Taken::Nothing),
             Read::Socket(socket, length) => Ok(Taken::Socket(socket, length)),
@@ -134,13 +219,14 @@ impl Receiver {
         }
     }
 
-    fn read(&mut self, how: RecvFlags) -> io::Result<Read> {
+    fn read(&mut self, index: usize, how: RecvFlags) -> io::Result<Read> {
+        let channel = &self.inlets[index].channel;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         loop {
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let mut slices = [IoSliceMut::new(&mut self.buffer)];
             let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC | how;
-            let received = match recvmsg(&self.channel, &mut slices, &mut control, flags) {
+            let received = match recvmsg(channel, &mut slices, &mut control, flags) {
                 Ok(received) => received,
                 Err(Errno::AGAIN) => return Ok(Read::Nothing),
                 Err(Errno::INTR) => continue,

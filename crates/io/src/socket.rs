@@ -1,5 +1,6 @@
 //! Listening sockets, addresses, and signals.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -92,6 +93,8 @@ pub(crate) struct Listener {
     pub socket: OwnedFd,
     /// Clients of a UNIX socket have no address worth asking for.
     pub local: bool,
+    /// Whether nobody is to connect any more, to whatever process.
+    refuses: Cell<bool>,
 }
 
 impl Listener {
@@ -106,16 +109,27 @@ impl Listener {
             rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
             probe_silent_peers(&socket)?;
         }
-        Ok(Self { socket, local })
+        Ok(Self { socket, local, refuses: Cell::new(false) })
     }
 
     /// Between the last accept and the close somebody may connect, send a request and be reset. Whoever is
     /// ignored instead tries once more a second later, and is refused before anything is sent. Clients of a
     /// UNIX socket are kept away by the end of its file.
     pub fn refuse_clients(&self) {
+        self.refuses.set(true);
         if !self.local {
             // Without it a request may be lost, as with any server.
             let _ = ignore_clients(&self.socket);
+        }
+    }
+}
+
+impl Drop for Listener {
+    /// Where nobody is to connect any more, the end of this descriptor is the end of the socket: a process
+    /// that hangs, or that the application has forked, may hold copies.
+    fn drop(&mut self) {
+        if self.refuses.get() {
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
         }
     }
 }
@@ -175,37 +189,53 @@ fn is_awaited(listener: &Listener) -> bool {
     poll(&mut wanted, Some(&Timespec::default())).is_ok_and(|found| found > 0)
 }
 
+/// What has become of those who wait to be accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Backlog {
+    /// There are no more now, or as many were taken as were wanted.
+    Taken,
+    /// None can be accepted now, which was reported.
+    Blocked,
+    /// Nobody can ever connect again: another process has ended the socket.
+    Shut,
+}
+
 /// Takes all that the kernel has completed out of the backlog, before the listener is closed: whoever is
-/// left in it when nobody holds it any more is reset, with a request that may have been sent. False when not
-/// all could be taken, which is reported.
-pub(crate) fn accept_all<S: Sink>(listener: &Listener, number: usize, sink: &mut S) -> bool {
+/// left in it when nobody holds it any more is reset, with a request that may have been sent.
+pub(crate) fn accept_all<S: Sink>(listener: &Listener, number: usize, sink: &mut S) -> Backlog {
     accept_some(listener, number, usize::MAX, sink)
 }
 
-/// Takes up to `most` connections out of the backlog. False when none can be accepted now, which is reported.
+/// Takes up to `most` connections out of the backlog.
 pub(crate) fn accept_some<S: Sink>(
     listener: &Listener,
     number: usize,
     most: usize,
     sink: &mut S,
-) -> bool {
+) -> Backlog {
     for _ in 0..most {
         match accept(listener) {
             Ok((socket, peer)) => {
                 sink.complete(Completion::Accepted { listener: number, socket, peer });
             }
-            Err(Errno::AGAIN) => return true,
+            Err(Errno::AGAIN) => return Backlog::Taken,
+            Err(error) if tells_of_end(error) => return Backlog::Shut,
             Err(error) if concerns_one_connection(error) => {}
             // It is looked for a descriptor first, and for a connection then.
-            Err(_) if !is_awaited(listener) => return true,
+            Err(_) if !is_awaited(listener) => return Backlog::Taken,
             Err(error) => {
                 let error = error.into();
                 sink.complete(Completion::AcceptFailed { listener: number, error });
-                return false;
+                return Backlog::Blocked;
             }
         }
     }
-    true
+    Backlog::Taken
+}
+
+/// Whether a failure to accept means that the socket does not listen any more.
+pub(crate) fn tells_of_end(error: Errno) -> bool {
+    error == Errno::INVAL
 }
 
 /// Who a socket address belongs to.

@@ -50,3 +50,37 @@ fn connect_on(address: SocketAddr) -> Vec<TcpStream> {
     let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
     std::iter::from_fn(connect).collect()
 }
+
+#[test]
+fn i1_copies_in_other_processes_end_with_the_listener_by_epoll() {
+    end_all_copies(EpollDriver::new().unwrap(), EpollDriver::new().unwrap());
+}
+
+#[test]
+fn i1_copies_in_other_processes_end_with_the_listener_by_io_uring() {
+    end_all_copies(UringDriver::new().unwrap(), UringDriver::new().unwrap());
+}
+
+/// A second driver stands for a worker that has not heard of the end, a third copy for a forked child.
+fn end_all_copies<D: Driver<Socket = OwnedFd>>(driver: D, other: D) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut late = Harness::new(other);
+    late.driver.listen(listener.try_clone().unwrap().into()).unwrap();
+    late.driver.listen_beside(listener.try_clone().unwrap().into()).unwrap();
+    late.settle();
+    let mut harness = Harness::new(driver);
+    harness.driver.listen(listener.try_clone().unwrap().into()).unwrap();
+    harness.driver.refuse_clients();
+    harness.driver.close_listeners();
+    while harness.driver.is_listening() {
+        harness.wait(Duration::from_millis(100));
+    }
+    let error = TcpStream::connect(address).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    while late.driver.is_listening() {
+        late.wait(Duration::from_millis(100));
+    }
+    assert!(late.journal.accept_failures.is_empty(), "it is no failure");
+    TcpListener::bind(address).unwrap();
+}

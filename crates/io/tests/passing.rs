@@ -13,7 +13,7 @@ fn channel() -> (OwnedFd, Receiver) {
     let flags = SocketFlags::CLOEXEC;
     let (sending, receiving) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    (sending, Receiver::new(receiving).unwrap())
+    (sending, Receiver::new(0, receiving).unwrap())
 }
 
 fn connected() -> (TcpStream, TcpStream) {
@@ -40,7 +40,7 @@ fn a_socket_arrives_with_its_message_and_works() {
 
 fn next(receiver: &mut Receiver) -> (OwnedFd, Vec<u8>) {
     match receiver.receive().unwrap().unwrap() {
-        Arrival::Socket(socket, message) => (socket, message.to_vec()),
+        Arrival::Socket(socket, message, _) => (socket, message.to_vec()),
         Arrival::Short => panic!("there are descriptors"),
     }
 }
@@ -84,12 +84,12 @@ fn what_is_in_the_channel_comes_out_before_the_end() {
     let (sending, mut receiver) = channel();
     let (_client, server) = connected();
     pass(&sending, &server, b"last").unwrap();
-    let ending = receiver.ending();
+    let control = receiver.control();
     let waiting = std::thread::spawn(move || {
         let last = next(&mut receiver).1;
         (last, receiver.receive().unwrap().is_none())
     });
-    ending.wake();
+    control.end();
     assert_eq!(waiting.join().unwrap(), (b"last".to_vec(), true));
 }
 
@@ -99,4 +99,40 @@ fn a_channel_that_nobody_reads_refuses() {
     drop(receiver);
     let (_client, server) = connected();
     assert!(pass(&sending, &server, b"x").is_err());
+}
+
+#[test]
+fn i1_what_was_sent_to_others_comes_out_while_their_channel_is_read() {
+    let (sending, mut receiver) = channel();
+    let (to_other, from_other) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let (_client, server) = connected();
+    pass(&to_other, &server, b"left behind").unwrap();
+    let control = receiver.control();
+    let waiting = std::thread::spawn(move || {
+        let left_behind = from(&mut receiver);
+        (left_behind, from(&mut receiver), receiver)
+    });
+    control.add(3, from_other.try_clone().unwrap());
+    while !waiting.is_finished() {
+        // What comes for the other behind this is its own, and what comes here is still ours.
+        if rustix::io::ioctl_fionread(&from_other).unwrap() == 0 {
+            control.remove(3);
+            pass(&sending, &server, b"own").unwrap();
+            break;
+        }
+    }
+    let (left_behind, own, mut receiver) = waiting.join().unwrap();
+    assert_eq!(left_behind, (b"left behind".to_vec(), 3));
+    assert_eq!(own, (b"own".to_vec(), 0));
+    pass(&to_other, &server, b"not ours").unwrap();
+    control.end();
+    assert!(receiver.receive().unwrap().is_none());
+}
+
+fn from(receiver: &mut Receiver) -> (Vec<u8>, usize) {
+    match receiver.receive().unwrap().unwrap() {
+        Arrival::Socket(_, message, slot) => (message.to_vec(), slot),
+        Arrival::Short => panic!("there are descriptors"),
+    }
 }

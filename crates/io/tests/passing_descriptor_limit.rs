@@ -18,7 +18,7 @@ fn i1_a_socket_waits_in_the_channel_until_there_is_a_descriptor() {
     let flags = SocketFlags::CLOEXEC;
     let (sending, receiving) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-    let mut receiver = Receiver::new(receiving).unwrap();
+    let mut receiver = Receiver::new(0, receiving).unwrap();
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     pass(&sending, &theirs, b"a request").unwrap();
     drop(theirs);
@@ -34,7 +34,7 @@ fn i1_a_socket_waits_in_the_channel_until_there_is_a_descriptor() {
     // One for a look at it, and one for the socket itself.
     wasted.truncate(wasted.len() - 2);
     assert!(receiver.can_receive());
-    let Some(Arrival::Socket(socket, message)) = receiver.receive().unwrap() else {
+    let Some(Arrival::Socket(socket, message, 0)) = receiver.receive().unwrap() else {
         panic!("there is a descriptor for it");
     };
     assert_eq!(message, b"a request");

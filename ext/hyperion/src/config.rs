@@ -172,14 +172,15 @@ impl Reader<'_> {
     /// Of a worker in a cluster: copies of the sockets that lead to the others and from them.
     fn siblings(&self) -> Result<Option<Channels>, Error> {
         let Some(ways) = self.optional::<Vec<RawFd>>("ways")? else { return Ok(None) };
-        let inlet: RawFd = self.fetch("inlet")?;
         let copy = |descriptor: RawFd| {
             raw::duplicate(descriptor).map_err(|cause| {
                 error::error(self.ruby, format!("descriptor {descriptor}: {cause}"))
             })
         };
-        let ways = ways.into_iter().map(copy).collect::<Result<_, _>>()?;
-        Ok(Some(Channels::new(self.fetch("threads")?, ways, copy(inlet)?)))
+        let copies = |descriptors: Vec<RawFd>| descriptors.into_iter().map(copy).collect();
+        let (ways, inlets): (Result<_, _>, Result<_, _>) =
+            (copies(ways), copies(self.fetch("inlets")?));
+        Ok(Some(Channels::new(self.fetch("threads")?, ways?, inlets?)))
     }
 
     fn admin(&self) -> Result<Admin, Error> {

@@ -37,6 +37,21 @@ class MailboxTest < UnitCase
     assert_equal [[:both], [reader]], @mailbox.take(5, [reader])
   end
 
+  def test_what_is_posted_for_later_comes_in_its_time_and_wakes
+    @mailbox.post_in(0.05, :second)
+    @mailbox.post_in(0.02, :first)
+    taken = []
+    taken.concat(@mailbox.take(5).first) until taken.size == 2
+    assert_equal %i[first second], taken
+    assert_equal [[], []], @mailbox.take(0)
+  end
+
+  def test_what_is_posted_for_later_does_not_hold_up_the_rest
+    @mailbox.post_in(60, :late)
+    @mailbox.post(:now)
+    assert_equal [:now], @mailbox.take(5).first
+  end
+
   def test_G4_a_storm_of_events_never_blocks_the_poster
     200_000.times { |i| @mailbox.post(i) }
     assert_equal 200_000, @mailbox.take(0).first.size

@@ -1,6 +1,7 @@
 //! Whose connections a reactor accepts, and how it stops: nobody who has connected is left unheard.
 
 use std::collections::HashMap;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,9 @@ where
         if self.sessions.phase != Phase::Open || self.intake.covered.contains_key(&slot) {
             return;
         }
-        self.siblings.iter().for_each(|siblings| siblings.shun(slot, true));
+        if let Some(Err(error)) = self.siblings.as_ref().map(|siblings| siblings.stand_in(slot)) {
+            self.complain_about_cover(slot, &error);
+        }
         let mut numbers = Vec::new();
         for (listener, socket) in sockets.into_iter().enumerate() {
             let Ok(socket) = D::Socket::try_from(socket) else { continue };
@@ -73,20 +76,24 @@ where
                     self.intake.add(number, listener);
                     numbers.push(number);
                 }
-                Err(error) => self.sessions.context.log.write(
-                    Level::Error,
-                    "engine",
-                    "connections of a worker that does not serve cannot be accepted",
-                    &[("slot", &slot.to_string()), ("error", &error.to_string())],
-                ),
+                Err(error) => self.complain_about_cover(slot, &error),
             }
         }
         self.intake.covered.insert(slot, numbers);
     }
 
+    fn complain_about_cover(&self, slot: usize, error: &io::Error) {
+        self.sessions.context.log.write(
+            Level::Error,
+            "engine",
+            "connections of a worker that does not serve cannot be accepted",
+            &[("slot", &slot.to_string()), ("error", &error.to_string())],
+        );
+    }
+
     /// The worker of that slot serves again.
     pub(super) fn uncover(&mut self, slot: usize) {
-        self.siblings.iter().for_each(|siblings| siblings.shun(slot, false));
+        self.siblings.iter().for_each(|siblings| siblings.stand_back(slot));
         for number in self.intake.covered.remove(&slot).unwrap_or_default() {
             self.driver.unlisten(number);
         }

@@ -78,6 +78,19 @@ impl Segment {
             .fetch_update(Ordering::Release, Ordering::Relaxed, |count| count.checked_sub(1));
     }
 
+    /// A connection that was announced to whoever has that slot has arrived, at the process of `block`.
+    pub(crate) fn arrived_for(&self, slot: usize, block: usize) {
+        let has_slot = |other: &usize| tenancy::slot_of(self.block(*other)) as usize == slot;
+        let is_due = |other: &usize| {
+            tenancy::is_held(self.block(*other)) && self.neighbour(*other).arriving > 0
+        };
+        let addressee = match has_slot(&block) {
+            true => Some(block),
+            false => (0..self.block_count()).find(|other| has_slot(other) && is_due(other)),
+        };
+        addressee.into_iter().for_each(|block| self.arrived(block));
+    }
+
     fn is_adopting(&self, block: usize) -> bool {
         let cells = self.block(block);
         tenancy::is_held(cells)
@@ -128,6 +141,17 @@ mod tests {
         segment.arrived(1);
         segment.arrived(1);
         assert_eq!(segment.neighbour(1).load(), 5);
+    }
+
+    #[test]
+    fn what_others_take_is_not_awaited_any_more() {
+        let segment = segment();
+        assert!(segment.announce(&segment.neighbour(1)) && segment.announce(&segment.neighbour(0)));
+        segment.arrived_for(1, 0);
+        assert_eq!([0, 1].map(|block| segment.neighbour(block).arriving), [1, 0]);
+        segment.arrived_for(1, 0);
+        segment.arrived_for(0, 0);
+        assert_eq!([0, 1].map(|block| segment.neighbour(block).arriving), [0, 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::epoll;
 
 use crate::driver::{Key, Sink};
-use crate::socket::{Listener, accept_all, accept_some};
+use crate::socket::{Backlog, Listener, accept_all, accept_some};
 use crate::table::RESERVED_INDEX;
 
 /// Connections accepted from one listener before others get their turn. A small number also lets
@@ -106,7 +106,7 @@ impl Listeners {
     pub fn finish<S: Sink>(&mut self, epoll: &OwnedFd, sink: &mut S) {
         for number in 0..self.listeners.len() {
             let Some(Entry { listener, .. }) = &self.listeners[number] else { continue };
-            if !accept_all(listener, number, sink) {
+            if accept_all(listener, number, sink) == Backlog::Blocked {
                 return self.pause(epoll);
             }
             self.remove(epoll, number);
@@ -118,8 +118,10 @@ impl Listeners {
     pub fn accept<S: Sink>(&mut self, epoll: &OwnedFd, number: usize, sink: &mut S) {
         let entry = self.listeners.get(number).and_then(Option::as_ref);
         let Some(Entry { listener, .. }) = entry.filter(|_| !self.paused) else { return };
-        if !accept_some(listener, number, ACCEPTS_PER_EVENT, sink) {
-            self.pause(epoll);
+        match accept_some(listener, number, ACCEPTS_PER_EVENT, sink) {
+            Backlog::Taken => {}
+            Backlog::Blocked => self.pause(epoll),
+            Backlog::Shut => self.remove(epoll, number),
         }
     }
 }

@@ -10,7 +10,9 @@ use rustix::io::Errno;
 use super::operation::Operation;
 use super::ring::{Completed, Ring};
 use crate::driver::{Completion, Peer, Sink};
-use crate::socket::{Listener, accept_all, concerns_one_connection, peer};
+use crate::socket::{
+    Backlog, Listener, accept_all, concerns_one_connection, peer, tells_of_end,
+};
 
 /// How many numbers of listeners there are.
 const LISTENERS_MAX: usize = 1 << 16;
@@ -28,7 +30,7 @@ enum End {
     Open,
     /// What has been completed is taken first.
     Closing,
-    /// What has been completed is left to others who hold the socket.
+    /// What has been completed is left to others who hold the socket, or there is nothing.
     Leaving,
 }
 
@@ -133,7 +135,7 @@ impl Listeners {
             _ if entry.in_flight > 0 => return,
             End::Open => return,
             End::Closing if self.paused => return,
-            End::Closing => accept_all(&entry.listener, number, sink),
+            End::Closing => accept_all(&entry.listener, number, sink) != Backlog::Blocked,
             End::Leaving => true,
         };
         match is_taken {
@@ -173,8 +175,10 @@ impl Listeners {
             entry.accepting = Accepting::Idle;
         }
         if completed.result >= 0 && entry.means == Means::Poll {
-            if entry.end != End::Leaving {
-                accept_all(&entry.listener, number, sink);
+            if entry.end != End::Leaving
+                && accept_all(&entry.listener, number, sink) == Backlog::Shut
+            {
+                self.end(number, End::Leaving, ring);
             }
         } else if completed.result >= 0 {
             // SAFETY: the kernel has just opened this descriptor for us.
@@ -184,7 +188,9 @@ impl Listeners {
             }
         } else {
             let error = Errno::from_raw_os_error(-completed.result);
-            if error != Errno::CANCELED && !concerns_one_connection(error) {
+            if tells_of_end(error) {
+                entry.end = End::Leaving;
+            } else if error != Errno::CANCELED && !concerns_one_connection(error) {
                 self.pause(ring);
                 let error = error.into();
                 sink.complete(Completion::AcceptFailed { listener: number, error });

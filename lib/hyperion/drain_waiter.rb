@@ -1,0 +1,30 @@
+# frozen_string_literal: true
+
+module Hyperion
+  # Waits for the end of a drain, so that the main thread goes on hearing of signals. Its thread is made with the
+  # service: when it is needed, the system may have none left.
+  class DrainWaiter
+    # @param service [Service]
+    # @param mailbox [Mailbox]
+    # @raise [ThreadError] where no thread can be made
+    def initialize(service, mailbox)
+      @orders = Thread::Queue.new
+      Thread.new do
+        Thread.current.name = "hyperion drain"
+        while (deadline, event = @orders.pop)
+          complete = service.wait_drained([deadline - now, 0].max)
+          mailbox.post([event, complete])
+        end
+      end
+    end
+
+    # Posts the event, with whether all has ended in time.
+    # @param seconds [Numeric] from now
+    # @param event [Symbol]
+    def notify(seconds, event) = @orders << [now + seconds, event]
+
+    private
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end
