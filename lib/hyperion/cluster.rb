@@ -3,9 +3,9 @@
 require_relative "covering"
 require_relative "fork_hook"
 require_relative "forking"
-require_relative "forced_exit"
 require_relative "recycling"
 require_relative "restarts"
+require_relative "shutdown"
 require_relative "slot"
 require_relative "watch"
 
@@ -13,7 +13,6 @@ module Hyperion
   # A master and its workers. The master makes sockets and processes, and never serves.
   class Cluster
     TICK_S = 1
-    MARGIN_S = 2 # What a worker may take beyond the graceful timeout to end.
 
     # @param launcher [Launcher]
     def initialize(launcher)
@@ -27,21 +26,21 @@ module Hyperion
       @recycling = Recycling.new(@configuration, @log, @slots)
       @watch = Watch.new(@configuration, @log, @slots, launcher.metrics)
       @restarts = Restarts.new(@log, launcher.metrics)
-      @status = 0
+      @shutdown = Shutdown.new(launcher, @slots, @watch)
     end
 
     # Serves until told to stop, until a worker cannot boot, or until none stays alive.
     # @return [Integer] the exit status
     def run
       @forking.warm_up
-      @launcher.forced_exit.arm(@configuration.drain_delay + patience_s + ForcedExit::MARGIN_S)
+      @shutdown.arm
       @launcher.signals.master
       Process.setproctitle("hyperion: master [#{@launcher.listeners.urls.join(", ")}]")
-      turn until @stopping && @slots.all? { |slot| slot.children.empty? }
+      turn until @shutdown.over?
       raise BootError, @failure if @failure
 
       @log.error(@last_words) if @last_words
-      @status
+      @shutdown.status
     end
 
     private
@@ -55,13 +54,13 @@ module Hyperion
       events.each { |event, detail| handle(event, detail) }
       @slots.each { |slot| slot.children.each { |child| reap(slot, child) } }
       announce
-      @stopping ? end_overdue : look_after
+      stopping? ? @shutdown.round(now) : look_after
     end
 
     def handle(event, detail)
       case event
       when :TERM, :QUIT then @launcher.give_notice(event)
-      when :INT then @stopping || @launcher.leaving? ? abandon : @launcher.give_notice(event)
+      when :INT then stopping? || @launcher.leaving? ? abandon : @launcher.give_notice(event)
       when :leave then stop(detail)
       when :HUP then reopen_logs
       when :CHLD, :forkable then nil
@@ -70,7 +69,7 @@ module Hyperion
     end
 
     def start_due
-      return if @stopping
+      return if stopping?
 
       due = @slots.select { |slot| slot.due?(now) }
       due.each { |slot| start(slot) } if due.any? && @fork_hook.ended?(now)
@@ -106,9 +105,8 @@ module Hyperion
     def bury(slot, child, status)
       @forking.buried(child)
       role = slot.lost(child, child.reason || Restarts.reason(status), now)
-      return tell_end(status) if @stopping
-
       how = [Restarts.describe(status), child.failure].compact.join("; ")
+      return @failure || @shutdown.ended(slot, child, status, how) if stopping?
       return @log.info("#{slot} (#{child.pid}) has left", how: how) if role == :leaving
       return fail_boot("#{slot} (#{child.pid}) could not boot: #{child.failure || how}") unless @announced || child.booted?
 
@@ -117,11 +115,8 @@ module Hyperion
       give_up("the last one was #{slot} (#{child.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
     end
 
-    # A worker that did not come to a clean end, as behind a hook that hangs, is no clean end of the server.
-    def tell_end(status) = (@status = 1 if @status.zero? && status&.exited? && !status.success?)
-
     def announce
-      return if @announced || @stopping || !@slots.all?(&:serving?)
+      return if @announced || stopping? || !@slots.all?(&:serving?)
 
       first = @slots.first.current
       @launcher.announce(first.io_driver, first.routes)
@@ -131,7 +126,7 @@ module Hyperion
     end
 
     def fail_boot(message)
-      return if @stopping
+      return if stopping?
 
       @failure = message
       stop(:boot)
@@ -139,29 +134,19 @@ module Hyperion
 
     # What starts the server again may have better luck, or tell somebody.
     def give_up(last)
-      @status = 1
+      @shutdown.status = 1
       @last_words = "hyperion ends: one worker after the other died before it served; #{last}"
       stop(:crash_loop)
     end
 
-    def stop(reason)
-      return if @stopping
+    def stop(reason) = @shutdown.begin(reason, now)
 
-      @stopping = now + patience_s
-      @log.info("stopping", reason: reason, workers: children.size)
-      @launcher.forced_exit.announce
-      @launcher.stop_listening
-      children.each(&:stop)
-    end
+    def stopping? = @shutdown.begun?
 
     def abandon
-      @status = 130
+      @shutdown.status = 130
       stop(:INT)
       children.each(&:kill)
-    end
-
-    def end_overdue
-      @status = 1 if now >= @stopping && @watch.kill_all
     end
 
     # Workers of no use are replaced, and so are those that have served enough.
@@ -175,10 +160,8 @@ module Hyperion
     end
 
     def take_over(slot)
-      slot.take_over(now).retire(now + Serving::LAST_CALL_S + patience_s)
+      slot.take_over(now).retire(now + Serving::LAST_CALL_S + @shutdown.patience_s)
     end
-
-    def patience_s = @configuration.graceful_timeout + MARGIN_S
 
     def reopen_logs
       @launcher.reopen_log
@@ -189,7 +172,7 @@ module Hyperion
     def children = @slots.flat_map(&:children)
 
     def wait_s
-      return TICK_S if @stopping || @fork_hook.running?
+      return TICK_S if stopping? || @fork_hook.running?
 
       [TICK_S, *@slots.filter_map(&:due).map { |due| [due - now, 0].max }].min
     end

@@ -40,6 +40,8 @@ module Hyperion
       ensure
         @launcher.mailbox.post(:forkable)
       end
+    rescue ThreadError => e
+      raise BootError, "before_fork: it cannot be called: #{e.message}"
     end
 
     # @return [BootError, nil]

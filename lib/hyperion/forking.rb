@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "child"
+require_relative "safe_fork"
 require_relative "worker"
 
 module Hyperion
@@ -12,6 +13,7 @@ module Hyperion
       @launcher = launcher
       @slots = slots
       @seats = {}
+      @safe_fork = SafeFork.new
     end
 
     # Copies of memory pages begin to differ with the first write; what can be settled before is.
@@ -33,7 +35,7 @@ module Hyperion
       2.times { pipes << IO.pipe }
       (reader, writer), (orders, commands) = pipes
       master_pid = Process.pid
-      pid = fork do
+      pid = @safe_fork.fork do
         [reader, commands, *@slots.flat_map(&:children).flat_map(&:pipes)].each(&:close)
         @launcher.seat = seat
         Worker.new(@launcher, index, Pulse.new(writer, orders, master_pid)).run

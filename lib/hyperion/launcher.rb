@@ -128,15 +128,18 @@ module Hyperion
       return mailbox.post([:leave, reason]) if delay.zero?
 
       log.info("not ready any more", reason: reason, drain_delay: delay)
-      Thread.new { sleep(delay) && mailbox.post([:leave, reason]) }
+      mailbox.post_in(delay, [:leave, reason])
     end
 
     def leaving? = @leaving || false
 
-    # Nobody can connect any more, once the workers have let go as well.
-    def stop_listening
+    # Nobody finds the server by its socket files any more.
+    def remove_socket_files = [*listeners, *admin].each(&:remove_files)
+
+    # Nobody can connect any more, whatever process still holds the sockets.
+    def end_listening
       [*listeners, *admin].each do |listeners|
-        listeners.close
+        listeners.shut
         listeners.remove_files
       end
     end
@@ -179,7 +182,7 @@ module Hyperion
     def clean_up
       return unless Hyperion.master_pid == Process.pid
 
-      stop_listening
+      end_listening
       @pid_file.remove
       signals.restore
     end

@@ -17,24 +17,25 @@ module Hyperion
 
     # Serves until told to stop; to be called in the forked process. Ends it.
     def run
-      @launcher.mailbox.after_fork
-      @launcher.forced_exit.arm(ForcedExit::MARGIN_S, boots: true, master: Hyperion.master_pid)
       @launcher.signals.worker_boot
+      heard = @launcher.mailbox.after_fork # By the handlers of the master, before.
+      exit!(0) if heard.include?(:TERM) || heard.include?(:QUIT)
       Process.setproctitle("hyperion: worker #{@slot}")
-      configuration = @launcher.configuration
-      @pulse.start(@launcher.mailbox, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
       serve
     end
 
     private
 
     def serve
+      @launcher.forced_exit.arm(ForcedExit::MARGIN_S, boots: true, master: Hyperion.master_pid)
+      configuration = @launcher.configuration
+      @pulse.start(@launcher.mailbox, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
       Serving.new(@launcher, slot: @slot).run { |io_driver, routes| @pulse.booted(io_driver, routes) }
       exit(0)
     rescue SystemExit
       raise
     rescue Exception => e # Whatever it is, the master must know.
-      @pulse.failed(e.is_a?(Error) ? e.message : e.full_message(highlight: false))
+      @pulse.failed(e.is_a?(Error) || e.is_a?(ThreadError) ? e.message : e.full_message(highlight: false))
       exit!(1)
     end
   end
