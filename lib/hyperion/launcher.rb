@@ -79,7 +79,7 @@ module Hyperion
     def app = @app ||= Application.load(configuration)
 
     # What a hook has forked and let return is no part of the server.
-    # @raise [BootError] where a hook raises
+    # @raise [BootError] where a hook raises or exits
     def hook(name, *arguments)
       process = Process.pid
       configuration.hooks_for(name).each do |block|
@@ -87,7 +87,7 @@ module Hyperion
       ensure
         exit!($!.nil?) unless Process.pid == process
       end
-    rescue ScriptError, StandardError => e
+    rescue SystemExit, ScriptError, StandardError => e
       raise BootError, "#{name}: #{e.backtrace&.first.to_s[/\A.*?:\d+/]}: #{e.message} (#{e.class})"
     end
 

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "etc"
+require "fileutils"
 require_relative "error"
 
 module Hyperion
@@ -30,11 +31,12 @@ module Hyperion
       return unless @path
 
       temporary = "#{@path}.#{Process.pid}"
-      File.unlink(temporary) if File.symlink?(temporary) || File.exist?(temporary)
+      FileUtils.rm_f(temporary)
       File.open(temporary, File::WRONLY | File::CREAT | File::EXCL | File::NOFOLLOW, 0o644) { |io| io.write("#{Process.pid}\n") }
       File.rename(temporary, @path)
       @owner = Process.pid
     rescue SystemCallError => e
+      FileUtils.rm_f(temporary)
       raise BootError, "pid_file #{@path} cannot be written: #{e.message}"
     end
 

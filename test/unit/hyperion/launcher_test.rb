@@ -75,6 +75,13 @@ class LauncherTest < UnitCase
     assert_match(/could not boot: exit status 5/, @log.lines.last)
   end
 
+  def test_W25_a_hook_that_exits_ends_the_start
+    %w[-t -w].each do |flag|
+      assert_equal 1, refuse(flag, "2", "-C", file("conf.rb", "on_worker_boot { exit(0) }\n")).exitstatus
+      assert_match(/on_worker_boot: .*conf\.rb:1: exit \(SystemExit\)/, @log.lines.last)
+    end
+  end
+
   def test_a_bad_hook_in_the_master_ends_the_start
     assert_equal 1, refuse("-w", "2", "-C", file("conf.rb", "before_fork { raise 'no luck' }\n")).exitstatus
     assert_match(/before_fork: .*no luck/, @log.lines.last)

@@ -13,6 +13,12 @@ class PidFileTest < UnitCase
     refute_path_exists path
   end
 
+  def test_a_file_that_cannot_be_written_leaves_nothing_behind
+    Dir.mkdir(path)
+    assert_match(/cannot be written/, assert_raises(Hyperion::BootError) { pid_file.write }.message)
+    assert_equal ["run.pid"], Dir.children(dir)
+  end
+
   def test_without_a_path_it_does_nothing
     none = Hyperion::PidFile.new(nil)
     none.check
