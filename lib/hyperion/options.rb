@@ -51,6 +51,7 @@ module Hyperion
       Option.new(:preload, Kinds::Switch.new, true, "Load the app in the master, before workers are forked.", topic: :app, cluster: true),
       Option.new(:yjit, Kinds::Switch.new(words: %i[auto]), :auto, "Compile with YJIT; auto does so where Ruby can turn it on at run time.", topic: :app, cluster: true),
       Option.new(:stream_request_bodies, Kinds::Switch.new, false, "Call the app when the head of a request is there; it waits in rack.input for the rest. Off, the app is called when the body is there, too, except for gRPC.", topic: :app),
+      Option.new(:early_hints, Kinds::Choice.new(:off, :http2, :on), :http2, "Which clients get the early hints (103) of the app: none, those that speak HTTP/2, or all of HTTP/1.1, too. nginx and the standard clients of Python and Java take a 103 over HTTP/1.1 for the response. Without it env has no rack.early_hints.", topic: :app),
 
       Option.new(:native_routes, Kinds::Switch.new, true, "Static routes and files are answered by the engine; off, by the threads that run the app.", topic: :routes, synonyms: { "HYPERION_C_ACCEPT_LOOP" => { "0" => "false" } }),
       Option.new(:preload_static, Kinds::Directories.new, nil, "Serve the files of this directory, which never change, at /; may be repeated. What is not there goes to the app.", topic: :routes),

@@ -70,6 +70,18 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Its bytes, where all of it is here.
+    pub fn complete_length(&self) -> Option<u64> {
+        match self {
+            Self::Empty => Some(0),
+            Self::Memory(bytes) => Some(bytes.len() as u64),
+            Self::File { length, .. } => Some(*length),
+            Self::OnDemand | Self::Live { .. } => None,
+        }
+    }
+}
+
 /// What a request's environment tells about its connection; made once per connection.
 #[derive(Debug)]
 pub struct ConnectionInfo {

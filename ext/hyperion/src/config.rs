@@ -16,6 +16,7 @@ use magnus::{Error, RHash, Ruby, Symbol, TryConvert, Value};
 
 use crate::env::Shared;
 use crate::file::SendfileHeader;
+use crate::hints::HintsPolicy;
 use crate::segment::Segment;
 use crate::{error, raw};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub shared: Shared,
     /// How the application may have files sent.
     pub sendfile_header: SendfileHeader,
+    /// Who may be sent early hints.
+    pub early_hints: HintsPolicy,
     /// Whether the engine answers static routes and files by itself.
     pub native_routes: bool,
     /// Memory for files that are served.
@@ -84,6 +87,10 @@ impl Settings {
                     ("x-sendfile", SendfileHeader::Path),
                     ("x-accel-redirect", SendfileHeader::Mounted),
                 ],
+            )?,
+            early_hints: reader.choice(
+                "early_hints",
+                &[("off", HintsPolicy::Off), ("http2", HintsPolicy::Http2), ("on", HintsPolicy::On)],
             )?,
             native_routes: reader.fetch("native_routes")?,
             static_cache_bytes: reader.fetch("static_cache_bytes")?,

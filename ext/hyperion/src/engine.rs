@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::error::{self, HYPERION, contain};
 use crate::executor::Executor;
 use crate::file::SendfileHeader;
+use crate::hints::HintsPolicy;
 use crate::finish::Finishing;
 use crate::gvl::{Birthplace, serve_here, without_gvl};
 use crate::hooks::Hooks;
@@ -38,6 +39,7 @@ pub struct Engine {
     table: Table,
     hooks: Hooks,
     sendfile_header: SendfileHeader,
+    early_hints: HintsPolicy,
     template: Opaque<RHash>,
     finishing: Finishing,
     queue: Arc<JobQueue>,
@@ -82,6 +84,7 @@ impl Engine {
             table: Table::new(ruby, native, cache_bytes, settings.engine.protocol.limits),
             hooks: Hooks::default(),
             sendfile_header: settings.sendfile_header,
+            early_hints: settings.early_hints,
             template: env::template(ruby, &settings.shared)?.into(),
             finishing: Finishing::new(ruby),
             queue: Arc::new(JobQueue::counting(settings.max_pending, settings.stats.clone())),
@@ -158,6 +161,7 @@ impl Engine {
             table: &this.table,
             hooks: &this.hooks,
             sendfile_header: this.sendfile_header,
+            early_hints: this.early_hints,
             template: ruby.get_inner(this.template),
             finishing: &this.finishing,
             queue: this.queue.clone(),

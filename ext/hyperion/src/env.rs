@@ -7,7 +7,7 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use hyperion_engine::{ConnectionInfo, Listener, Request, Tls, Version};
+use hyperion_engine::{BodyLength, ConnectionInfo, Listener, Request, Tls, Version};
 use magnus::prelude::*;
 use magnus::rb_sys::{AsRawValue, FromRawValue, protect};
 use magnus::typed_data::Obj;
@@ -15,6 +15,7 @@ use magnus::{Error, RArray, RHash, Ruby, Value};
 use rb_sys::{Qfalse, Qnil, VALUE};
 
 use crate::exchange::Exchange;
+use crate::hints::EarlyHints;
 use crate::input::Input;
 use crate::keys::{Keys, keys};
 
@@ -97,8 +98,21 @@ pub struct Facts<'a> {
     pub input: Obj<Input>,
     /// The way back.
     pub exchange: Obj<Exchange>,
+    /// What sends early hints, where the client may be sent any.
+    pub hints: Option<Obj<EarlyHints>>,
+    /// Bytes of the body, where all of it is here.
+    pub body_length: Option<u64>,
     /// How long it has waited for an executor.
     pub queued: Duration,
+}
+
+impl Facts<'_> {
+    /// The length of a body that was complete before the application is called, where the client has not
+    /// told it. Like any CGI server, this one then passes on the length and not the framing (RFC 3875, section
+    /// 4.1.2): frameworks take a request without a length for one without a body.
+    fn measured_length(&self) -> Option<u64> {
+        self.body_length.filter(|_| self.request.body() == BodyLength::Chunked)
+    }
 }
 
 /// Completes `env` and calls the application with it.
@@ -195,11 +209,17 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
     let mut pairs = Pairs::new(env);
     // SAFETY: all strings are made from slices that outlive the calls.
     unsafe {
+        let measured = facts.measured_length();
         for (name, value) in request.headers() {
             let key = keys.header(name).unwrap_or_else(|| variable(name));
-            if key != keys.http_version {
+            let is_framing = measured.is_some() && key == keys.transfer_encoding;
+            if key != keys.http_version && !is_framing {
                 pairs.join(key, value, if key == keys.cookie { b"; " } else { b", " });
             }
+        }
+        if let Some(length) = measured {
+            let mut digits = [0; 20];
+            pairs.push(keys.content_length, string(decimal(length, &mut digits)));
         }
         let protocol = match request.version() {
             Version::Http10 => keys.http_10,
@@ -208,7 +228,7 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         };
         let method = request.method();
         let exchange = facts.exchange.as_raw();
-        let mut port = [0; 5];
+        let mut port = [0; 20];
         let is_secure = facts.connection.tls().is_some();
         pairs.push(keys.request_method, keys.method(method).unwrap_or_else(|| string(method)));
         pairs.push(keys.path_info, string(request.path()));
@@ -225,7 +245,7 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
                 .map_or(if is_secure { keys.port_443 } else { keys.port_80 }, |port| string(port)),
         );
         pairs.push(keys.remote_addr, string(&facts.connection.remote_addr));
-        pairs.push(keys.remote_port, string(decimal(facts.connection.remote_port, &mut port)));
+        pairs.push(keys.remote_port, string(decimal(facts.connection.remote_port.into(), &mut port)));
         let queued = rb_sys::rb_float_new(facts.queued.as_secs_f64());
         pairs.push(keys.hyperion_queue_seconds, queued);
         pairs.push(keys.rack_input, facts.input.as_raw());
@@ -238,7 +258,9 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
             true => pairs.push(keys.rack_hijack, exchange),
             false => pairs.push(keys.rack_is_hijack, Qfalse as VALUE),
         }
-        pairs.push(keys.rack_early_hints, exchange);
+        if let Some(hints) = facts.hints {
+            pairs.push(keys.rack_early_hints, hints.as_raw());
+        }
         pairs.push(keys.rack_response_finished, rb_sys::rb_ary_new());
         pairs.push(keys.rack_after_reply, rb_sys::rb_ary_new());
         pairs.flush();
@@ -424,7 +446,7 @@ fn address(listener: &Listener) -> (String, String) {
     }
 }
 
-fn decimal(mut number: u16, buffer: &mut [u8; 5]) -> &[u8] {
+fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
     let mut start = buffer.len();
     loop {
         start -= 1;

@@ -1,5 +1,5 @@
-//! `Hyperion::Exchange`: the object behind `rack.hijack` and `rack.early_hints` of one request. Ruby's
-//! only way to the client of that request leads through it, and ends when the request has ended.
+//! `Hyperion::Exchange`: the object behind `rack.hijack` of one request. Ruby's only way to the client of that
+//! request leads through it, and ends when the request has ended.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -14,7 +14,7 @@ use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, m
 
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::gvl::{Birthplace, wait_for};
-use crate::{class, hijack, hints, raw};
+use crate::{class, hijack, raw};
 
 /// The way back to one client, shared by the Ruby objects of one request.
 #[derive(Debug)]
@@ -110,16 +110,10 @@ impl Exchange {
         drop(self.peer.take());
     }
 
-    /// `call` without arguments takes the socket (`rack.hijack`), with a Hash of headers it sends
-    /// an informational response (`rack.early_hints`).
-    fn call(ruby: &Ruby, this: Obj<Self>, arguments: &[Value]) -> Result<Value, Error> {
-        contain(ruby, || match arguments {
-            [] => hijack::hijack(ruby, ruby.get_inner(this.env), this.peer(), &this.connection),
-            [headers] => {
-                hints::send(ruby, this.peer(), *headers)?;
-                Ok(ruby.qtrue().as_value())
-            }
-            _ => Err(Error::new(ruby.exception_arg_error(), "too many arguments")),
+    /// `call`: takes the socket (`rack.hijack`).
+    fn call(ruby: &Ruby, this: Obj<Self>) -> Result<Value, Error> {
+        contain(ruby, || {
+            hijack::hijack(ruby, ruby.get_inner(this.env), this.peer(), &this.connection)
         })
     }
 }
@@ -130,5 +124,5 @@ impl Exchange {
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class::define::<Exchange>(ruby, ruby.get_inner(&HYPERION), "Exchange")?
-        .define_method("call", method!(Exchange::call, -1))
+        .define_method("call", method!(Exchange::call, 0))
 }

@@ -20,6 +20,7 @@ use crate::exchange::{Exchange, Peer};
 use crate::file::SendfileHeader;
 use crate::finish::Finishing;
 use crate::gvl::{give_way, off_lock, without_gvl};
+use crate::hints::{EarlyHints, HintsPolicy};
 use crate::hooks::{Hooks, Observer};
 use crate::input::Input;
 use crate::names::CALL;
@@ -43,6 +44,8 @@ pub struct Executor<'a> {
     pub hooks: &'a Hooks,
     /// How the application may have files sent.
     pub sendfile_header: SendfileHeader,
+    /// Who may be sent early hints.
+    pub early_hints: HintsPolicy,
     /// What every env starts as.
     pub template: RHash,
     /// Who wants to hear of the end of responses.
@@ -164,10 +167,13 @@ impl Executor<'_> {
             return Ok(send(peer, own_answer));
         }
         let env = env::begin(self.template)?;
+        let body_length = body.complete_length();
         let input = self.ruby.obj_wrap(Input::new(body, peer));
         let exchange = self.ruby.obj_wrap(Exchange::new(env, peer.clone(), connection.clone()));
         let _released = ReleaseOnDrop(exchange);
-        let facts = Facts { request, connection, input, exchange, queued };
+        let hints = self.early_hints.allows(request.version());
+        let hints = hints.then(|| self.ruby.obj_wrap(EarlyHints::new(exchange)));
+        let facts = Facts { request, connection, input, exchange, hints, body_length, queued };
         if let (Some(observer), Some(response)) = (&observer, &own_answer) {
             let observed = observe(observer, env, &facts, response);
             send(peer, own_answer);

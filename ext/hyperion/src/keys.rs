@@ -84,6 +84,7 @@ const METHODS: [&str; 9] =
 #[derive(Debug)]
 pub struct Keys {
     pub call: ID,
+    pub content_length: VALUE,
     pub cookie: VALUE,
     pub http_version: VALUE,
     pub https_flag: VALUE,
@@ -119,6 +120,7 @@ pub struct Keys {
     pub port_80: VALUE,
     pub port_443: VALUE,
     pub success: VALUE,
+    pub transfer_encoding: VALUE,
     methods: [(&'static str, VALUE); METHODS.len()],
     headers: Vec<Option<(&'static [u8], VALUE)>>,
 }
@@ -148,6 +150,7 @@ impl Keys {
         let kept = |name: &str| kept(ruby, name);
         let mut keys = Self {
             call: ruby.intern("call").as_raw(),
+            content_length: kept("CONTENT_LENGTH"),
             cookie: kept("HTTP_COOKIE"),
             http_version: kept("HTTP_VERSION"),
             https_flag: kept("HTTPS"),
@@ -182,6 +185,7 @@ impl Keys {
             port_80: kept("80"),
             port_443: kept("443"),
             success: kept("SUCCESS"),
+            transfer_encoding: kept("HTTP_TRANSFER_ENCODING"),
             methods: METHODS.map(|method| (method, kept(method))),
             headers: vec![None; SLOTS],
         };

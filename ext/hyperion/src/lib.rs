@@ -67,6 +67,7 @@ mod load {
         crate::keys::init(ruby);
         crate::names::init(ruby);
         crate::exchange::init(ruby)?;
+        crate::hints::init(ruby)?;
         crate::input::init(ruby)?;
         crate::tls::init(ruby)?;
         crate::stream::init(ruby)?;

@@ -4,7 +4,7 @@ require_relative "browser"
 
 # A Rails application without a database, driven over HTTP.
 class RailsTest < HyperionTest::ApplicationCase
-  serve "test/integration/apps/rails/config.ru", "-t", "4", env: { "RAILS_ENV" => "production" }
+  serve "test/integration/apps/rails/config.ru", "-t", "4", "--early-hints", "on", env: { "RAILS_ENV" => "production" }
 
   PAGES = "#{__dir__}/rails/app/controllers/pages_controller.rb"
 
@@ -68,6 +68,12 @@ class RailsTest < HyperionTest::ApplicationCase
     missing = browser.get("/nowhere")
     assert_equal "404", missing.code
     assert_includes missing.body, "No such page"
+  end
+
+  def test_parameters_of_a_body_without_a_declared_length
+    client = connect
+    client.write("POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n0\r\n\r\n")
+    assert_equal 1, client.response.json["a"]
   end
 
   def test_early_hints

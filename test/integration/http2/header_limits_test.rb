@@ -6,7 +6,7 @@ require "open3"
 
 # Headers on their way out are bounded: in number and in bytes, in responses, early hints and trailers.
 class HeaderLimitsTest < HyperionTest::IntegrationCase
-  serve "test/integration/http2/apps/many_lines.ru", "-t", "2", "--log-format", "json"
+  serve "test/integration/http2/apps/many_lines.ru", "-t", "2", "--log-format", "json", "--early-hints", "on"
 
   PROTOCOLS = { "http1" => "--http1.1", "http2" => "--http2-prior-knowledge" }.freeze
   REFUSED = /"level":"error","source":"app","message":"the headers of %s exceed a limit and are not sent","option":"%s"/

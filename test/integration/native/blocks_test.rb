@@ -6,7 +6,7 @@ require_relative "native_case"
 class BlocksTest < HyperionTest::NativeCase
   SOURCE = File.binread("#{ROOT}/#{app("blocks")}")
 
-  serve app("blocks"), "-t", "2"
+  serve app("blocks"), "-t", "2", "--early-hints", "on"
 
   def test_lint_has_nothing_to_say
     { "/array" => "anarray", "/each" => "ab", "/file" => SOURCE }.each do |path, body|
@@ -29,7 +29,7 @@ class BlocksTest < HyperionTest::NativeCase
     env = get("/env?a=b", "x-custom" => "value", "cookie" => "c=d").json
     assert_equal ["GET", "/env", "", "a=b", "value", "c=d", "127.0.0.1", "http", "HTTP/1.1", true],
       env.values_at(*%w[REQUEST_METHOD PATH_INFO SCRIPT_NAME QUERY_STRING HTTP_X_CUSTOM HTTP_COOKIE REMOTE_ADDR rack.url_scheme SERVER_PROTOCOL rack.multithread])
-    plain = boot_text("run ->(env) { [200, {}, [env.keys.join(\",\")]] }")
+    plain = boot_text("run ->(env) { [200, {}, [env.keys.join(\",\")]] }", "--early-hints", "on")
     assert_equal get("/env", to: plain).body.split(",").sort, get("/env").json.keys.sort
   end
 

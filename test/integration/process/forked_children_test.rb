@@ -4,7 +4,7 @@ require_relative "process_case"
 
 # A fork that returns into the server, wherever the app has made it: the child ends, and holds nothing.
 class ForkedChildrenTest < HyperionTest::ProcessCase
-  serve "test/integration/process/apps/forking.ru", "-t", "2"
+  serve "test/integration/process/apps/forking.ru", "-t", "2", "--early-hints", "on"
 
   PLACES = %w[call each body_call close to_path to_ary trailers headers status early_hints log_extras response_finished after_reply].freeze
 
@@ -25,7 +25,7 @@ class ForkedChildrenTest < HyperionTest::ProcessCase
   end
 
   def test_H6_the_port_is_free_when_the_server_has_ended
-    server = boot("test/integration/process/apps/forking.ru")
+    server = boot("test/integration/process/apps/forking.ru", "--early-hints", "on")
     PLACES.each { |place| get("/#{place}", to: server) }
     port = server.port
     server.stop

@@ -4,7 +4,7 @@ require_relative "rack_case"
 
 # What stands in env, as the Rack SPEC of the installed version and CONTRACT.md want it.
 class EnvTest < HyperionTest::RackCase
-  serve app("env"), "-t", "3"
+  serve app("env"), "-t", "3", "--early-hints", "on"
 
   CGI_KEYS = %w[REQUEST_METHOD SCRIPT_NAME PATH_INFO QUERY_STRING SERVER_NAME SERVER_PORT SERVER_PROTOCOL REMOTE_ADDR].freeze
   OPTIONAL_KEYS = %w[REQUEST_URI REQUEST_PATH HTTP_VERSION SERVER_SOFTWARE GATEWAY_INTERFACE REMOTE_PORT].freeze

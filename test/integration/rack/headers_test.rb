@@ -4,7 +4,7 @@ require_relative "rack_case"
 
 # Response headers of the app: all that Rack allows reaches the client, what breaks HTTP is a 500.
 class HeadersTest < HyperionTest::RackCase
-  serve app("headers"), "-t", "2"
+  serve app("headers"), "-t", "2", "--early-hints", "on"
 
   COOKIES = ["a=1; path=/", "b=2", "c=3"].freeze
   REFUSED = %w[crlf cr lf-only-name crlf-name nul space-name colon-name empty-name array-crlf utf16 binary-crlf].freeze
@@ -110,12 +110,6 @@ class HeadersTest < HyperionTest::RackCase
     bytes = connect.request("GET", "/hints/crlf", "connection" => "close").read_to_end
     refute_match(/^evil/i, bytes)
     assert_match(/^HTTP\/1\.1 [25]00 /, bytes)
-  end
-
-  def test_early_hints_are_not_for_http_1_0
-    bytes = connect.write("GET /hints/one HTTP/1.0\r\n\r\n").read_to_end
-    assert_match(%r{\AHTTP/1\.[01] 200 }, bytes)
-    assert_match(/hinted\z/, bytes)
   end
 
   def test_early_hints_behind_the_head_change_nothing

@@ -4,7 +4,7 @@ require_relative "rack_case"
 
 # Objects of a request that the app uses when the request is over: harmless, and never on another response.
 class StaleTest < HyperionTest::RackCase
-  serve app("stale"), "-t", "2"
+  serve app("stale"), "-t", "2", "--early-hints", "on"
 
   ENDS = %w[IOError nil "" 0].freeze
 
