@@ -52,7 +52,7 @@ RESPONSES = {
   "/bad-length" => ->(_) { text(["12345"], "content-length" => "5, 5") },
   "/own-coding" => ->(_) { text(["12345"], "transfer-encoding" => "chunked") },
   "/own-chunks" => ->(_) { text(Chunks.new("5\r\n12345\r\n0\r\n\r\n"), "transfer-encoding" => "chunked") },
-  "/coding-and-length" => ->(_) { text(["12345"], "transfer-encoding" => "chunked", "content-length" => "5") },
+  "/chunks-and-length" => ->(_) { text(Chunks.new("5\r\n12345\r\n0\r\n\r\n"), "transfer-encoding" => "chunked", "content-length" => "5") },
   "/own-date" => ->(_) { text(["plain"], "date" => "Sun, 06 Nov 1994 08:49:37 GMT") },
   "/broken" => ->(_) { text(BrokenBody.new) },
   "/broken-length" => ->(_) { text(BrokenBody.new, "content-length" => "100") },

@@ -59,5 +59,5 @@ pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};
 pub use hyperion_buf::{DiskFile, FileRange};
 pub use hyperion_proto::{
     BodyLength, ClientCertificate, Config as ProtocolConfig, FieldError, Fields, Limits, Request,
-    Response, ResponseBody, Timeouts, UnderscorePolicy, Version,
+    Response, ResponseBody, Timeouts, UnchunkError, Unchunker, UnderscorePolicy, Version,
 };

@@ -153,8 +153,9 @@ impl Receiver {
     }
 
     fn follow_orders(&mut self) {
-        let changes =
-            std::mem::take(&mut *self.orders.changes.lock().unwrap_or_else(PoisonError::into_inner));
+        let changes = std::mem::take(
+            &mut *self.orders.changes.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         for change in changes {
             match change {
                 Change::Add(inlet) => self.inlets.push(inlet),
@@ -204,7 +205,7 @@ impl Receiver {
             // Nobody sends such a message.
             Read::Alone(_) => {
                 return self.read(index, RecvFlags::empty()).map(|_| Taken::Nothing);
-            },
+            }
             Read::Socket(held, length) => (held, length),
         };
         std::mem::swap(&mut self.buffer, &mut self.preview);

@@ -9,6 +9,7 @@
 //! | `http1` | the HTTP/1.0 and HTTP/1.1 machine: head, body framing, exchanges, encoding |
 //! | `http2` | the HTTP/2 machine: streams over the h2 crate; the only place that names h2 and tokio |
 //! | `request`, `response`, `prepared`, `fields` | the messages that cross the border |
+//! | `unchunker` | bodies that an application has framed itself |
 //! | `config`, `limits`, `deadlines` | what bounds a connection in bytes and in time |
 //! | `violation` | every fault of a peer, by name |
 #![forbid(unsafe_code)]
@@ -28,6 +29,7 @@ mod request;
 mod response;
 mod security;
 mod syntax;
+mod unchunker;
 mod violation;
 
 pub use config::{Config, UnderscorePolicy};
@@ -42,4 +44,5 @@ pub use security::{
     Certificate, CertificateError, ClientAuth, ClientCertificate, Clock, TicketSecret, TlsConfig,
     TlsError, TlsSettings,
 };
+pub use unchunker::{UnchunkError, Unchunker};
 pub use violation::Violation;

@@ -76,6 +76,8 @@ pub struct Headers {
     pub fields: Fields,
     /// The `rack.hijack` header: who writes the body.
     pub hijack: Option<Value>,
+    /// Whether the application has chunked the body itself.
+    pub is_chunked: bool,
     /// The header that names a file to be sent.
     pub sendfile: Option<RString>,
     /// Which header that is.
@@ -138,6 +140,9 @@ impl Headers {
             }
             return Ok(());
         }
+        if raw::with_bytes(name, |name| name.eq_ignore_ascii_case(b"transfer-encoding")) {
+            return self.note_coding(ruby, value);
+        }
         if raw::with_bytes(name, |name| self.sendfile_header.is_named(name)) {
             self.sendfile = RString::from_value(value);
             return Ok(());
@@ -153,19 +158,34 @@ impl Headers {
         }
     }
 
-    /// A value that is, or should have been, a String.
+    /// A value that is no String is sent as it prints itself.
     fn add_other(&mut self, ruby: &Ruby, name: RString, value: Value) -> Result<(), Error> {
-        if value.is_nil() {
-            return Ok(());
+        match value.is_nil() {
+            true => Ok(()),
+            false => self.push(ruby, name, value.to_r_string()?),
         }
-        let is_text = RString::from_value(value).is_some() || Symbol::from_value(value).is_some();
-        if !is_text && !value.is_kind_of(ruby.class_integer()) {
-            let class = value.class().inspect();
-            let message =
-                format!("the value of the header {} is not a String but a {class}", quoted(name));
-            return Err(error::error(ruby, message));
+    }
+
+    /// The field itself does not go out: framing is the server's. What the application has done to the body
+    /// must be undone for that, which is known for one coding.
+    fn note_coding(&mut self, ruby: &Ruby, value: Value) -> Result<(), Error> {
+        let coding = match value.is_nil() {
+            true => return Ok(()),
+            false => value.to_r_string()?,
+        };
+        let coding = raw::with_bytes(coding, |coding| coding.trim_ascii().to_ascii_lowercase());
+        match &*coding {
+            b"" | b"identity" => Ok(()),
+            b"chunked" => {
+                self.is_chunked = true;
+                Ok(())
+            }
+            other => {
+                let coding = other.escape_ascii();
+                let message = format!("a body in the transfer coding \"{coding}\" cannot be sent");
+                Err(error::error(ruby, message))
+            }
         }
-        self.push(ruby, name, value.to_r_string()?)
     }
 
     /// Adds a field for each line of the value.

@@ -9,8 +9,9 @@ use bytes::{Bytes, BytesMut};
 use magnus::prelude::*;
 use magnus::{Error, RArray, RString, Ruby, Value};
 
+use crate::file::Found;
 use crate::gvl::off_lock;
-use crate::names::{CALL, CLOSE, EACH, TO_ARY, TO_PATH};
+use crate::names::{CALL, CLOSE, EACH, PATH, TO_ARY, TO_PATH};
 use crate::{error, file, raw, trailers};
 
 /// What is to be done with a body.
@@ -27,11 +28,12 @@ pub enum Content {
 }
 
 impl Content {
-    /// Looks at a body.
+    /// Looks at a body. One that is asked for an Array closes itself (Rack SPEC, "The Body"), which is noted in
+    /// `is_closed`.
     ///
     /// # Errors
     /// What its methods raise; a `Hyperion::Error` when it is no body.
-    pub fn of(ruby: &Ruby, body: Value) -> Result<Self, Error> {
+    pub fn of(ruby: &Ruby, body: Value, is_closed: &mut bool) -> Result<Self, Error> {
         if let Some(pieces) = raw::plain_array(body) {
             return joined(ruby, pieces).map(Self::Full);
         }
@@ -39,14 +41,15 @@ impl Content {
         let has_trailers = trailers::are_offered(body)?;
         if !has_trailers
             && body.respond_to(*TO_PATH, false)?
-            && let Some(file) = open(body.funcall(*TO_PATH, ())?)
+            && let Some(content) = at_path(ruby, body.funcall(*TO_PATH, ())?)?
         {
-            return Ok(Self::File(file));
+            return Ok(content);
         }
         if !has_trailers
             && body.respond_to(*TO_ARY, false)?
             && let Some(pieces) = RArray::from_value(body.funcall::<_, _, Value>(*TO_ARY, ())?)
         {
+            *is_closed = true;
             return joined(ruby, pieces).map(Self::Full);
         }
         if body.respond_to(*EACH, false)? {
@@ -85,9 +88,20 @@ pub fn piece(ruby: &Ruby, value: Value) -> Result<RString, Error> {
 }
 
 /// A regular file; `None` for anything else, whose body may still know how to `each`.
-fn open(path: Option<RString>) -> Option<File> {
-    let path = raw::with_bytes(path?, <[u8]>::to_vec);
-    off_lock(|| file::open(Path::new(OsStr::from_bytes(&path))))
+///
+/// # Errors
+/// When `path` is neither text nor an object with a path, such as a Pathname.
+fn at_path(ruby: &Ruby, path: Value) -> Result<Option<Content>, Error> {
+    if path.is_nil() {
+        return Ok(None);
+    }
+    let path: RString = ruby.class_file().funcall(*PATH, (path,))?;
+    let path = raw::with_bytes(path, <[u8]>::to_vec);
+    let found = off_lock(|| file::open(Path::new(OsStr::from_bytes(&path))));
+    Ok(found.map(|found| match found {
+        Found::File(file) => Content::File(file),
+        Found::Bytes(bytes) => Content::Full(bytes),
+    }))
 }
 
 /// Whether a body is no more than an Array, of which no method is called.

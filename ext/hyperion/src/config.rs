@@ -90,7 +90,11 @@ impl Settings {
             )?,
             early_hints: reader.choice(
                 "early_hints",
-                &[("off", HintsPolicy::Off), ("http2", HintsPolicy::Http2), ("on", HintsPolicy::On)],
+                &[
+                    ("off", HintsPolicy::Off),
+                    ("http2", HintsPolicy::Http2),
+                    ("on", HintsPolicy::On),
+                ],
             )?,
             native_routes: reader.fetch("native_routes")?,
             static_cache_bytes: reader.fetch("static_cache_bytes")?,

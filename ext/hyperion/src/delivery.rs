@@ -20,8 +20,8 @@ use crate::gvl::off_lock;
 use crate::input::Input;
 use crate::names::{CALL, EACH};
 use crate::routes::Table;
-use crate::stream::Stream;
-use crate::{error, file, log_extras, raw, trailers};
+use crate::stream::{Kind, Stream};
+use crate::{chunks, error, file, log_extras, raw, trailers};
 
 /// One request that is being answered.
 pub struct Delivery<'a> {
@@ -56,6 +56,8 @@ struct Progress {
     is_hijacked: bool,
     /// A stream was left open by the call it was made for.
     is_left_open: bool,
+    /// The body was closed by its own `to_ary`.
+    is_closed: bool,
 }
 
 impl Delivery<'_> {
@@ -97,25 +99,41 @@ impl Delivery<'_> {
         let answer = *progress.answer.insert(Answer::read(self.ruby, value)?);
         let status = answer.status_code(self.ruby)?;
         let headers = Headers::read_but(self.ruby, answer.headers, self.sendfile_header)?;
-        let Headers { fields, hijack, sendfile, .. } = headers;
+        let Headers { mut fields, hijack, sendfile, is_chunked, .. } = headers;
+        if is_chunked {
+            // What it says of its chunks is not what the client gets.
+            fields = file::without_length(&fields)
+                .map_err(|cause| error::error(self.ruby, cause.to_string()))?;
+            self.exchange.chunks.begin();
+        }
         let head = Head { status, fields };
         if let Some(writer) = hijack {
-            return self.send_stream(head, ResponseBody::Tunnel, writer, progress);
+            return match self.has_no_body(status) {
+                true => self.send_head(head, progress),
+                false => self.send_stream(head, ResponseBody::Tunnel, writer, progress),
+            };
         }
         if let Some(name) = sendfile {
             return self.send_named(head, name, progress);
         }
-        match Content::of(self.ruby, answer.body)? {
-            Content::Full(bytes) => self.reply(head, ResponseBody::Full(bytes), progress),
+        match Content::of(self.ruby, answer.body, &mut progress.is_closed)? {
+            Content::Full(_) if is_chunked && self.has_no_body(status) => {
+                self.send_head(head, progress)
+            }
+            Content::Full(bytes) => {
+                let bytes = match is_chunked {
+                    true => chunks::payload_of(self.ruby, &bytes)?,
+                    false => bytes,
+                };
+                self.reply(head, ResponseBody::Full(bytes), progress)
+            }
             Content::File(file) => {
                 let response = answer_open_file(self.request, file, status, head.fields)
                     .map_err(|cause| error::error(self.ruby, cause.to_string()))?;
                 self.respond(response, progress)
             }
             Content::Each | Content::Call if self.has_no_body(status) => {
-                self.reply(head, ResponseBody::Stream { length: None }, progress)?;
-                self.peer.finish(None);
-                Ok(())
+                self.send_head(head, progress)
             }
             Content::Each => self.send_each(head, answer.body, progress),
             Content::Call => {
@@ -132,6 +150,13 @@ impl Delivery<'_> {
         self.request.method() == "HEAD" || matches!(status, 204 | 304)
     }
 
+    /// A response to HEAD, or one that has no body by its status: nobody is asked for one.
+    fn send_head(&self, head: Head, progress: &mut Progress) -> Result<(), Error> {
+        self.reply(head, ResponseBody::Stream { length: None }, progress)?;
+        self.peer.finish(None);
+        Ok(())
+    }
+
     fn send_named(&self, head: Head, name: RString, progress: &mut Progress) -> Result<(), Error> {
         let (routes, header) = (self.table.routes(), self.sendfile_header);
         let name = raw::with_bytes(name, <[u8]>::to_vec);
@@ -144,8 +169,7 @@ impl Delivery<'_> {
     fn send_each(&self, head: Head, body: Value, progress: &mut Progress) -> Result<(), Error> {
         self.reply(head, ResponseBody::Stream { length: None }, progress)?;
         raw::each::<Pieces>(body, *EACH, self.exchange.as_value())?;
-        self.finish(trailers::of(self.ruby, self.log, body)?);
-        Ok(())
+        self.finish(trailers::of(self.ruby, self.log, body)?)
     }
 
     fn send_stream(
@@ -158,21 +182,23 @@ impl Delivery<'_> {
         let is_tunnel = matches!(kind, ResponseBody::Tunnel);
         let has_trailers = !is_tunnel && trailers::are_offered(writer)?;
         self.reply(head, kind, progress)?;
-        let stream = Stream::new(self.peer.clone(), self.input, is_tunnel, has_trailers);
+        let chunks = self.exchange.chunks.take();
+        let kind = Kind { is_tunnel, has_trailers };
+        let stream = Stream::new(self.peer.clone(), self.input, chunks, kind);
         let stream = self.ruby.obj_wrap(stream);
         writer.funcall::<_, _, Value>(*CALL, (stream,))?;
         progress.is_left_open = !stream.is_finished();
         if progress.is_left_open {
             stream.forgo_trailers();
         } else if has_trailers {
-            self.finish(trailers::of(self.ruby, self.log, writer)?);
+            self.finish(trailers::of(self.ruby, self.log, writer)?)?;
         }
         Ok(())
     }
 
-    fn finish(&self, trailers: Option<Fields>) {
+    fn finish(&self, trailers: Option<Fields>) -> Result<(), Error> {
         error::leave_child(self.ruby, false);
-        self.peer.finish(trailers);
+        self.exchange.chunks.finish(self.ruby, self.peer, trailers)
     }
 
     fn reply(&self, head: Head, body: ResponseBody, progress: &mut Progress) -> Result<(), Error> {
@@ -222,11 +248,11 @@ impl Delivery<'_> {
             completion = self.fail(completion)?;
         }
         let closed = match &progress.answer {
-            Some(answer) => {
+            Some(answer) if !progress.is_closed => {
                 let closed = body::close(answer.body);
                 error::tolerate(self.ruby, self.log, "closing a response body failed", closed)
             }
-            None => Ok(()),
+            Some(_) | None => Ok(()),
         };
         error::leave_child(self.ruby, failure.is_some());
         // Behind the first word to the client an Array has run nothing that could have registered one.
@@ -302,7 +328,7 @@ impl raw::Consumer for Pieces {
         let nil = ruby.qnil().as_value();
         let piece = body::piece(ruby, yielded.first().copied().unwrap_or(nil))?;
         match exchange.peer() {
-            Some(peer) => peer.write_piece(ruby, piece),
+            Some(peer) => peer.write_piece(ruby, exchange.chunks.payload(ruby, piece)?),
             None => Err(Error::new(ruby.exception_io_error(), "the response has ended")),
         }
     }

@@ -245,7 +245,10 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
                 .map_or(if is_secure { keys.port_443 } else { keys.port_80 }, |port| string(port)),
         );
         pairs.push(keys.remote_addr, string(&facts.connection.remote_addr));
-        pairs.push(keys.remote_port, string(decimal(facts.connection.remote_port.into(), &mut port)));
+        pairs.push(
+            keys.remote_port,
+            string(decimal(facts.connection.remote_port.into(), &mut port)),
+        );
         let queued = rb_sys::rb_float_new(facts.queued.as_secs_f64());
         pairs.push(keys.hyperion_queue_seconds, queued);
         pairs.push(keys.rack_input, facts.input.as_raw());

@@ -5,16 +5,18 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hyperion_engine::{ConnectionInfo, ReplyHandle, WriteError};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::value::Opaque;
-use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
+use magnus::{DataTypeFunctions, Error, RHash, Ruby, TypedData, Value, method};
 
+use crate::chunks::Chunks;
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::gvl::{Birthplace, wait_for};
-use crate::{class, hijack, raw};
+use crate::{class, hijack};
 
 /// The way back to one client, shared by the Ruby objects of one request.
 #[derive(Debug)]
@@ -39,11 +41,10 @@ impl Peer {
     ///
     /// # Errors
     /// `Hyperion::ClientDisconnected` when nobody reads any more, an IOError when the body has ended.
-    pub fn write_piece(&self, ruby: &Ruby, piece: RString) -> Result<(), Error> {
+    pub fn write_piece(&self, ruby: &Ruby, bytes: Bytes) -> Result<(), Error> {
         if !self.is_here() {
             return Err(client_disconnected(ruby));
         }
-        let bytes = raw::with_bytes(piece, bytes::Bytes::copy_from_slice);
         if bytes.is_empty() {
             return Ok(());
         }
@@ -86,6 +87,8 @@ pub struct Exchange {
     env: Opaque<RHash>,
     peer: RefCell<Option<Arc<Peer>>>,
     connection: Arc<ConnectionInfo>,
+    /// What `each` of the body yields.
+    pub chunks: Chunks,
 }
 
 impl DataTypeFunctions for Exchange {
@@ -97,7 +100,8 @@ impl DataTypeFunctions for Exchange {
 impl Exchange {
     /// The exchange of the request that `env` describes.
     pub fn new(env: RHash, peer: Arc<Peer>, connection: Arc<ConnectionInfo>) -> Self {
-        Self { env: env.into(), peer: RefCell::new(Some(peer)), connection }
+        let chunks = Chunks::default();
+        Self { env: env.into(), peer: RefCell::new(Some(peer)), connection, chunks }
     }
 
     /// The way back, unless the request has ended.

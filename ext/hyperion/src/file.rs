@@ -2,7 +2,7 @@
 //! names a file instead of sending one.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -62,9 +62,33 @@ pub fn answer_named(
 
 /// The regular file at the path of a body; `None` for anything else, whose body may still know how
 /// to `each`.
-pub fn open(path: &Path) -> Option<File> {
-    files::open_path(path).ok()
+pub fn open(path: &Path) -> Option<Found> {
+    let mut file = files::open_path(path).ok()?;
+    if !UNTRUE_SIZES.contains(&file.metadata().ok()?.len()) {
+        return Some(Found::File(file));
+    }
+    let mut bytes = Vec::new();
+    (&file).take(MADE_BYTES).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 == file.metadata().ok()?.len() {
+        return file.rewind().ok().map(|()| Found::File(file));
+    }
+    Some(Found::Bytes(bytes.into()))
 }
+
+/// What is at the path of a body.
+#[derive(Debug)]
+pub enum Found {
+    /// A file as any other.
+    File(File),
+    /// All of a file that the system makes as it is read, as those below /proc and /sys.
+    Bytes(Bytes),
+}
+
+/// What the system says of the size of files that it makes.
+const UNTRUE_SIZES: [u64; 2] = [0, 4096];
+
+/// As much is read of such a file.
+const MADE_BYTES: u64 = 16 * 1024 * 1024;
 
 fn find(header: SendfileHeader, routes: &Routes, name: &[u8]) -> io::Result<InternalFile> {
     if header == SendfileHeader::Mounted {
@@ -89,7 +113,11 @@ fn is_shortage(cause: &io::Error) -> bool {
         || cause.kind() == io::ErrorKind::Other
 }
 
-fn without_length(fields: &Fields) -> Result<Fields, hyperion_engine::FieldError> {
+/// The fields but for those about the length of a body.
+///
+/// # Errors
+/// Never: all of them were fields before.
+pub fn without_length(fields: &Fields) -> Result<Fields, hyperion_engine::FieldError> {
     let mut kept = Fields::with_capacity(fields.wire().len());
     let others = fields.iter().filter(|(name, _)| {
         !name.eq_ignore_ascii_case(b"content-length")

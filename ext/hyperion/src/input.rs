@@ -340,6 +340,10 @@ pub fn read_arguments(
         }
         _ => return Err(Error::new(ruby.exception_arg_error(), "too many arguments")),
     };
+    if let Some(buffer) = buffer {
+        // Before anything is taken, which would be lost.
+        buffer.check_frozen()?;
+    }
     let length = length.map(usize::try_from).transpose();
     let length = length.map_err(|_| Error::new(ruby.exception_arg_error(), "negative length"))?;
     Ok((length, buffer))

@@ -24,6 +24,7 @@
 
 mod answer;
 mod body;
+mod chunks;
 mod class;
 mod config;
 mod delivery;

@@ -24,6 +24,7 @@ names! {
     EACH "each",
     FOR_FD "for_fd",
     INTEGER "Integer",
+    PATH "path",
     READ "read",
     TO_A "to_a",
     TO_ARY "to_ary",

@@ -14,6 +14,7 @@ use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
 
+use crate::chunks::Chunks;
 use crate::class;
 use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
@@ -37,6 +38,16 @@ pub struct Stream {
     write_closed: Cell<bool>,
     /// Closing it does not end the response: trailers follow.
     has_trailers: Cell<bool>,
+    chunks: Chunks,
+}
+
+/// What is to be known of a stream beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Whether both directions carry raw bytes.
+    pub is_tunnel: bool,
+    /// Closing it does not end the response: trailers follow.
+    pub has_trailers: bool,
 }
 
 impl DataTypeFunctions for Stream {
@@ -49,16 +60,19 @@ impl Drop for Stream {
     fn drop(&mut self) {
         // Nobody can write any more, which for a stream is what closing it means.
         if self.peer.is_here() {
-            self.peer.finish(None);
+            // Nobody is left to be told of chunks that are not complete; the client sees a cut response.
+            let _ = self.chunks.end(&self.peer, None);
         }
     }
 }
 
 impl Stream {
     /// The stream of a response whose head was handed over.
-    pub fn new(peer: Arc<Peer>, input: Obj<Input>, is_tunnel: bool, has_trailers: bool) -> Self {
+    pub fn new(peer: Arc<Peer>, input: Obj<Input>, chunks: Chunks, kind: Kind) -> Self {
+        let Kind { is_tunnel, has_trailers } = kind;
         Self {
             peer,
+            chunks,
             input: input.into(),
             is_tunnel,
             received: RefCell::default(),
@@ -163,9 +177,9 @@ impl Stream {
     }
 
     /// `close`: ends both directions.
-    fn close(&self) {
-        self.read_closed.set(true);
-        self.close_write();
+    fn close(ruby: &Ruby, this: Obj<Self>) -> Result<(), Error> {
+        this.read_closed.set(true);
+        Self::close_write(ruby, this)
     }
 
     /// `close_read`: nothing more is read.
@@ -174,10 +188,11 @@ impl Stream {
     }
 
     /// `close_write`: the response is complete.
-    fn close_write(&self) {
-        self.write_closed.set(true);
-        if self.peer.is_here() && !self.has_trailers.get() {
-            self.peer.finish(None);
+    fn close_write(ruby: &Ruby, this: Obj<Self>) -> Result<(), Error> {
+        let was_closed = this.write_closed.replace(true);
+        match !was_closed && this.peer.is_here() && !this.has_trailers.get() {
+            true => this.chunks.finish(ruby, &this.peer, None),
+            false => Ok(()),
         }
     }
 
@@ -190,7 +205,7 @@ impl Stream {
         if self.write_closed.get() {
             return Err(Error::new(ruby.exception_io_error(), "not opened for writing"));
         }
-        self.peer.write_piece(ruby, piece)
+        self.peer.write_piece(ruby, self.chunks.payload(ruby, piece)?)
     }
 
     fn check_readable(&self, ruby: &Ruby) -> Result<(), Error> {

@@ -54,10 +54,6 @@ class HeadersTest < HyperionTest::RackCase
     assert_match(/\A\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\z/, get("/h/array")["date"])
   end
 
-  def test_framing_belongs_to_the_server
-    assert_equal "body", get("/h/te").body
-  end
-
   def test_the_app_may_close
     client = connect
     assert client.get("/h/connection-close").close?

@@ -10,9 +10,7 @@ use rustix::io::Errno;
 use super::operation::Operation;
 use super::ring::{Completed, Ring};
 use crate::driver::{Completion, Peer, Sink};
-use crate::socket::{
-    Backlog, Listener, accept_all, concerns_one_connection, peer, tells_of_end,
-};
+use crate::socket::{Backlog, Listener, accept_all, concerns_one_connection, peer, tells_of_end};
 
 /// How many numbers of listeners there are.
 const LISTENERS_MAX: usize = 1 << 16;

@@ -19,7 +19,7 @@ use crate::violation::Violation;
 
 /// Decodes one chunked body.
 #[derive(Debug, Default)]
-pub(super) struct Chunked {
+pub(crate) struct Chunked {
     state: State,
     /// The size being read, then the bytes of the chunk still to come.
     size: u64,

@@ -42,6 +42,7 @@ use hyperion_buf::SendQueue;
 
 use self::body::Receiving;
 use self::buffer::Buffer;
+pub(crate) use self::chunked::Chunked;
 pub(crate) use self::encode::{LengthField, is_forbidden_trailer, reason};
 use self::exchange::Exchange;
 pub(crate) use self::exchange::{Asked, Framing, Piece};

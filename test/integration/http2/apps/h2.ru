@@ -111,7 +111,7 @@ ROUTES = {
   "/trailers-raise" => ->(_) { text(WithTrailers.new(-> { raise "secret of the trailers" }) { |yielder| yielder.call("body") }) },
   "/hints" => ->(env) { env["rack.early_hints"].call("link" => "</a.css>; rel=preload").then { text(["hinted"]) } },
   "/cookies" => ->(_) { text(["two"], "set-cookie": ["a=1; path=/", "b=2"]) },
-  "/hop" => ->(_) { text(["hop"], connection: "close, x-mine", "keep-alive": "timeout=5", "proxy-connection": "close", upgrade: "h3", "transfer-encoding": "chunked", "x-kept": "yes") },
+  "/hop" => ->(_) { text(["3\r\nhop\r\n0\r\n\r\n"], connection: "close, x-mine", "keep-alive": "timeout=5", "proxy-connection": "close", upgrade: "h3", "transfer-encoding": "chunked", "x-kept": "yes") },
   "/204" => ->(_) { [204, {}, []] },
   "/304" => ->(_) { [304, { "etag" => '"a"' }, []] },
   "/raise" => ->(_) { raise "secret of the app" },

@@ -38,7 +38,6 @@ HEADERS = {
   "binary-crlf" => { "x-bad" => "a\r\nevil: yes".b.freeze },
   "control" => { "x-bad" => "a\x01b" },
   "delete" => { "x-bad" => "a\x7fb" },
-  "te" => { "transfer-encoding" => "chunked" },
   "connection-close" => { "connection" => "close" }
 }.freeze
 
