@@ -60,6 +60,8 @@ module Hyperion
 
       Option.new(:max_body_bytes, Kinds::Bytes.new(0..1024 * GIB), 16 * MIB, "The largest request body; 413 above.", topic: :limits),
       Option.new(:max_header_bytes, Kinds::Bytes.new(KIB..16 * MIB), 64 * KIB, "The largest request head; 431 above.", topic: :limits),
+      Option.new(:max_header_fields, count[16..16_000], 1000, "The most header lines of a request; 431 above.", topic: :limits),
+      Option.new(:max_target_bytes, Kinds::Bytes.new(KIB..16 * MIB), 32 * KIB, "The longest path and query of a request; 414 above.", topic: :limits),
       Option.new(:max_response_fields, count[16..16_000], 1000, "The most header lines of a response; 500 above. Early hints and trailers above are left out.", topic: :limits),
       Option.new(:max_response_header_bytes, Kinds::Bytes.new(KIB..16 * MIB), 256 * KIB, "The largest header of a response; 500 above. Early hints and trailers above are left out.", topic: :limits),
       Option.new(:max_pending, count[1..MANY], 4096, "Requests of a worker that wait for a thread; 503 with Retry-After above.", topic: :limits),

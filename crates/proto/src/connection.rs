@@ -195,7 +195,7 @@ impl Connection {
             plain.clear();
             let progress = tls.read(&mut input, &mut plain);
             if progress == Progress::Established {
-                self.protocol.begin(now, tls.is_http2());
+                self.protocol.begin(now, tls.agreed());
             }
             if !plain.is_empty() {
                 self.protocol.handle_input(now, &plain);

@@ -42,8 +42,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_bytes: 64 * 1024,
-            target_bytes: 16 * 1024,
-            field_count: 128,
+            target_bytes: 32 * 1024,
+            field_count: 1000,
             method_bytes: 32,
             body_bytes: 16 * 1024 * 1024,
             chunk_extension_bytes: 16 * 1024,

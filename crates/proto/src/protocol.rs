@@ -23,6 +23,7 @@ pub(crate) struct Protocol {
     machine: Machine,
     /// What has come of the preface so far; none once it is known what is spoken.
     held: Option<Vec<u8>>,
+    agreed: Option<Agreed>,
     leaving: Leaving,
     is_refused: bool,
 }
@@ -32,6 +33,14 @@ pub(crate) struct Protocol {
 enum Machine {
     Http1(http1::Connection),
     Http2(Box<http2::Connection>),
+}
+
+/// What the peers have agreed to speak before the first byte.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Agreed {
+    /// Any version of HTTP/1.
+    Http1,
+    Http2,
 }
 
 /// How far the end of serving is.
@@ -56,18 +65,22 @@ impl Protocol {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         let machine = Machine::Http1(http1::Connection::new(config.clone(), now));
         let held = Some(Vec::new());
-        Self { config, machine, held, leaving: Leaving::No, is_refused: false }
+        Self { config, machine, held, agreed: None, leaving: Leaving::No, is_refused: false }
     }
 
     /// The TLS handshake is done: time counts from here.
-    pub fn begin(&mut self, now: Instant, is_http2: bool) {
+    pub fn begin(&mut self, now: Instant, agreed: Option<Agreed>) {
         if self.is_refused {
             // The answer that waits is one of HTTP/1.
-            if is_http2 {
+            if agreed == Some(Agreed::Http2) {
                 self.handle_disconnect();
             }
         } else if self.closing() == Closing::Open {
             self.switch(now, Machine::Http1(http1::Connection::new(self.config.clone(), now)));
+            self.agreed = agreed;
+            if agreed == Some(Agreed::Http1) {
+                self.held = None;
+            }
         }
     }
 
@@ -130,10 +143,22 @@ impl Protocol {
             self.held = Some(held);
             return;
         }
+        if self.agreed == Some(Agreed::Http2) {
+            return self.break_agreement(now);
+        }
         if known > 0 {
             self.handle_input(now, &held);
         }
         self.handle_input(now, bytes);
+    }
+
+    /// The client has agreed to HTTP/2 and speaks something else: no preface is a connection error (RFC 9113,
+    /// section 3.4).
+    fn break_agreement(&mut self, now: Instant) {
+        const NO_FRAME: [u8; 9] = [u8::MAX; 9];
+        let http2 = http2::Connection::new(self.config.clone(), now);
+        self.switch(now, Machine::Http2(Box::new(http2)));
+        self.handle_input(now, &NO_FRAME);
     }
 
     pub fn handle_eof(&mut self, now: Instant) {

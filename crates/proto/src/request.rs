@@ -14,6 +14,8 @@ pub struct Request {
     pub(crate) fields: SmallVec<[FieldSpan; 16]>,
     pub(crate) method: Span,
     pub(crate) target: Span,
+    /// The target as received, where it holds bytes that are not ASCII.
+    pub(crate) verbatim_target: Option<Box<[u8]>>,
     /// Empty where an absolute target has no path.
     pub(crate) path: Span,
     pub(crate) query: Option<Span>,
@@ -93,9 +95,23 @@ impl Request {
         self.text(self.method)
     }
 
-    /// The request target, as received.
+    /// The request target; bytes that are not ASCII are escaped.
     pub fn target(&self) -> &str {
         self.text(self.target)
+    }
+
+    /// The target, its path and its query, each as received, whatever bytes are in them.
+    pub fn verbatim(&self) -> (&[u8], &[u8], Option<&[u8]>) {
+        match &self.verbatim_target {
+            None => {
+                let query = self.query().map(str::as_bytes);
+                (self.target().as_bytes(), self.path().as_bytes(), query)
+            }
+            Some(target) => match memchr::memchr(b'?', target) {
+                None => (target, target, None),
+                Some(at) => (target, &target[..at], Some(&target[at + 1..])),
+            },
+        }
     }
 
     /// The path of the target, not decoded; `*` for the asterisk form.

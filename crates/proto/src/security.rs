@@ -15,6 +15,7 @@ use rustls::ServerConnection;
 
 use crate::config::Config;
 use crate::pace::Farewell;
+use crate::protocol::Agreed;
 
 use self::authorities::Authorities;
 
@@ -129,9 +130,12 @@ impl Tls {
         self.state == State::Handshake
     }
 
-    /// Whether the client has chosen HTTP/2 (RFC 7301).
-    pub fn is_http2(&self) -> bool {
-        self.session.alpn_protocol() == Some(b"h2")
+    /// What the peers have agreed to speak (RFC 7301); nothing where the client has offered nothing.
+    pub fn agreed(&self) -> Option<Agreed> {
+        self.session.alpn_protocol().map(|name| match name {
+            b"h2" => Agreed::Http2,
+            _ => Agreed::Http1,
+        })
     }
 
     /// What the client has shown of itself.

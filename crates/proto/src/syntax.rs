@@ -117,7 +117,8 @@ fn is_registered_name(name: &[u8]) -> bool {
 
 fn is_port_suffix(suffix: &[u8]) -> bool {
     match suffix {
-        [] => true,
+        // A port may be empty (RFC 3986, section 3.2.3).
+        [] | [b':'] => true,
         [b':', digits @ ..] => decimal(digits).is_some_and(|port| port <= 65_535),
         _ => false,
     }
@@ -134,10 +135,9 @@ mod tests {
         for host in good {
             assert!(is_host(host), "{}", host.escape_ascii());
         }
-        let bad: [&[u8]; 15] = [
+        let bad: [&[u8]; 14] = [
             b"",
             b":80",
-            b"a:",
             b"a:x",
             b"a:65536",
             b"a/b",

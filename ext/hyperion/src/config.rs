@@ -115,6 +115,8 @@ impl Reader<'_> {
         Ok(ProtocolConfig {
             limits: Limits {
                 head_bytes: self.fetch("max_header_bytes")?,
+                target_bytes: self.fetch("max_target_bytes")?,
+                field_count: self.fetch("max_header_fields")?,
                 body_bytes: self.fetch("max_body_bytes")?,
                 response_fields: self.fetch("max_response_fields")?,
                 response_field_bytes: self.fetch("max_response_header_bytes")?,

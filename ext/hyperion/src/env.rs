@@ -231,10 +231,11 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         let mut port = [0; 20];
         let is_secure = facts.connection.tls().is_some();
         pairs.push(keys.request_method, keys.method(method).unwrap_or_else(|| string(method)));
-        pairs.push(keys.path_info, string(request.path()));
-        pairs.push(keys.query_string, string(request.query().unwrap_or_default()));
-        pairs.push(keys.request_path, string(request.path()));
-        pairs.push(keys.request_uri, string(request.target()));
+        let (target, path, query) = request.verbatim();
+        pairs.push(keys.path_info, string(path));
+        pairs.push(keys.query_string, string(query.unwrap_or_default()));
+        pairs.push(keys.request_path, string(path));
+        pairs.push(keys.request_uri, string(target));
         pairs.push(keys.server_protocol, protocol);
         pairs.push(keys.http_version, protocol);
         pairs.push(keys.server_name, string(authority.name));

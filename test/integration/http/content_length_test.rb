@@ -26,7 +26,7 @@ class ContentLengthTest < HyperionTest::AttackCase
     assert_equal "0123456789", responses[0].json["body"] unless responses[0].status == 400
   end
 
-  { "leading tab" => "\t5", "trailing tab" => "5\t", "tabs and blanks" => " \t5 \t" }.each do |title, value|
+  { "trailing tab" => "5\t", "tabs and blanks" => " \t5 \t" }.each do |title, value|
     rejects "A2", title, 400, head("Content-Length: #{value}") + "hello"
   end
 

@@ -29,6 +29,24 @@ class LimitsTest < HyperionTest::IntegrationCase
     assert_equal 200, get("/ignore", "x" => "x" * 150_000, to: app).status
   end
 
+  def test_W16_max_header_fields
+    short = (1..200).to_h { |number| ["x-#{number}", "1"] }
+    assert_equal 200, get("/ignore", **short, to: boot("probe.ru")).status, "apps and proxies send that many"
+    app = boot("probe.ru", "--max-header-fields", "100")
+    assert_equal 200, get("/ignore", **short.first(90).to_h, to: app).status
+    client = connect(app)
+    assert_equal 431, client.get("/ignore", **short).status
+    assert_ended client
+  end
+
+  def test_W16_max_target_bytes
+    app = boot("probe.ru", "--max-target-bytes", "2000")
+    assert_equal 200, get("/ignore?#{"x" * 1900}", to: app).status
+    client = connect(app)
+    assert_equal 414, client.get("/ignore?#{"x" * 2000}").status
+    assert_ended client
+  end
+
   def test_W16_max_pending_answers_503_at_once
     app = boot("probe.ru", "-t", "1", "--max-pending", "2")
     3.times { |index| occupy(app, index) }

@@ -83,10 +83,14 @@ class RequestHeadTest < HyperionTest::AttackCase
     assert_match(/\AOPTIONS /, responses[0].body)
   end
 
+  def test_W10_a_later_version_of_http_1_is_answered_as_1_1
+    responses = assert_in_step("GET / HTTP/1.2\r\nHost: a:\r\n\r\n" * 2)
+    assert_equal [200, 200], responses.map(&:status)
+  end
+
   rejects "W10", "asterisk form for GET", 400, "GET * HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "W10", "HTTP 0 9", 400, "GET /attacked\r\n"
   rejects "W10", "HTTP 2 0", 505, "GET /attacked HTTP/2.0\r\nHost: a\r\n\r\n"
-  rejects "W10", "HTTP 1 2", 505, "GET /attacked HTTP/1.2\r\nHost: a\r\n\r\n"
   rejects "W10", "HTTP 3 0", 505, "GET /attacked HTTP/3.0\r\nHost: a\r\n\r\n"
   rejects "W10", "a version of letters", [400, 505], "GET /attacked HTTP/x.y\r\nHost: a\r\n\r\n"
   rejects "W10", "a version in lower case", [400, 505], "GET /attacked http/1.1\r\nHost: a\r\n\r\n"

@@ -33,11 +33,11 @@ class RequestTargetTest < HyperionTest::AttackCase
   rejects "B8", "an empty target", 400, "GET  HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "B8", "a target without slash", 400, "GET attacked HTTP/1.1\r\nHost: a\r\n\r\n"
   rejects "B8", "a target of 64 kilobytes", 414, "GET /#{"a" * 65_536} HTTP/1.1\r\nHost: a\r\n\r\n"
-  rejects "B8", "a target over 16 kilobytes", 414, "GET /#{"a" * 16_384} HTTP/1.1\r\nHost: a\r\n\r\n"
-  rejects "B8", "a long query", 414, "GET /a?#{"a" * 20_000} HTTP/1.1\r\nHost: a\r\n\r\n"
+  rejects "B8", "a target over 32 kilobytes", 414, "GET /#{"a" * 32_768} HTTP/1.1\r\nHost: a\r\n\r\n"
+  rejects "B8", "a long query", 414, "GET /a?#{"a" * 40_000} HTTP/1.1\r\nHost: a\r\n\r\n"
 
-  def test_B8_a_target_of_16_kilobytes_passes
-    path = "/#{"a" * 16_383}"
+  def test_B8_a_target_of_32_kilobytes_passes
+    path = "/#{"a" * 32_767}"
     assert get(path).body == "GET #{path}", "the target was not kept"
   end
 

@@ -77,7 +77,8 @@ class HandshakeTest < HyperionTest::TlsCase
   end
 
   def test_alpn
-    { %w[h2 http/1.1] => "h2", %w[http/1.1 h2] => "h2", %w[http/1.1] => "http/1.1", %w[h2] => "h2", nil => nil }.each do |offered, chosen|
+    { %w[h2 http/1.1] => "h2", %w[http/1.1 h2] => "h2", %w[http/1.1] => "http/1.1", %w[h2] => "h2",
+      %w[http/1.0] => "http/1.0", %w[http/1.0 http/1.1] => "http/1.1", nil => nil }.each do |offered, chosen|
       ssl = secure(tcp, alpn: offered)
       chosen ? assert_equal(chosen, ssl.alpn_protocol, offered.inspect) : assert_nil(ssl.alpn_protocol)
     end
@@ -86,6 +87,18 @@ class HandshakeTest < HyperionTest::TlsCase
   def test_a_client_that_speaks_neither_is_told_so
     error = assert_raises(OpenSSL::SSL::SSLError) { secure(tcp, alpn: %w[spdy/1]) }
     assert_match(/no application protocol/, error.message)
+  end
+
+  def test_what_was_agreed_is_what_is_spoken
+    assert_equal 200, secure_client(alpn: %w[http/1.0]).get("/plain").status
+    h1_where_h2_was_agreed = secure_client(alpn: %w[h2])
+    bytes = h1_where_h2_was_agreed.write("GET /plain HTTP/1.1\r\nHost: localhost\r\n\r\n").read_to_end
+    refute_match(/HTTP|GET/, bytes)
+    goaway = [0, 0, 8, 7, 0].pack("C5")
+    assert_includes bytes.b, goaway
+    h2_where_h1_was_agreed = secure_client(alpn: %w[http/1.1])
+    bytes = h2_where_h1_was_agreed.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0").read_to_end
+    assert_match(/\AHTTP\/1\.1 505 /, bytes)
   end
 
   def test_without_alpn_it_is_http_1

@@ -160,6 +160,8 @@ fn parse_version(version: &[u8]) -> Result<Version, Violation> {
     match version {
         b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),
+        // A later version of this major one is answered as the one known here (RFC 9110, section 2.5).
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Ok(Version::Http11),
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
@@ -174,10 +176,31 @@ pub(crate) fn parse(head: &[u8], config: &Config) -> Result<Request, Violation> 
     let limits = &config.limits;
     let line_end = memchr::memchr(CR, head).ok_or(Violation::BadRequestLine)?;
     let line = RequestLine::parse(&head[..line_end], limits)?;
+    let target = line.target.of(head);
+    if !target.is_ascii() {
+        let mut request = parse(&with_escaped_target(head, line.target), config)?;
+        request.verbatim_target = target.starts_with(b"/").then(|| target.into());
+        return Ok(request);
+    }
     let target = target::parse(head, line.method, line.target)?;
     let mut semantics = Semantics::default();
     let fields = parse_fields(head, line_end + 2, limits, &mut semantics)?;
     semantics.into_request(head, fields, target, line.method, line.target, line.version, config)
+}
+
+/// The head with what is not ASCII in its target escaped (RFC 3986, section 2.1). Old clients send such bytes
+/// as they are; routes, files and logs see what a URI may hold.
+fn with_escaped_target(head: &[u8], target: Span) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(head.len() + 2 * target.of(head).len());
+    escaped.extend_from_slice(&head[..target.start as usize]);
+    for &byte in target.of(head) {
+        match byte.is_ascii() {
+            true => escaped.push(byte),
+            false => escaped.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        }
+    }
+    escaped.extend_from_slice(&head[target.end as usize..]);
+    escaped
 }
 
 fn parse_fields(

@@ -60,11 +60,11 @@ impl Semantics {
                 }
             }
             14 if is("content-length") => {
-                refuse_tabs(head, field, line, line_length, Violation::BadContentLength)?;
+                refuse_tabs_behind(head, field, line, line_length, Violation::BadContentLength)?;
                 self.notice_length(value)?;
             }
             17 if is("transfer-encoding") => {
-                refuse_tabs(head, field, line, line_length, Violation::BadTransferEncoding)?;
+                refuse_tabs_behind(head, field, line, line_length, Violation::BadTransferEncoding)?;
                 self.notice_coding(value)?;
             }
             _ => return Ok(!is_forged(name)),
@@ -93,13 +93,14 @@ impl Semantics {
 
     fn notice_coding(&mut self, value: &[u8]) -> Result<(), Violation> {
         self.transfer_encodings += 1;
-        if self.transfer_encodings > 1 || !syntax::is_token(value) {
+        if self.transfer_encodings > 1 {
             return Err(Violation::BadTransferEncoding);
         }
-        if !is_word(value, "chunked") {
-            return Err(Violation::UnknownTransferCoding);
+        match is_word(value, "chunked") {
+            true => Ok(()),
+            false if is_list_of_codings(value) => Err(Violation::UnknownTransferCoding),
+            false => Err(Violation::BadTransferEncoding),
         }
-        Ok(())
     }
 
     /// The request, when its fields agree with each other.
@@ -133,6 +134,7 @@ impl Semantics {
             fields,
             method,
             target: target_span,
+            verbatim_target: None,
             path: target.path,
             query: target.query,
             host: target.authority.or(self.host),
@@ -160,13 +162,23 @@ impl Semantics {
     }
 }
 
+/// Whether a message could be framed so, by a server that knows the codings: `chunked` stands at the end of a
+/// list and nowhere else (RFC 9112, section 6.1), or there is a single other one.
+fn is_list_of_codings(value: &[u8]) -> bool {
+    let mut codings = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).rev();
+    let last = codings.next().unwrap_or_default();
+    let is_alone = syntax::is_token(value);
+    let are_others = codings.all(|coding| syntax::is_token(coding) && !is_word(coding, "chunked"));
+    is_alone || is_word(last, "chunked") && are_others
+}
+
 fn is_word(value: &[u8], lower: &str) -> bool {
     value.eq_ignore_ascii_case(lower.as_bytes())
 }
 
-/// Tabs around the fields that frame a message are legal and of no use but to hide the field from a
-/// proxy that does not strip them.
-fn refuse_tabs(
+/// Tabs behind the fields that frame a message are legal and of no use but to hide the field from a
+/// proxy that does not strip them. In front of a value clients do send them.
+fn refuse_tabs_behind(
     head: &[u8],
     field: FieldSpan,
     line: &FieldLine,
@@ -174,9 +186,8 @@ fn refuse_tabs(
     violation: Violation,
 ) -> Result<(), Violation> {
     let line_start = field.name.start as usize;
-    let before = &head[field.name.end as usize + 1..line_start + line.value_start];
     let after = &head[line_start + line.value_end..line_start + line_length];
-    if before.contains(&b'\t') || after.contains(&b'\t') { Err(violation) } else { Ok(()) }
+    if after.contains(&b'\t') { Err(violation) } else { Ok(()) }
 }
 
 /// Fields that would let a client speak for a proxy or for the server's environment: `Proxy`

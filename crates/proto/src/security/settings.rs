@@ -122,7 +122,7 @@ impl TlsConfig {
         };
         let chooser = Arc::new(Chooser(certificates));
         let mut server = builder.with_cert_resolver(chooser.clone());
-        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        server.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"].map(<[u8]>::to_vec).to_vec();
         server.ticketer = Arc::new(Tickets { secret, clock });
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 2;

@@ -245,9 +245,9 @@ fn c5_heads_that_are_too_large() {
     assert_refused(get("/", &line.repeat(112)), 431, HeadTooLarge);
     assert_refused(get(&format!("/{}", "a".repeat(64 * 1024)), ""), 414, TargetTooLong);
     let mut peer = Peer::new();
-    peer.send(get("/", &"a: b\r\n".repeat(127)));
-    assert_eq!(peer.request().headers().count(), 128);
-    assert_refused(get("/", &"a: b\r\n".repeat(128)), 431, TooManyFields);
+    peer.send(get("/", &"a: b\r\n".repeat(999)));
+    assert_eq!(peer.request().headers().count(), 1000);
+    assert_refused(get("/", &"a: b\r\n".repeat(1000)), 431, TooManyFields);
     let mut peer = Peer::new();
     peer.send(get("/", &format!("connection: {}\r\n", "x".repeat(8193))));
     assert!(peer.request().keep_alive());

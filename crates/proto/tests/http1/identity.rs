@@ -92,8 +92,14 @@ fn b7_methods() {
 #[test]
 fn b7_versions() {
     let head = |version: &str| format!("GET / {version}\r\nhost: a\r\n\r\n");
-    for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/3.0"] {
+    for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.0"] {
         assert_refused(head(version), 505, UnsupportedVersion);
+    }
+    for version in ["HTTP/1.2", "HTTP/1.9"] {
+        let mut peer = Peer::new();
+        peer.send(head(version));
+        assert_eq!(peer.request().version(), hyperion_proto::Version::Http11);
+        assert!(peer.request().keep_alive());
     }
     for version in
         ["http/1.1", "HTTP/1", "HTTP/1.1 ", " HTTP/1.1", "HTTP/1.10", "HTTP/11", "", "ICY/1.0"]
@@ -122,16 +128,41 @@ fn b8_targets_are_kept_as_they_came() {
 }
 
 #[test]
+fn b8_bytes_beyond_ascii_are_escaped_and_kept() {
+    let mut peer = Peer::new();
+    peer.send(b"GET /caf\xc3\xa9?q=\xff HTTP/1.1\r\nhost: a\r\n\r\n");
+    let request = peer.request();
+    assert_eq!((request.target(), request.path()), ("/caf%C3%A9?q=%FF", "/caf%C3%A9"));
+    let query = Some(&b"q=\xff"[..]);
+    assert_eq!(request.verbatim(), (&b"/caf\xc3\xa9?q=\xff"[..], &b"/caf\xc3\xa9"[..], query));
+    let request = parse(&get("/a?b", ""), UnderscorePolicy::Drop);
+    assert_eq!(request.verbatim(), (&b"/a?b"[..], &b"/a"[..], Some(&b"b"[..])));
+    let request = parse(&get("http://b/\u{e9}", ""), UnderscorePolicy::Drop);
+    assert_eq!(request.verbatim().1, b"/%C3%A9");
+}
+
+#[test]
 fn b8_targets_that_are_refused() {
-    for target in
-        ["/a#b", "/\u{e9}", "/\x7f", "/\x01", "/\t", "a", "a:80", "*", "ftp://a/", "?x", "mailto:x"]
-    {
+    for target in [
+        "/a#b",
+        "/\u{e9}#b",
+        "\u{e9}",
+        "/\x7f",
+        "/\x01",
+        "/\t",
+        "a",
+        "a:80",
+        "*",
+        "ftp://a/",
+        "?x",
+        "mailto:x",
+    ] {
         assert_refused(get(target, ""), 400, BadTarget);
     }
     assert_refused(get("/a b", ""), 400, BadRequestLine);
     assert_refused(get(&format!("/{}", "a".repeat(64 * 1024)), ""), 414, TargetTooLong);
-    assert_refused(get(&format!("/{}", "a".repeat(16 * 1024)), ""), 414, TargetTooLong);
-    let longest = format!("/{}", "a".repeat(16 * 1024 - 1));
+    assert_refused(get(&format!("/{}", "a".repeat(32 * 1024)), ""), 414, TargetTooLong);
+    let longest = format!("/{}", "a".repeat(32 * 1024 - 1));
     let mut peer = Peer::new();
     peer.send(get(&longest, ""));
     assert_eq!(peer.request().target(), longest);
