@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "command_line"
 require_relative "error"
 
 module Hyperion
@@ -13,10 +14,16 @@ module Hyperion
     def self.load(configuration)
       publish_environment(configuration)
       path = configuration.rackup
-      raise ApplicationError, "there is no app: #{path} does not exist" unless File.file?(path)
+      raise ApplicationError, "there is no app: #{missing(path)}" unless File.file?(path)
 
       require_rack
       build(path)
+    end
+
+    def self.missing(path)
+      return "#{path} is a directory; name the file in it, such as #{File.join(path, "config.ru")}" if File.directory?(path)
+
+      "#{path} does not exist#{Suggestion.for(File.basename(path), CommandLine::COMMANDS.keys)}"
     end
 
     # The app and its libraries look at RACK_ENV; Rails prefers RAILS_ENV, which must not contradict a flag.
@@ -58,6 +65,6 @@ module Hyperion
       ["the app does not load: #{where}: #{what} (#{error.class})", *frames.first(FRAMES).map { |frame| "  from #{frame}" }].join("\n")
     end
 
-    private_class_method :publish_environment, :require_rack, :build, :describe
+    private_class_method :missing, :publish_environment, :require_rack, :build, :describe
   end
 end

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "default_address"
 require_relative "version"
 
 module Hyperion
@@ -18,7 +19,7 @@ module Hyperion
 
     # @return [String]
     def to_s
-      facts = { "Mode" => mode, "Threads" => "#{@configuration.threads} per process", "I/O" => @io_driver, "Routes" => @routes, "Admin" => @admin,
+      facts = { "Mode" => mode, "Threads" => "#{@configuration.threads} per process", "I/O" => @io_driver, "Routes" => @routes, "Admin" => @admin, "Addresses" => addresses,
                 "Environment" => @configuration.environment, "App" => @configuration.rackup, "PID" => Process.pid }.compact
       width = facts.keys.map(&:size).max
       ["Hyperion #{VERSION} on #{RUBY_DESCRIPTION}", *facts.map { |name, fact| "  #{name.ljust(width)}  #{fact}" },
@@ -26,6 +27,8 @@ module Hyperion
     end
 
     private
+
+    def addresses = DefaultAddress.reason(@configuration.source(:bind), @configuration.environment)
 
     def mode
       return "one process" unless @configuration.cluster?

@@ -1,12 +1,15 @@
 # frozen_string_literal: true
 
 require_relative "options"
+require_relative "puma_names"
 require_relative "setting"
 require_relative "suggestion"
 
 module Hyperion
   # Reads the words behind `hyperion`.
   class CommandLine
+    # Words in the place of an app.
+    COMMANDS = { "check" => :check, "help" => :help, "version" => :version }.freeze
     ACTIONS = { "-h" => :help, "--help" => :help, "-V" => :version, "--version" => :version }.freeze
 
     # @return [Layer] what the flags say
@@ -64,13 +67,15 @@ module Hyperion
     def unknown(flag)
       switches = Options::ALL.select { |option| option.kind.switch? }
       known = Options::ALL.flat_map(&:flags) + switches.flat_map { |option| option.flags.map { |name| name.sub("--", "--no-") } }
-      @layer.problem("flag #{flag}", "there is no such option#{Suggestion.for(flag, known + ACTIONS.keys)} `hyperion --help` lists all")
+      hint = PumaNames.hint(flag.delete_prefix("--").tr("-", "_").to_sym)
+      hint = Suggestion.for(flag, known + ACTIONS.keys) if hint.empty?
+      @layer.problem("flag #{flag}", "there is no such option#{hint}#{";" unless hint.end_with?("?")} `hyperion --help` lists all")
     end
 
     def read_files
-      if @files.first == "check"
-        @action = :check if @action == :serve
-        @files.shift
+      if COMMANDS.key?(@files.first) && !File.exist?(@files.first)
+        command = COMMANDS[@files.shift]
+        @action = command if @action == :serve
       end
       @rackup = @files.shift
       @layer.problem("command line", "one app at most, but there is #{@files.join(" ")} behind #{@rackup}") unless @files.empty?

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "command_line"
+require_relative "default_address"
 require_relative "dsl"
 require_relative "error"
 require_relative "processors"
@@ -86,14 +87,14 @@ module Hyperion
       raise ConfigurationError, problems unless problems.empty?
 
       defaults = Options::ALL.to_h { |option| [option.name, Setting.new(option.default && option.kind.parse(option.default), "default")] }
-      @settings = layers.reverse.reduce(defaults) { |lower, layer| lower.merge(layer.settings) }.freeze
+      @settings = with_address(layers.reverse.reduce(defaults) { |lower, layer| lower.merge(layer.settings) }).freeze
       @hooks = (hooks || {}).transform_values(&:freeze).freeze
       @rackup = File.expand_path(rackup || DEFAULT_RACKUP)
       tls = TlsOptions.new(@settings)
       raise ConfigurationError, tls.problems unless tls.problems.empty?
 
       @resolved = resolve(tls).freeze
-      @warnings = [*warnings, *port_warning, *recycling_warnings, *admin_warnings, *tls.warnings].freeze
+      @warnings = [*warnings, *layers.flat_map(&:remarks), *port_warning, *recycling_warnings, *admin_warnings, *tls.warnings].freeze
       freeze
     end
 
@@ -130,6 +131,16 @@ module Hyperion
     end
 
     private
+
+    # Where nobody names an address the environment decides; a port beside UNIX sockets alone is meant to be served.
+    def with_address(settings)
+      bind, port, environment = settings.values_at(:bind, :port, :environment)
+      default = Options.find(:bind).kind.parse(DefaultAddress.for(environment.value))
+      return settings.merge(bind: Setting.new(default, DefaultAddress.source(environment.value))) if bind.source == "default"
+      return settings unless bind.value.all?(&:unix?) && !port.source.include?("default")
+
+      settings.merge(bind: Setting.new(bind.value + default, "#{bind.source}, #{port.source}"))
+    end
 
     def resolve(tls)
       values = @settings.transform_values(&:value)

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "options"
+require_relative "puma_names"
 require_relative "setting"
 require_relative "suggestion"
 
@@ -22,6 +23,9 @@ module Hyperion
       @layer = Layer.new
       @hooks = Hash.new { |hash, name| hash[name] = [] }
     end
+
+    # Methods of every object that an option could be taken for; called with one value they mean none of those.
+    AMBIGUOUS = %i[binding format select test trap].freeze
 
     Options::ALL.each do |option|
       next if option.name == :config
@@ -47,6 +51,10 @@ module Hyperion
 
     private
 
+    AMBIGUOUS.each do |name|
+      define_method(name) { |*values, &block| values.size == 1 && block.nil? ? method_missing(name) : super(*values, &block) }
+    end
+
     def evaluate(path)
       @path = path
       instance_eval(File.read(path), path, 1)
@@ -62,6 +70,7 @@ module Hyperion
 
     def assign(option, name, values)
       values = [true] if values.empty? && option.kind.switch?
+      values = [values.join(":")] if values.size == 2 && option.kind.is_a?(Kinds::ThreadCount)
       return @layer.problem(here, "#{name} takes one value, not #{values.size}") unless values.size == 1
 
       @layer.set(option, values.first, here)
@@ -78,22 +87,30 @@ module Hyperion
 
     def method_missing(name, *)
       known = Options::ALL.flat_map(&:names) - [:config] + Options::HOOKS.keys + Options::GROUPS.keys
-      @layer.problem(here, "there is no option #{name}#{Suggestion.for(name, known)}")
+      hint = PumaNames.hint(name)
+      @layer.problem(here, "there is no option #{name}#{hint.empty? ? Suggestion.for(name, known) : hint}")
       nil
     end
 
-    # Inside a block such as `logging do … end`.
-    class Group < BasicObject
+    # Inside a block such as `logging do … end`: the options by their short names, and the methods of the file.
+    class Group
       def initialize(dsl, prefix)
         @dsl = dsl
         @prefix = prefix
+        short_names.each { |name| define_singleton_method(name) { |*values| @dsl.__send__(:"#{@prefix}#{name}", *values) } }
       end
 
       private
 
-      def respond_to_missing?(*) = false
+      def short_names = Options::ALL.flat_map(&:names).filter_map { |name| name.to_s.delete_prefix(@prefix) if name.start_with?(@prefix) }
 
-      def method_missing(name, *values) = @dsl.__send__(:"#{@prefix}#{name}", *values)
+      def respond_to_missing?(name, *) = @dsl.singleton_methods.include?(name)
+
+      def method_missing(name, *values, **rest, &block)
+        return @dsl.__send__(name, *values, **rest, &block) if @dsl.singleton_methods.include?(name)
+
+        @dsl.__send__(:"#{@prefix}#{name}", *values)
+      end
     end
   end
 end

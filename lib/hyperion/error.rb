@@ -26,4 +26,8 @@ module Hyperion
 
   # The engine has ended by itself, and with it the serving.
   class EngineError < Error; end
+
+  # The client has left: there is nobody to write to or to read from. Apps see it in `each` of a body, in
+  # streams and in `rack.input`.
+  class ClientDisconnected < IOError; end
 end

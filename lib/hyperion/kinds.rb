@@ -40,6 +40,8 @@ module Hyperion
 
       # How a value is printed, so that it can be typed again.
       def show(value) = value.to_s
+      # @return [String, nil] what is to be said of a value that is taken, but not for what it says
+      def remark(_raw) = nil
 
       def switch? = false
       def repeatable? = false

@@ -4,6 +4,7 @@ require_relative "bind"
 require_relative "kinds"
 require_relative "log_format"
 require_relative "option"
+require_relative "thread_count"
 
 module Hyperion
   # Every option, declared once.
@@ -20,7 +21,7 @@ module Hyperion
     seconds = ->(least, **rest) { Kinds::Seconds.new(least, **rest) }
 
     ALL = [
-      Option.new(:bind, Bind::List.new, "127.0.0.1", "Listen here; may be repeated. A host, host:port or [address]:port, which speaks TLS where there is a certificate; tcp://host:port, which never does; ssl://host:port, which always does, with ?cert=PATH&key=PATH of its own or not; or unix://path?mode=0660. [::] takes IPv4 too.", topic: :network, letter: "b"),
+      Option.new(:bind, Bind::List.new, "127.0.0.1", "Listen here; without it on 127.0.0.1 in development and test, on every address elsewhere; may be repeated. A host, host:port or [address]:port, which speaks TLS where there is a certificate; tcp://host:port, which never does; ssl://host:port, which always does, with ?cert=PATH&key=PATH of its own or not; or unix://path?mode=0660. [::] takes IPv4 too. A port beside unix sockets alone is one more address.", topic: :network, letter: "b", known: %w[HOST BINDING], foreign: /-(?:linux|darwin|apple)/),
       Option.new(:port, count[0..65_535], 9292, "The port of each address that names none. 0 lets the kernel pick; the banner prints it.", topic: :network, letter: "p", known: %w[PORT], foreign: %r{\Atcp://}),
       Option.new(:io, Kinds::Choice.new(:auto, :epoll, :io_uring), :auto, "How sockets are driven. io_uring falls back to epoll with a warning where the kernel refuses it.", topic: :network, synonyms: { "HYPERION_IO_URING_ACCEPT" => { "1" => "io_uring" } }),
 
@@ -35,7 +36,7 @@ module Hyperion
       Option.new(:tls_handshake_rate_limit, count[1..MANY, words: %i[unlimited]], :unlimited, "TLS handshakes that a worker begins per second; connections above are closed.", topic: :tls),
 
       Option.new(:workers, count[0..1024, words: %i[auto]], 1, "Worker processes. 0 and 1 are one process without a master; auto is one for each CPU that the machine and its cgroup allow.", topic: :processes, letter: "w", known: %w[WEB_CONCURRENCY], cluster: true),
-      Option.new(:threads, count[1..1024], 5, "Ruby threads in each worker that run the app.", topic: :processes, letter: "t", aliases: %i[thread_count], known: %w[RAILS_MAX_THREADS]),
+      Option.new(:threads, Kinds::ThreadCount.new(1..1024), 5, "Ruby threads in each worker that run the app.", topic: :processes, letter: "t", aliases: %i[thread_count], known: %w[RAILS_MAX_THREADS]),
       Option.new(:worker_model, Kinds::Choice.new(:share, :reuseport), RUBY_PLATFORM.include?("linux") ? :reuseport : :share, "Whether all workers accept from one socket, or each from one of its own with SO_REUSEPORT.", topic: :processes, cluster: true),
       Option.new(:worker_timeout, seconds[2], 60, "A worker that gives no sign of life for so long, or makes no progress while requests wait, is replaced. Its backtraces are logged after a third of this time.", topic: :processes, cluster: true),
       Option.new(:worker_boot_timeout, seconds[1], 60, "A worker that does not serve so long after its fork is killed, and its backtraces are logged; so long before_fork may take, too.", topic: :processes, cluster: true),

@@ -13,16 +13,20 @@ module Hyperion
     attr_reader :settings
     # @return [Array<String>]
     attr_reader :problems
+    # @return [Array<String>]
+    attr_reader :remarks
 
     def initialize
       @settings = {}
       @problems = []
+      @remarks = []
     end
 
     # Reads a raw value. A repeatable option gathers what this place says of it; of the others the last word counts.
     # @param source [String] how an operator finds this place
     def set(option, raw, source)
       value = option.kind.parse(raw)
+      remark = option.kind.remark(raw) and @remarks << "#{source}: #{option.name}: #{remark}"
       former = @settings[option.name] if option.kind.repeatable?
       value = former.value + value if former
       @settings[option.name] = Setting.new(value, former ? former.source : source)

@@ -28,9 +28,11 @@ static ERROR: Lazy<ExceptionClass> = Lazy::new(|ruby| {
 });
 
 static CLIENT_DISCONNECTED: Lazy<ExceptionClass> = Lazy::new(|ruby| {
-    ruby.get_inner(&HYPERION)
-        .define_error("ClientDisconnected", ruby.exception_io_error())
-        .expect("Hyperion::ClientDisconnected is not yet defined")
+    let hyperion = ruby.get_inner(&HYPERION);
+    hyperion
+        .const_get("ClientDisconnected")
+        .or_else(|_| hyperion.define_error("ClientDisconnected", ruby.exception_io_error()))
+        .expect("Hyperion::ClientDisconnected is an exception class or not yet defined")
 });
 
 /// Defines the classes.

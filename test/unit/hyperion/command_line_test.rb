@@ -29,7 +29,8 @@ class CommandLineTest < UnitCase
   end
 
   def test_actions
-    { %w[-h] => :help, %w[--version] => :version, %w[check a.ru] => :check, %w[-t 2 check] => :check, %w[check -h] => :help }.each do |words, action|
+    { %w[-h] => :help, %w[--version] => :version, %w[check a.ru] => :check, %w[-t 2 check] => :check, %w[check -h] => :help,
+      %w[help] => :help, %w[version] => :version }.each do |words, action|
       assert_equal action, read(*words).action, words.inspect
     end
     assert_equal "a.ru", read("check", "a.ru").rackup
@@ -40,9 +41,9 @@ class CommandLineTest < UnitCase
   end
 
   def test_all_problems_are_told
-    line = read("--thread", "-p", "seventy", "--no-threads", "a.ru", "b.ru", "-w")
-    assert_equal 5, line.layer.problems.size, line.layer.problems.inspect
-    ["--thread: there is no such option; did you mean --threads?", "-p: port: \"seventy\" is not", "--no-threads", "-w: workers: N|auto is missing",
+    line = read("--thread", "--worker-shutdown-timeout", "-p", "seventy", "--no-threads", "a.ru", "b.ru", "-w")
+    assert_equal 6, line.layer.problems.size, line.layer.problems.inspect
+    ["--thread: there is no such option; did you mean --threads? `hyperion --help`", "--worker-shutdown-timeout: there is no such option; it is called graceful_timeout here; `hyperion", "-p: port: \"seventy\" is not", "--no-threads", "-w: workers: N|auto is missing",
      "there is b.ru behind a.ru"].each { |part| assert(line.layer.problems.any? { |problem| problem.include?(part) }, part) }
   end
 

@@ -46,6 +46,26 @@ class ConfigurationTest < UnitCase
     assert_equal %w[http://a:3000 http://b:1 unix:///tmp/c], urls
   end
 
+  def test_where_nobody_names_an_address_the_environment_decides
+    hosts = %w[development test production staging].map { |name| configure("-e", name).bind.map(&:host) }
+    assert_equal [["127.0.0.1"]] * 2, hosts.first(2)
+    assert_includes [[["::"]] * 2, [["0.0.0.0"]] * 2], hosts.last(2)
+    assert_equal "default of the environment production", configure("-e", "production").source(:bind)
+    assert_equal ["a"], configure("-e", "production", "-b", "a").bind.map(&:host)
+  end
+
+  def test_variables_of_the_address_that_everyone_knows
+    assert_equal [["0.0.0.0"], "variable HOST"], configure(env: { "HOST" => "0.0.0.0", "BINDING" => "b" }).then { |found| [found.bind.map(&:host), found.source(:bind)] }
+    assert_equal ["b"], configure(env: { "BINDING" => "b" }).bind.map(&:host)
+    assert_equal ["127.0.0.1"], configure(env: { "HOST" => "x86_64-conda-linux-gnu" }).bind.map(&:host), "it is the name of a compiler's target"
+  end
+
+  def test_a_port_beside_unix_sockets_is_served_too
+    assert_equal %w[unix:///tmp/c http://127.0.0.1:3000], configure("-b", "unix:///tmp/c", "-p", "3000").bind.map(&:url)
+    assert_equal %w[unix:///tmp/c http://127.0.0.1:3000], configure("-b", "unix:///tmp/c", env: { "PORT" => "3000" }).bind.map(&:url)
+    assert_equal %w[unix:///tmp/c], configure("-b", "unix:///tmp/c").bind.map(&:url)
+  end
+
   def test_a_port_without_an_effect_is_a_warning
     assert_match(/no effect/, configure("-p", "3000", "-b", "b:1").warnings.first)
     assert_empty configure("-p", "3000", "-b", "b").warnings

@@ -34,7 +34,7 @@ class DSLTest < UnitCase
   end
 
   def test_all_problems_are_told
-    problems = load("treads 3\nport 99999\nthreads 1, 5\non_worker_boot\nlogging\nlog_level :loud\nconfig 'x'\n").layer.problems
+    problems = load("treads 3\nport 99999\nthreads 1, 5, 9\non_worker_boot\nlogging\nlog_level :loud\nconfig 'x'\n").layer.problems
     assert_equal (1..7).to_a, problems.map { |line| Integer(line[/conf\.rb:(\d+)/, 1]) }
     assert_match(/treads; did you mean threads\?/, problems.first)
   end
@@ -47,6 +47,27 @@ class DSLTest < UnitCase
 
   def test_a_file_that_is_no_ruby_is_a_problem_with_its_line
     assert_match(/conf\.rb:[23]: /, load("threads 2\nthreads (\n").layer.problems.first)
+  end
+
+  def test_the_file_is_ruby_inside_its_blocks_too
+    dsl = load("LEVEL = :debug\ndef kind = :json\nlogging do\n  puts 'a line' if false\n  level LEVEL\n  format kind\n  file %w[a log].join('.')\nend\n")
+    assert_empty dsl.layer.problems
+    assert_equal({ log_level: :debug, log_format: :json, log_file: "a.log" }, values(dsl))
+    assert_equal ["#{dir}/conf.rb:2: no luck (RuntimeError)"], load("logging do\n  raise 'no luck'\nend\n").layer.problems
+    assert_output("word\n") { load("puts 'word'\n") }
+  end
+
+  def test_names_of_methods_that_every_object_has_hide_no_unknown_option
+    problems = load("format :json\ntest true\nselect 5\nbinding '::'\ntrap 3\n").layer.problems
+    assert_equal (1..5).to_a, problems.map { |line| Integer(line[/conf\.rb:(\d+): there is no option/, 1]) }
+    assert_equal "5.00", values(load("log_file format('%.2f', 5)\n"))[:log_file]
+  end
+
+  def test_pumas_names_are_explained
+    assert_match(/no option worker_shutdown_timeout; it is called graceful_timeout here/, load("worker_shutdown_timeout 30\n").layer.problems.first)
+    assert_match(/no option plugin; nothing of that kind is needed/, load("plugin :tmp_restart\n").layer.problems.first)
+    dsl = load("threads 1, 5\n")
+    assert_equal [{ threads: 5 }, ["#{dir}/conf.rb:1: threads: 1:5 means 5 threads, which are there from the start"]], [values(dsl), dsl.layer.remarks]
   end
 
   def test_names_of_methods_that_every_object_has_are_options_too
