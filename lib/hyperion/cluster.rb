@@ -62,7 +62,7 @@ module Hyperion
       when :TERM, :QUIT then @launcher.give_notice(event)
       when :INT then stopping? || @launcher.leaving? ? abandon : @launcher.give_notice(event)
       when :leave then stop(detail)
-      when :HUP then reopen_logs
+      when :HUP then @launcher.hung_up? ? @launcher.give_notice(event) : reopen_logs
       when :CHLD, :forkable then nil
       else @launcher.ignore(event)
       end

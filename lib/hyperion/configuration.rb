@@ -49,7 +49,7 @@ module Hyperion
       def for_handler(typed, defaults, env: ENV)
         above = [layer_of(typed, "rackup option"), Variables.new(env).layer]
         file = load_file(above)
-        new([*above, *file&.layer, layer_of(defaults, "rackup default")], hooks: file&.hooks)
+        new([*above, *file&.layer, layer_of(defaults, "rackup default")], hooks: file&.hooks, handler: true)
       end
 
       private
@@ -82,7 +82,8 @@ module Hyperion
     end
 
     # @param layers [Array<Layer>] the strongest first
-    def initialize(layers, hooks: nil, rackup: nil, warnings: [])
+    # @param handler [Boolean] whether a framework runs the server
+    def initialize(layers, hooks: nil, rackup: nil, warnings: [], handler: false)
       problems = layers.flat_map(&:problems)
       raise ConfigurationError, problems unless problems.empty?
 
@@ -93,7 +94,7 @@ module Hyperion
       tls = TlsOptions.new(@settings)
       raise ConfigurationError, tls.problems unless tls.problems.empty?
 
-      @resolved = resolve(tls).freeze
+      @resolved = resolve(tls, handler).freeze
       @warnings = [*warnings, *layers.flat_map(&:remarks), *port_warning, *recycling_warnings, *admin_warnings, *tls.warnings].freeze
       freeze
     end
@@ -142,10 +143,11 @@ module Hyperion
       settings.merge(bind: Setting.new(bind.value + default, "#{bind.source}, #{port.source}"))
     end
 
-    def resolve(tls)
+    def resolve(tls, handler)
       values = @settings.transform_values(&:value)
       values[:bind] = values[:bind].map { |bind| bind.with_default_port(values[:port]).with_tls(tls.for_address(bind)) }.freeze
       values[:workers] = Processors.count if values[:workers] == :auto
+      values[:log_requests] = !(handler && values[:environment] == "development") if values[:log_requests] == :auto
       values[:log_format] = automatic_format(values) if values[:log_format] == :auto
       values[:admin_token] ||= token_of_file(values)
       %i[log_file pid_file config admin_token_file tls_client_ca].each { |name| values[name] &&= File.expand_path(values[name]) }

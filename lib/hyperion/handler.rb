@@ -21,9 +21,13 @@ module Hyperion
     # @yield [Launcher] responds to `stop`
     # @return [nil]
     def run(app, **options)
+      configuration = Handler.configure(options)
+      out = options[:Silent] ? File.open(File::NULL, "w") : $stdout.tap { |io| io.sync = true }
+      return embed(app, configuration, out) { |server| yield server if block_given? } unless Thread.current == Thread.main
+
       require_relative "launcher"
-      launcher = Launcher.new(Handler.configure(options), app: app, out: options[:Silent] ? File.open(File::NULL, "w") : $stdout)
-      @launcher = launcher
+      launcher = Launcher.new(configuration, app: app, out: out)
+      @running = launcher
       yield launcher if block_given?
       launcher.run
       nil
@@ -32,7 +36,19 @@ module Hyperion
     end
 
     # Ends what `run` has begun, as TERM does.
-    def stop = @launcher&.stop
+    def stop = @running&.stop
+
+    # Signals, and the process as a whole, belong to whoever has made this thread.
+    def embed(app, configuration, out)
+      @running = server = Server.new(app: app, configuration: configuration)
+      server.start
+      yield server
+      server.urls.each { |url| out.puts("Listening on #{url}") }
+      server.wait
+    ensure
+      server&.stop
+    end
+    private :embed
 
     # @return [Hash{String=>String}] for `rackup -s hyperion -h`
     def valid_options = OPTIONS

@@ -12,6 +12,7 @@ require_relative "pid_file"
 require_relative "process_settings"
 require_relative "service"
 require_relative "signals"
+require_relative "terminal"
 
 module Hyperion
   # Runs a server of one process or of many, from a resolved configuration to its end. Holds what all
@@ -54,6 +55,7 @@ module Hyperion
       @out = out
       @mailbox = Mailbox.new
       @signals = Signals.new(@mailbox)
+      @terminal = Terminal.new
       @pid_file = PidFile.new(configuration.pid_file)
     end
 
@@ -123,6 +125,7 @@ module Hyperion
       return if leaving?
 
       @leaving = true
+      log.info("a second interrupt ends the server at once") if reason == :INT
       metrics.phase = :draining
       delay = configuration.drain_delay
       return mailbox.post([:leave, reason]) if delay.zero?
@@ -132,6 +135,11 @@ module Hyperion
     end
 
     def leaving? = @leaving || false
+
+    # A hangup asks for log and certificates to be read again; but where the terminal was closed there is no place
+    # left for the log, and nobody who would stop the server.
+    # @return [Boolean] whether it is a request to stop
+    def hung_up? = configuration.log_file.nil? && !signals.hangup_ignored? && @terminal.closed?
 
     # Nobody finds the server by its socket files any more.
     def remove_socket_files = [*listeners, *admin].each(&:remove_files)

@@ -67,15 +67,16 @@ module Hyperion
 
     # @param app [#call] a Rack app
     # @param runtime [Runtime] whose hooks hear of each request
+    # @param configuration [Configuration, nil] in the place of options
     # @param options [Hash{Symbol=>Object}] options by name, as in the configuration file
     # @raise [ConfigurationError]
-    def initialize(app:, runtime: Runtime.default, **options)
+    def initialize(app:, runtime: Runtime.default, configuration: nil, **options)
       raise ConfigurationError, ["app: #{app.inspect} has no method call"] unless app.respond_to?(:call)
       raise ConfigurationError, ["runtime: #{runtime.inspect} is not a Hyperion::Runtime"] unless runtime.is_a?(Runtime)
 
       @app = app
       @runtime = runtime
-      @configuration = Configuration.for_program(options)
+      @configuration = configuration || Configuration.for_program(options)
       @lock = Mutex.new
     end
 
@@ -106,6 +107,10 @@ module Hyperion
       ending&.wait unless @service&.executor?(Thread.current)
       nil
     end
+
+    # Waits until the server was stopped, by whomever; returns at once where it does not serve.
+    # @return [nil]
+    def wait = @ending&.wait
 
     # The end of one run of a server: begun once, awaited by whoever wants to. It takes no lock, as handlers of
     # signals must not.

@@ -86,7 +86,7 @@ module Hyperion
       when :cover then cover(detail)
       when :uncover then uncover(detail)
       when :retire then retire
-      when :HUP then read_again
+      when :HUP then !@configuration.cluster? && @launcher.hung_up? ? @launcher.give_notice(event) : read_again
       when :died then replace(detail)
       when :drained then finish_drain(detail)
       else @launcher.ignore(event)

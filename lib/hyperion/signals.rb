@@ -53,6 +53,9 @@ module Hyperion
       on("INT", "IGNORE")
     end
 
+    # @return [Boolean] whether the server was started by nohup and the like
+    def hangup_ignored? = @former["HUP"] == "IGNORE"
+
     # Gives the signals back to who had them.
     def restore
       @former.each { |name, handler| Signal.trap(name, handler || "DEFAULT") }

@@ -4,7 +4,7 @@ module Tidy
   # Every Ruby file is required by something, and every link leads to a file.
   module Reach
     # Ruby itself, RubyGems and Rack find these by their names.
-    ENTRIES = %w[lib/hyperion.rb lib/hyperion-rb.rb lib/rack/handler/hyperion.rb lib/rackup/handler/hyperion.rb].freeze
+    ENTRIES = %w[lib/hyperion.rb lib/hyperion-rb.rb lib/hyperion/capybara.rb lib/rack/handler/hyperion.rb lib/rackup/handler/hyperion.rb].freeze
 
     REQUIRE = /^[^#]*?\b(?:require|autoload\s*\(?\s*:\w+\s*,)\s*\(?\s*["']([^"']+)["']/
     REQUIRE_RELATIVE = /^[^#]*?\brequire_relative\s*\(?\s*["']([^"']+)["']/

@@ -25,6 +25,10 @@ class HandlerTest < UnitCase
     assert_equal ["http://localhost:3000", 3], [config.bind.first.url, config.threads]
   end
 
+  def test_requests_are_logged_once_in_development
+    assert_equal [false, true, true], [configured, configured(environment: "production"), configured(log_requests: true)].map(&:log_requests)
+  end
+
   def test_valid_options_are_texts
     handler = Module.new { extend Hyperion::Handler }
     assert_equal [String], handler.valid_options.flatten.map(&:class).uniq
