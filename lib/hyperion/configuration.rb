@@ -125,9 +125,10 @@ module Hyperion
                  tls_handshake_timeout tls_handshake_rate_limit h2_max_concurrent_streams h2_max_total_streams stream_request_bodies]
       words = %i[io log_level log_format underscore_headers sendfile_header early_hints]
       @resolved.slice(*names).merge(words.to_h { |name| [name, @resolved[name].to_s] }).merge(
+        max_spool_bytes: max_spool_bytes == :auto ? "auto" : max_spool_bytes,
         max_in_flight_per_conn: max_in_flight_per_conn == :auto ? "auto" : max_in_flight_per_conn,
         log_color: log_color?, multiprocess: multiprocess, spool_threshold_bytes: SPOOL_THRESHOLD_BYTES,
-        server_software: "hyperion/#{VERSION}"
+        server_software: "hyperion/#{VERSION}", shows_errors: environment == "development"
       )
     end
 

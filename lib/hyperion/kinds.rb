@@ -92,9 +92,9 @@ module Hyperion
       FORM = /\A(\d+)\s*(?:([kmg])(?:i?b)?)?\z/i
       POWERS = { nil => 0, "k" => 1, "m" => 2, "g" => 3 }.freeze
 
-      def initialize(range)
+      def initialize(range, words: [])
         @range = range
-        super(metavar: "BYTES", rbs: "Integer")
+        super(metavar: ["BYTES", *words].join("|"), rbs: "Integer", words: words)
       end
 
       def range_phrase = "a size from #{@range.begin} to #{@range.end} bytes, such as 65536, 64k or 16MiB"

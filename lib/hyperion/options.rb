@@ -59,7 +59,8 @@ module Hyperion
       Option.new(:sendfile_header, Kinds::Choice.new(:off, :"x-sendfile", :"x-accel-redirect"), :off, "The response header by which the app has a file sent: x-sendfile takes a path, x-accel-redirect one below a mount. off sends such headers on to the client.", topic: :routes),
       Option.new(:static_cache_bytes, Kinds::Bytes.new(0..1024 * GIB), 64 * MIB, "Memory of a worker for files that it serves; those above 64 KiB are not kept.", topic: :routes),
 
-      Option.new(:max_body_bytes, Kinds::Bytes.new(0..1024 * GIB), 16 * MIB, "The largest request body; 413 above.", topic: :limits),
+      Option.new(:max_body_bytes, Kinds::Bytes.new(0..1024 * GIB), GIB, "The largest request body; 413 above.", topic: :limits),
+      Option.new(:max_spool_bytes, Kinds::Bytes.new(0..1024 * 1024 * GIB, words: %i[auto]), :auto, "What large request bodies of all workers may take in temporary files; 503 above. auto is a quarter of what is free there.", topic: :limits),
       Option.new(:max_header_bytes, Kinds::Bytes.new(KIB..16 * MIB), 64 * KIB, "The largest request head; 431 above.", topic: :limits),
       Option.new(:max_header_fields, count[16..16_000], 1000, "The most header lines of a request; 431 above.", topic: :limits),
       Option.new(:max_target_bytes, Kinds::Bytes.new(KIB..16 * MIB), 32 * KIB, "The longest path and query of a request; 414 above.", topic: :limits),

@@ -6,7 +6,7 @@ module HyperionTest
   # A test case whose server remembers what reached Ruby. It has one executor, so that requests reach
   # Ruby in the order in which they were accepted: what `reached` does not show never comes later.
   class AttackCase < IntegrationCase
-    serve "probe.ru", "-t", "1"
+    serve "probe.ru", "-t", "1", env: { "RACK_ENV" => "production" }
 
     # Defines a test: these bytes, with another request behind them, are answered with `status` (or one
     # of several) and a close, and nothing of them reaches the app.

@@ -23,7 +23,7 @@ module HyperionTest
 
     # Variables of the developer's shell that would change what the server does; HYPERION_* passes through,
     # so that HYPERION_IO=epoll|io_uring selects the driver for a whole run.
-    CLEARED = %w[PORT WEB_CONCURRENCY RAILS_MAX_THREADS RACK_ENV RAILS_ENV APP_ENV].to_h { |name| [name, nil] }.freeze
+    CLEARED = %w[PORT HOST BINDING WEB_CONCURRENCY RAILS_MAX_THREADS RACK_ENV RAILS_ENV APP_ENV].to_h { |name| [name, nil] }.freeze
 
     class BootFailed < StandardError; end
     class StopFailed < StandardError; end

@@ -13,12 +13,22 @@ pub struct DiskFile {
     /// Always there until it is dropped.
     file: Option<File>,
     is_temporary: bool,
+    /// Dropped with the file.
+    guard: Option<Guard>,
 }
+
+/// What is to be dropped when a file is, such as a count of what it takes.
+type Guard = Box<dyn std::fmt::Debug + Send + Sync>;
 
 impl DiskFile {
     /// A file without a name.
     pub fn temporary(file: File) -> Self {
-        Self { file: Some(file), is_temporary: true }
+        Self { file: Some(file), is_temporary: true, guard: None }
+    }
+
+    /// The same, with something that is dropped when the file is.
+    pub fn guarded(file: File, guard: impl std::fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { file: Some(file), is_temporary: true, guard: Some(Box::new(guard)) }
     }
 
     fn takes_long_to_close(&self) -> bool {
@@ -28,7 +38,7 @@ impl DiskFile {
 
 impl From<File> for DiskFile {
     fn from(file: File) -> Self {
-        Self { file: Some(file), is_temporary: false }
+        Self { file: Some(file), is_temporary: false, guard: None }
     }
 }
 
@@ -61,7 +71,7 @@ impl AsFd for DiskFile {
 impl Drop for DiskFile {
     fn drop(&mut self) {
         if self.file.is_some() && self.takes_long_to_close() {
-            let file = self.file.take();
+            let file = (self.file.take(), self.guard.take());
             // Where no thread can be had the closure is dropped here, and the file with it.
             let _ = std::thread::Builder::new().spawn(move || drop(file));
         }

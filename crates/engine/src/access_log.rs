@@ -23,6 +23,8 @@ pub(crate) struct Access<'a> {
     /// one.
     pub queued: Option<Duration>,
     pub remote_addr: &'a str,
+    /// Why the server has turned the request away, if it has.
+    pub refusal: Option<&'static str>,
     /// What the application adds.
     pub extras: Option<&'a Extras>,
 }
@@ -105,11 +107,32 @@ impl Access<'_> {
             line.number("bytes", self.bytes);
             line.text("remote_addr", self.remote_addr.as_bytes());
             line.text("http_version", self.line.version);
+            if let Some(refusal) = self.refusal {
+                line.text("reason", refusal.as_bytes());
+                if let Some(option) = option_behind(refusal) {
+                    line.text("option", option.as_bytes());
+                }
+            }
             if let Some(extras) = self.extras {
                 line.extras(extras);
             }
         });
     }
+}
+
+/// The option that names the limit which was exceeded.
+fn option_behind(refusal: &str) -> Option<&'static str> {
+    Some(match refusal {
+        "body_too_large" => "max_body_bytes",
+        "head_too_large" => "max_header_bytes",
+        "too_many_fields" => "max_header_fields",
+        "target_too_long" => "max_target_bytes",
+        "head_timeout" | "body_timeout" => "read_timeout",
+        "request_timeout" => "max_request_read_seconds",
+        "queue_full" => "max_pending",
+        "too_many_connections" => "max_connections",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

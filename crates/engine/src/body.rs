@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::budget::{Budget, Share};
 use crate::job::Body;
-use crate::spool::Spool;
+use crate::spool::{Spool, SpoolBound};
 
 /// A request body as it arrives: the first piece as it is, more pieces joined in memory, and all of
 /// it in a temporary file once it outgrows the threshold, or all bodies together their budget.
@@ -35,6 +35,7 @@ impl BodyBuffer {
         bytes: Bytes,
         threshold_bytes: usize,
         budget: &Arc<Budget>,
+        bound: &SpoolBound,
     ) -> io::Result<()> {
         if let Kept::Spooled(spool) = &mut self.kept {
             return spool.append(&bytes).map(drop);
@@ -43,7 +44,7 @@ impl BodyBuffer {
         if length > threshold_bytes
             || !self.share.get_or_insert_with(|| budget.share()).grow(length)
         {
-            let mut spool = Spool::create()?;
+            let mut spool = Spool::create(bound)?;
             spool.append(self.memory())?;
             spool.append(&bytes)?;
             *self = Self { kept: Kept::Spooled(spool), share: None };
@@ -97,10 +98,15 @@ mod tests {
     use super::*;
     use std::io::Read;
 
+    fn bound() -> SpoolBound {
+        SpoolBound { bytes: None, stats: Arc::default() }
+    }
+
     fn body(pieces: &[&'static [u8]], threshold_bytes: usize) -> Body {
         let mut buffer = BodyBuffer::default();
         for piece in pieces {
-            buffer.push(Bytes::from_static(piece), threshold_bytes, &Arc::default()).unwrap();
+            let piece = Bytes::from_static(piece);
+            buffer.push(piece, threshold_bytes, &Arc::default(), &bound()).unwrap();
         }
         buffer.finish().unwrap()
     }
@@ -118,7 +124,7 @@ mod tests {
         let piece = Bytes::from(vec![b'x'; 1 << 20]);
         let receive = || {
             let mut buffer = BodyBuffer::default();
-            buffer.push(piece.clone(), 2 << 20, &budget).unwrap();
+            buffer.push(piece.clone(), 2 << 20, &budget, &bound()).unwrap();
             buffer
         };
         let received: Vec<_> = (0..100).map(|_| receive()).collect();
@@ -126,7 +132,7 @@ mod tests {
         let spooled = received.iter().filter(|buffer| is_spooled(buffer)).count();
         assert_eq!(spooled, 100 - 32);
         let mut small = BodyBuffer::default();
-        small.push(Bytes::from_static(b"small"), 2 << 20, &budget).unwrap();
+        small.push(Bytes::from_static(b"small"), 2 << 20, &budget, &bound()).unwrap();
         assert!(!is_spooled(&small), "as small ones are no more than the rest of a request");
         received.into_iter().for_each(|buffer| drop(buffer.finish().unwrap()));
         assert!(!is_spooled(&receive()));

@@ -28,6 +28,9 @@ pub struct Config {
     pub streams_request_bodies: bool,
     /// Request bodies above this many bytes are kept in a temporary file.
     pub spool_threshold_bytes: usize,
+    /// What request bodies of all processes may take on disk; without it a quarter of what they take and of
+    /// what is free there.
+    pub max_spool_bytes: Option<u64>,
     /// Logging.
     pub log: LogConfig,
 }

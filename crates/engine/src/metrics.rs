@@ -69,6 +69,7 @@ fn connections(segment: &Segment, to: &mut Exposition) {
     total(segment, &family::CONNECTIONS_ACTIVE, Scalar::ConnectionsActive, to);
     total(segment, &family::CONNECTIONS_ACCEPTED, Scalar::ConnectionsAccepted, to);
     total(segment, &family::CONNECTIONS_PASSED, Scalar::ConnectionsPassed, to);
+    total(segment, &family::SPOOLED_BYTES, Scalar::SpooledBytes, to);
     total(segment, &family::BYTES_READ, Scalar::BytesRead, to);
     total(segment, &family::BYTES_WRITTEN, Scalar::BytesWritten, to);
 }

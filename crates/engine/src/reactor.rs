@@ -18,6 +18,7 @@ use crate::lookups::Lookups;
 use crate::session::Context;
 use crate::sessions::{Clock, Phase, Sessions, find};
 use crate::siblings::{Adoption, Siblings};
+use crate::spool::SpoolBound;
 use crate::stats::{Recorder, Stats};
 
 use self::intake::Intake;
@@ -72,6 +73,7 @@ where
         let routes = config.routes.clone();
         let date = String::new();
         let recorder = Recorder::new(stats.clone(), driver.name());
+        let spool_bound = SpoolBound { bytes: config.max_spool_bytes, stats: stats.clone() };
         let (gave, spool_complained_at) = (Cell::new(false), Cell::new(None));
         let context = Context {
             config,
@@ -83,6 +85,7 @@ where
             recorder,
             log,
             lookups: Lookups::default(),
+            spool_bound,
             now,
             date,
             gave,

@@ -32,6 +32,10 @@ mod lookup;
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
 const INPUT_BYTES: usize = 256 * 1024;
 
+/// A call has no end to wait for, and whoever reads it trusts the lengths that its client tells: so much of one is
+/// kept for a reader that asks for more.
+const CALL_READ_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Requests that one connection begins before the others get their turn.
 const REQUESTS_PER_TURN: u32 = 64;
 
@@ -275,11 +279,13 @@ impl Session {
         let has_body = request.body() != BodyLength::None;
         let on_demand = request.expects_continue() && has_body;
         let is_live = has_body && (request.is_grpc() || context.config.streams_request_bodies);
+        let most = context.protocol.limits.body_bytes;
+        let at_once = if request.is_grpc() { most.min(CALL_READ_BYTES) } else { most };
         let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
         stream.hops = hops;
         self.streams.push_back(stream);
         if is_live {
-            let body = Body::Live { at_once: context.protocol.limits.body_bytes, on_demand };
+            let body = Body::Live { at_once, on_demand };
             self.dispatch(id, body, Phase::Live, context);
         } else if on_demand {
             self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
@@ -351,8 +357,12 @@ impl Session {
                 self.connection.pause_body(id);
             }
         } else if stream.phase != Phase::Dispatched
-            && let Err(error) =
-                stream.body.push(bytes, context.config.spool_threshold_bytes, &context.inbox.budget)
+            && let Err(error) = stream.body.push(
+                bytes,
+                context.config.spool_threshold_bytes,
+                &context.inbox.budget,
+                &context.spool_bound,
+            )
         {
             self.refuse_body(id, &error, context);
         }
@@ -415,9 +425,10 @@ impl Session {
     }
 
     /// Tells the client to send a request again.
-    fn refuse(&mut self, id: StreamId, reason: &str, context: &Context) {
+    fn refuse(&mut self, id: StreamId, reason: &'static str, context: &Context) {
         let Some(stream) = find(&mut self.streams, id) else { return };
         stream.status = 503;
+        stream.refusal = Some(reason);
         context.stats.reject(reason);
         self.connection.reject(context.now, id, 503, Some(1));
     }

@@ -87,6 +87,8 @@ pub struct Stats {
     pub executors_busy: Gauge,
     /// 1 where sockets are driven by io_uring.
     pub io_uring_active: Gauge,
+    /// What request bodies take on disk.
+    pub spooled_bytes: Gauge,
 }
 
 impl Default for Stats {
@@ -120,6 +122,7 @@ impl Stats {
             queue_depth: Gauge(at(Scalar::QueueDepth)),
             executors_busy: Gauge(at(Scalar::ExecutorsBusy)),
             io_uring_active: Gauge(at(Scalar::IoUringActive)),
+            spooled_bytes: Gauge(at(Scalar::SpooledBytes)),
             inherited: Scalar::ALL.map(|scalar| scalar_of(segment.block(block), scalar)),
             segment,
             block,
@@ -130,6 +133,11 @@ impl Stats {
     pub fn reject(&self, reason: &str) {
         let index = reasons::index(reason);
         self.cells()[layout::REJECTIONS + index].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What request bodies of all processes take on disk.
+    pub(crate) fn spooled_by_all(&self) -> u64 {
+        self.segment.total(Scalar::SpooledBytes)
     }
 
     /// The numbers of all processes now.

@@ -22,6 +22,8 @@ pub(crate) struct OpenStream {
     pub received_at: Instant,
     /// Status of the response; 0 until there is one.
     pub status: u16,
+    /// Why the server has turned it away, if it has.
+    pub refusal: Option<&'static str>,
     /// Whom to tell when the response has ended.
     pub completion: Option<Completion>,
     /// Streamed bytes given to the connection whose credit was not yet returned.
@@ -68,6 +70,7 @@ impl OpenStream {
             in_memory: 0,
             input_paused: false,
             hops: 0,
+            refusal: None,
             observed: None,
         }
     }

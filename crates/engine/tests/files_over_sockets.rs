@@ -75,6 +75,7 @@ fn on_both_drivers(root: &Path, test: impl Fn(SocketAddr)) {
             handshakes_per_second: None,
             streams_request_bodies: false,
             spool_threshold_bytes: 1024,
+            max_spool_bytes: None,
             log: LogConfig {
                 level: Level::Error,
                 format: LogFormat::Json,

@@ -43,6 +43,7 @@ impl Server {
             handshakes_per_second: None,
             streams_request_bodies: false,
             spool_threshold_bytes: 1024,
+            max_spool_bytes: None,
             log,
         };
         let listeners = vec![(OwnedFd::from(listener), None)];

@@ -57,6 +57,7 @@ fn g7_a_panic_costs_one_connection_and_is_counted() {
             handshakes_per_second: None,
             streams_request_bodies: false,
             spool_threshold_bytes: 1024,
+            max_spool_bytes: None,
             log,
         };
         let stats = Arc::new(Stats::default());

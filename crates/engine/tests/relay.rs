@@ -42,6 +42,7 @@ fn config(io: IoChoice) -> Config {
         handshakes_per_second: None,
         streams_request_bodies: false,
         spool_threshold_bytes: 1024,
+        max_spool_bytes: None,
         log: LogConfig {
             level: Level::Error,
             format: LogFormat::Json,

@@ -45,6 +45,7 @@ impl Server {
             handshakes_per_second: None,
             streams_request_bodies: false,
             spool_threshold_bytes: 1024,
+            max_spool_bytes: None,
             log: LogConfig {
                 level: Level::Error,
                 format: LogFormat::Json,

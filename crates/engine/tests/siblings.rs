@@ -82,6 +82,7 @@ impl Worker {
             handshakes_per_second: None,
             streams_request_bodies: false,
             spool_threshold_bytes: 256 * 1024,
+            max_spool_bytes: None,
             log,
         };
         let engine =

@@ -46,6 +46,7 @@ impl Server {
             handshakes_per_second: None,
             streams_request_bodies: true,
             spool_threshold_bytes: 1024,
+            max_spool_bytes: None,
             log: LogConfig {
                 level: Level::Error,
                 format: LogFormat::Json,

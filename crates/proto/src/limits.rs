@@ -28,8 +28,13 @@ pub struct Limits {
     /// Response bytes kept for a peer that reads slowly, or for a response that is not yet its
     /// turn.
     pub output_bytes: u64,
-    /// Bytes of unread input that are discarded for the sake of a clean end or of keep-alive.
+    /// Bytes of unread input that are discarded for the sake of keep-alive.
     pub linger_bytes: u64,
+    /// Bytes of unread input that are discarded behind the last response, so that it reaches a client that
+    /// sends on (RFC 9112, section 9.6).
+    pub farewell_bytes: u64,
+    /// The slowest pace at which they may come.
+    pub farewell_bytes_per_second: u64,
     /// HTTP/2 streams that are open at once; what comes on top is refused for the client to try again.
     pub h2_concurrent_streams: u32,
     /// HTTP/2 streams over the life of a connection, which is drained then; `None` means no bound.
@@ -54,6 +59,8 @@ impl Default for Limits {
             in_flight: NonZeroUsize::MIN,
             output_bytes: 256 * 1024,
             linger_bytes: 256 * 1024,
+            farewell_bytes: 64 * 1024 * 1024,
+            farewell_bytes_per_second: 256 * 1024,
             h2_concurrent_streams: 128,
             h2_total_streams: None,
             body_bytes_per_second: 500,

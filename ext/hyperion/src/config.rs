@@ -34,6 +34,8 @@ pub struct Settings {
     pub sendfile_header: SendfileHeader,
     /// Who may be sent early hints.
     pub early_hints: HintsPolicy,
+    /// Whether clients are told what the application raises.
+    pub shows_errors: bool,
     /// Whether the engine answers static routes and files by itself.
     pub native_routes: bool,
     /// Memory for files that are served.
@@ -72,6 +74,7 @@ impl Settings {
                 spool_threshold_bytes: reader
                     .optional("spool_threshold_bytes")?
                     .unwrap_or(SPOOL_THRESHOLD_BYTES),
+                max_spool_bytes: reader.spool_bytes()?,
                 log: reader.log()?,
             },
             shared: Shared {
@@ -96,6 +99,7 @@ impl Settings {
                     ("on", HintsPolicy::On),
                 ],
             )?,
+            shows_errors: reader.fetch("shows_errors")?,
             native_routes: reader.fetch("native_routes")?,
             static_cache_bytes: reader.fetch("static_cache_bytes")?,
             stats,
@@ -149,6 +153,14 @@ impl Reader<'_> {
             return Ok(None);
         }
         u32::try_convert(value).map(Some)
+    }
+
+    fn spool_bytes(&self) -> Result<Option<u64>, Error> {
+        let value: Value = self.fetch("max_spool_bytes")?;
+        match is_text(value) {
+            true => self.choice("max_spool_bytes", &[("auto", None)]),
+            false => u64::try_convert(value).map(Some),
+        }
     }
 
     fn timeouts(&self) -> Result<Timeouts, Error> {

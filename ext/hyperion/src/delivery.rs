@@ -43,6 +43,8 @@ pub struct Delivery<'a> {
     pub input: Obj<Input>,
     /// How the application may have files sent.
     pub sendfile_header: SendfileHeader,
+    /// Whether clients are told what the application raises.
+    pub shows_errors: bool,
     /// Where the directories are that it may name.
     pub table: &'a Table,
 }
@@ -243,9 +245,9 @@ impl Delivery<'_> {
         let mut completion = progress.completion;
         if let Some(failure) = failure {
             if !error::is_disconnect(self.ruby, failure) {
-                error::log(self.ruby, self.log, "the application failed", failure);
+                self.log_failure(failure);
             }
-            completion = self.fail(completion)?;
+            completion = self.fail(completion, failure)?;
         }
         let closed = match &progress.answer {
             Some(answer) if !progress.is_closed => {
@@ -272,8 +274,24 @@ impl Delivery<'_> {
         }
     }
 
+    fn log_failure(&self, failure: &Error) {
+        let id = self.request.header("x-request-id").unwrap_or_default();
+        let id = String::from_utf8_lossy(id);
+        let facts = [
+            ("method", self.request.method()),
+            ("path", self.request.path()),
+            ("request_id", &*id),
+        ];
+        let known = if id.is_empty() { &facts[..2] } else { &facts[..] };
+        error::log_with(self.ruby, self.log, "the application failed", failure, known);
+    }
+
     /// Answers 500, or cuts a response that has begun.
-    fn fail(&self, completion: Option<Completion>) -> Result<Option<Completion>, Error> {
+    fn fail(
+        &self,
+        completion: Option<Completion>,
+        failure: &Error,
+    ) -> Result<Option<Completion>, Error> {
         if self.peer.is_answered() {
             self.peer.abort();
             return Ok(completion);
@@ -284,7 +302,11 @@ impl Delivery<'_> {
             completion = Some(self.finishing.register(self.ruby, self.env, nil, nil, self.input)?);
         }
         self.record_extras()?;
-        self.peer.send(Reply { response: internal_server_error(), completion });
+        let text = match self.shows_errors {
+            true => error::describe(self.ruby, failure).into(),
+            false => Bytes::from_static(b"Internal Server Error\n"),
+        };
+        self.peer.send(Reply { response: internal_server_error(text), completion });
         Ok(completion)
     }
 
@@ -334,12 +356,11 @@ impl raw::Consumer for Pieces {
     }
 }
 
-fn internal_server_error() -> Response {
+fn internal_server_error(text: Bytes) -> Response {
     let mut fields = Fields::new();
     let lines: [(&[u8], &[u8]); 2] = [(b"content-type", b"text/plain"), (b"connection", b"close")];
     for (name, value) in lines {
         fields.push(name, value).expect("a valid field");
     }
-    let body = ResponseBody::Full(Bytes::from_static(b"Internal Server Error\n"));
-    Response { status: 500, fields, body }
+    Response { status: 500, fields, body: ResponseBody::Full(text) }
 }

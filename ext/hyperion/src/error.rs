@@ -113,25 +113,51 @@ pub fn exception(ruby: &Ruby, error: &Error) -> Value {
 
 /// Writes one line about what was raised while `doing`. A child of the server has no log.
 pub fn log(ruby: &Ruby, log: &Log, doing: &str, error: &Error) {
+    log_with(ruby, log, doing, error, &[]);
+}
+
+/// The same, with what else is known.
+pub fn log_with(ruby: &Ruby, log: &Log, doing: &str, error: &Error, facts: &[(&str, &str)]) {
     if is_child_of_server() {
         return;
     }
-    match error.error_type() {
-        ErrorType::Jump(_) => {
-            log.write(Level::Error, "app", doing, &[("error", "the thread was ended")]);
-        }
-        ErrorType::Error(class, message) => {
-            log.write(Level::Error, "app", doing, &[("class", &name(*class)), ("error", message)]);
-        }
-        ErrorType::Exception(exception) => {
-            let class = name(exception.exception_class());
-            let message = message(*exception);
-            let backtrace = backtrace(ruby, *exception);
-            let fields = [("class", &*class), ("error", &message), ("backtrace", &backtrace)];
-            // What was not raised has been nowhere.
-            let known = if backtrace.is_empty() { &fields[..2] } else { &fields[..] };
-            log.write(Level::Error, "app", doing, known);
-        }
+    let Told { class, message, backtrace } = Told::of(ruby, error, BACKTRACE_LINES);
+    let backtrace = backtrace.join(" | ");
+    let mut fields = facts.to_vec();
+    // What was not raised has been nowhere.
+    let told = [("class", &*class), ("error", &*message), ("backtrace", &*backtrace)];
+    fields.extend(told.iter().filter(|(name, text)| *name == "error" || !text.is_empty()));
+    log.write(Level::Error, "app", doing, &fields);
+}
+
+/// An error as text, for whoever develops the application.
+pub fn describe(ruby: &Ruby, error: &Error) -> String {
+    let Told { class, message, backtrace } = Told::of(ruby, error, usize::MAX);
+    let lines = backtrace.iter().map(|line| format!("  {line}\n"));
+    let colon = if class.is_empty() { "" } else { ": " };
+    format!("{class}{colon}{message}\n\n{}", lines.collect::<String>())
+}
+
+/// What an error tells.
+struct Told {
+    /// Empty for a jump.
+    class: String,
+    message: String,
+    backtrace: Vec<String>,
+}
+
+impl Told {
+    fn of(ruby: &Ruby, error: &Error, lines: usize) -> Self {
+        let (class, message, backtrace) = match error.error_type() {
+            ErrorType::Jump(_) => (String::new(), "the thread was ended".to_owned(), Vec::new()),
+            ErrorType::Error(class, message) => (name(*class), message.to_string(), Vec::new()),
+            ErrorType::Exception(exception) => (
+                name(exception.exception_class()),
+                message(*exception),
+                backtrace(ruby, *exception, lines),
+            ),
+        };
+        Self { class, message, backtrace }
     }
 }
 
@@ -166,16 +192,13 @@ fn message(exception: Exception) -> String {
         .map_or_else(|_| "(no message)".to_owned(), text)
 }
 
-fn backtrace(ruby: &Ruby, exception: Exception) -> String {
-    let Ok(lines) = exception.funcall::<_, _, Option<RArray>>("backtrace", ()) else {
-        return String::new();
-    };
-    let Some(lines) = lines else { return String::new() };
-    (0..lines.len().min(BACKTRACE_LINES))
+fn backtrace(ruby: &Ruby, exception: Exception, most: usize) -> Vec<String> {
+    let lines = exception.funcall::<_, _, Option<RArray>>("backtrace", ());
+    let Some(lines) = lines.ok().flatten() else { return Vec::new() };
+    (0..lines.len().min(most))
         .filter_map(|index| RString::from_value(crate::raw::element(ruby, lines, index)))
         .map(text)
-        .collect::<Vec<_>>()
-        .join(" | ")
+        .collect()
 }
 
 fn text(string: RString) -> String {

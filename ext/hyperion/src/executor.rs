@@ -46,6 +46,8 @@ pub struct Executor<'a> {
     pub sendfile_header: SendfileHeader,
     /// Who may be sent early hints.
     pub early_hints: HintsPolicy,
+    /// Whether clients are told what the application raises.
+    pub shows_errors: bool,
     /// What every env starts as.
     pub template: RHash,
     /// Who wants to hear of the end of responses.
@@ -193,6 +195,7 @@ impl Executor<'_> {
             request,
             input,
             sendfile_header: self.sendfile_header,
+            shows_errors: self.shows_errors,
             table: self.table,
         };
         delivery.conclude(called, observed)

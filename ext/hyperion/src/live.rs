@@ -82,8 +82,8 @@ impl Arrived {
         Err(error(
             ruby,
             format!(
-                "more than {} bytes of a request body were to be read at once: read it in parts, or raise \
-                 --max-body-bytes",
+                "more than {} bytes of a request body that still arrives were to be read at once: read it in \
+                 parts",
                 self.most
             ),
         ))

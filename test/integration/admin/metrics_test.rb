@@ -11,7 +11,7 @@ class MetricsTest < HyperionTest::AdminCase
     "hyperion_connections_accepted" => ["counter", []], "hyperion_connections_passed" => ["counter", []],
     "hyperion_requests_passed" => ["counter", []], "hyperion_bytes_read" => ["counter", []],
     "hyperion_bytes_written" => ["counter", []], "hyperion_rejections" => ["counter", %w[reason]],
-    "hyperion_per_conn_rejections" => ["counter", %w[worker_id]], "hyperion_threadpool_queue_depth" => ["gauge", %w[worker_id]],
+    "hyperion_per_conn_rejections" => ["counter", %w[worker_id]], "hyperion_threadpool_queue_depth" => ["gauge", %w[worker_id]], "hyperion_spooled_bytes" => ["gauge", []],
     "hyperion_executors_busy" => ["gauge", %w[worker_id]], "hyperion_queue_seconds" => ["histogram", %w[le]],
     "hyperion_io_uring_workers_active" => ["gauge", %w[worker_id]], "hyperion_worker_restarts" => ["counter", %w[reason]], "hyperion_worker_stalls" => ["counter", []],
     "hyperion_process_resident_memory_bytes" => ["gauge", %w[worker_id]], "hyperion_engine_panics" => ["counter", []],

@@ -28,6 +28,7 @@ class MovingMetricsTest < HyperionTest::AdminCase
     "hyperion_connections_active" => [[], -> { connect(@moving).get("/") }],
     "hyperion_process_resident_memory_bytes" => [[], -> { asked }],
     "hyperion_underscore_headers_dropped_total" => [[], -> { connect(@moving).get("/", "x_a" => "b") }],
+    "hyperion_spooled_bytes" => [[], -> { connect(@moving).write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n#{"x" * 200_000}") }],
     "hyperion_rejections_total" => [[], -> { connect(@moving).write("nonsense\r\n\r\n").read_to_end }],
     "hyperion_io_uring_workers_active" => [%w[--io io_uring], -> { asked }],
     "hyperion_executors_busy" => [%w[-t 1], -> { held }],

@@ -4,7 +4,7 @@ require_relative "browser"
 
 # The middleware that most Rack applications stand on, each layer under Rack::Lint.
 class RackAppsTest < HyperionTest::ApplicationCase
-  serve "test/integration/apps/rack/config.ru", "-t", "4"
+  serve "test/integration/apps/rack/config.ru", "-t", "4", env: { "RACK_ENV" => "production" }
 
   FILES = "#{__dir__}/rack"
 

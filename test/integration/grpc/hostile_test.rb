@@ -6,7 +6,7 @@ require_relative "grpc_case"
 class GrpcHostileTest < HyperionTest::GrpcCase
   include HyperionTest::Frames
 
-  speak GRPC_APP, "-t", "1"
+  speak GRPC_APP, "-t", "1", "--max-body-bytes", "16m"
 
   TRAILING = ->(response) { response.trailers.to_h.values_at("grpc-status", "grpc-message") }
 

@@ -7,6 +7,8 @@ require_relative "../../support/attack_case"
 class LargeMessagesTest < HyperionTest::AttackCase
   MIB = 1 << 20
 
+  serve "probe.ru", "-t", "1", "--max-body-bytes", "16m", env: { "RACK_ENV" => "production" }
+
   def self.get(*lines) = head(*lines, request: "GET /attacked HTTP/1.1")
 
   rejects "C5", "one header of a mebibyte", 431, get("X: #{"x" * MIB}")

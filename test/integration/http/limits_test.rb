@@ -7,6 +7,7 @@ class LimitsTest < HyperionTest::IntegrationCase
   def test_W16_max_body_bytes
     app = boot("probe.ru", "--max-body-bytes", "1000")
     assert_equal 200, post("/digest", "x" * 1000, to: app).status
+    standard_clients_are_refused(app)
     client = connect(app)
     assert_equal 413, client.post("/digest", "x" * 1001).status
     assert_ended client
@@ -14,6 +15,13 @@ class LimitsTest < HyperionTest::IntegrationCase
     client.write("POST /digest HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n#{"1\r\nx\r\n" * 1001}0\r\n\r\n")
     assert_equal 413, client.response.status
     assert_ended client
+  end
+
+  # What it sends is more than any buffer holds, and it reads no response before all has left.
+  def standard_clients_are_refused(app)
+    code = "import http.client,sys; c=http.client.HTTPConnection(sys.argv[1]); c.request('POST','/digest',b'x'*30_000_000); print(c.getresponse().status)"
+    assert_equal "413", IO.popen(["/usr/bin/python3", "-c", code, app.authority], &:read).strip
+    app.wait_for_log(/"status":413.*"reason":"body_too_large","option":"max_body_bytes"/)
   end
 
   def test_W16_max_header_bytes

@@ -5,7 +5,7 @@ require_relative "../../support/integration"
 # What the app answers, however wrong, leaves the server well framed. RawClient reads strictly: a
 # response that is shifted by one byte is malformed to it.
 class ResponseFramingTest < HyperionTest::IntegrationCase
-  serve "responses.ru", "-t", "2", "--early-hints", "on"
+  serve "responses.ru", "-t", "2", "--early-hints", "on", env: { "RACK_ENV" => "production" }
 
   # The response, and on the same connection the one behind it when the connection goes on.
   def assert_keeps_step(method, path)

@@ -6,6 +6,7 @@ require_relative "lines_case"
 module HostileBytes
   COUNT = Integer(ENV.fetch("HOSTILE_REQUESTS", "150"))
   STATUS = %r{^HTTP/1\.1 [1-5]\d\d }n
+  REFUSAL = %w[reason option].freeze # Of those that were turned away.
   PIECES = ["\"", "\\", "\",\"status\":999,\"x\":\"", "\e[31m", "\e]0;title\a", "\x00", "\x7f", "\xff\xfe".b, "\xC2\x9B".b, "\xE2\x80\xA8".b,
     "\xE2\x80\xAE".b, "%0d%0a", "%0a{\"level\":\"error\"}", "\t", " status=500", "=", "|", "%", "${jndi:ldap://a}", "<script>", "\r", "\n",
     "\r\n", "{}", "'", ";", "&", "?", "#", "\u00e4".b, "\xC3".b].map(&:b).freeze
@@ -45,7 +46,7 @@ class HostileJsonTest < HyperionTest::LinesCase
     assert line.valid_encoding?, line.inspect
     refute_match(/[\x00-\x09\x0b-\x1f\x7f\u0080-\u009f\u2028-\u202e]/, line)
     entry = JSON.parse(line)
-    assert_equal FIELDS, entry.keys
+    assert_equal FIELDS, entry.keys - REFUSAL
     assert_equal %w[info access request 127.0.0.1], entry.values_at("level", "source", "message", "remote_addr")
     assert_includes [200, 400, 404, 405, 408, 413, 414, 431, 501, 505], entry["status"]
   end
@@ -62,7 +63,7 @@ class HostileTextTest < HyperionTest::LinesCase
   def assert_shape(line)
     assert_match(/\A[ -~]+\n\z/, line)
     assert_match(/\A#{PAIR}(?: #{PAIR})*\n\z/, line)
-    assert_equal FIELDS, line.scan(PAIR).map { |pair| pair[/\A\w+/] }
+    assert_equal FIELDS, line.scan(PAIR).map { |pair| pair[/\A\w+/] } - REFUSAL
   end
 end
 

@@ -6,7 +6,7 @@ require_relative "native_case"
 class BlocksTest < HyperionTest::NativeCase
   SOURCE = File.binread("#{ROOT}/#{app("blocks")}")
 
-  serve app("blocks"), "-t", "2", "--early-hints", "on"
+  serve app("blocks"), "-t", "2", "--early-hints", "on", env: { "RACK_ENV" => "production" }
 
   def test_lint_has_nothing_to_say
     { "/array" => "anarray", "/each" => "ab", "/file" => SOURCE }.each do |path, body|

@@ -4,7 +4,7 @@ require_relative "rack_case"
 
 # Applications that raise, exit, throw, kill their thread or answer nonsense: only that request suffers.
 class FaultsTest < HyperionTest::RackCase
-  serve app("faults"), "-t", "2"
+  serve app("faults"), "-t", "2", env: { "RACK_ENV" => "production" }
 
   RAISING = %w[raise exit abort throw thread-exit thread-kill no-memory exception signal interrupt script stack
     frozen-message no-message].freeze
@@ -38,6 +38,19 @@ class FaultsTest < HyperionTest::RackCase
       refute_match INTERNALS, response.body
       assert_equal 200, get("/pid").status
     end
+  end
+
+  def test_in_development_the_page_tells_what_was_raised
+    developing = boot(self.class.app("faults"))
+    response = get("/raise", to: developing)
+    assert_equal [500, "text/plain"], [response.status, response["content-type"]]
+    assert_match(/\A\w*Error: .*\n\n  .*faults\.ru:\d+:in /, response.body)
+  end
+
+  def test_the_line_of_a_failure_names_its_request
+    mark = server.log.size
+    get("/raise", "x-request-id" => "id-7")
+    server.wait_for_log(/"message":"the application failed","method":"GET","path":"\/raise","request_id":"id-7","class"/, from: mark)
   end
 
   def test_the_error_page_is_short_text

@@ -4,7 +4,7 @@ require_relative "rack_case"
 
 # Response headers of the app: all that Rack allows reaches the client, what breaks HTTP is a 500.
 class HeadersTest < HyperionTest::RackCase
-  serve app("headers"), "-t", "2", "--early-hints", "on"
+  serve app("headers"), "-t", "2", "--early-hints", "on", env: { "RACK_ENV" => "production" }
 
   COOKIES = ["a=1; path=/", "b=2", "c=3"].freeze
   REFUSED = %w[crlf cr lf-only-name crlf-name nul space-name colon-name empty-name array-crlf utf16 binary-crlf].freeze

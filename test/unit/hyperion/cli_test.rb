@@ -21,7 +21,7 @@ class CLITest < UnitCase
     assert_match(/^workers +auto \(\d+\) +flag -w$/, out)
     assert_match(/^log_format +auto \(json\) +default$/, out)
     assert_match(%r{^bind +unix:///tmp/x\?mode=0600, h \(unix:///tmp/x\?mode=0600, tcp://h:1234\) +flag -b$}, out)
-    assert_match(/^max_body_bytes +16777216 +default$/, out)
+    assert_match(/^max_body_bytes +1073741824 +default$/, out)
     assert_match(/config\.ru: loads$/, out)
   end
 

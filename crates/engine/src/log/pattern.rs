@@ -260,6 +260,7 @@ mod tests {
             duration: Duration::from_micros(3_100),
             queued: Some(Duration::from_micros(50)),
             remote_addr: "127.0.0.1",
+            refusal: None,
             extras,
         };
         let mut line = Vec::new();

@@ -85,6 +85,8 @@ families! {
         "Request heads received.";
     RESPONSES_STATUS = Counter "hyperion_responses_status_total",
         "Responses that ended, by status; 499 is a client that left before its answer.";
+    SPOOLED_BYTES = Gauge "hyperion_spooled_bytes" in "bytes",
+        "What large request bodies take in temporary files now.";
     THREADPOOL_QUEUE_DEPTH = Gauge "hyperion_threadpool_queue_depth",
         "Requests that wait for a thread now, by process.";
     UNDERSCORE_HEADERS_DROPPED = Counter "hyperion_underscore_headers_dropped_total",

@@ -114,6 +114,7 @@ pub(crate) fn scripted(steps: &[Step], queue: Arc<JobQueue>) -> Reactor<Scripted
         handshakes_per_second: None,
         streams_request_bodies: false,
         spool_threshold_bytes: 1024,
+        max_spool_bytes: None,
         log: log.clone(),
     };
     let driver = ScriptedDriver { steps: steps.iter().copied().collect(), broken: Vec::new() };

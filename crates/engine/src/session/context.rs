@@ -8,6 +8,7 @@ use crate::job_queue::Service;
 use crate::log::{Level, Log};
 use crate::lookups::Lookups;
 use crate::routes::Routes;
+use crate::spool::SpoolBound;
 use crate::stats::{Recorder, Stats};
 
 /// What every session of a reactor works with.
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     pub recorder: Recorder,
     pub log: Arc<Log>,
     pub lookups: Lookups,
+    /// What request bodies may take on disk.
+    pub spool_bound: SpoolBound,
     /// The time of this turn.
     pub now: Instant,
     /// The `Date` field of this second.

@@ -69,18 +69,21 @@ impl Session {
                 // Its status is counted with all else that is known of it.
                 context.recorder.rejected(violation.name(), 0);
                 stream.status = if status == 0 { stream.status } else { status };
+                stream.refusal = Some(violation.name());
                 self.abandon_stream(&stream, context);
                 self.end_stream(stream, bytes, false, context);
             }
             Some(mut stream) => {
                 context.recorder.rejected(violation.name(), status);
                 stream.status = status;
+                stream.refusal = Some(violation.name());
                 self.log(&self.access(&stream, bytes, context), context);
             }
             None => {
                 context.recorder.rejected(violation.name(), status);
                 let arrival = self.take_arrival(context);
-                self.log(&self.unread(line, status, bytes, arrival, context), context);
+                let access = self.unread(line, status, bytes, arrival, context);
+                self.log(&Access { refusal: Some(violation.name()), ..access }, context);
             }
         }
     }
@@ -188,6 +191,7 @@ impl Session {
             duration: context.now.saturating_duration_since(stream.received_at),
             queued: stream.flow.as_ref().and_then(|flow| flow.queued()),
             remote_addr: &self.info.remote_addr,
+            refusal: stream.refusal,
             extras: stream.flow.as_ref().and_then(|flow| flow.extras()),
         }
     }
@@ -208,6 +212,7 @@ impl Session {
             duration: context.now.saturating_duration_since(arrival),
             queued: None,
             remote_addr: &self.info.remote_addr,
+            refusal: None,
             extras: None,
         }
     }

@@ -83,11 +83,12 @@ pub(crate) enum Scalar {
     Requests,
     RequestsPassed,
     Responses,
+    SpooledBytes,
     UnderscoreHeadersDropped,
 }
 
 impl Scalar {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Adopting,
         Self::Arriving,
         Self::BytesRead,
@@ -105,6 +106,7 @@ impl Scalar {
         Self::Requests,
         Self::RequestsPassed,
         Self::Responses,
+        Self::SpooledBytes,
         Self::UnderscoreHeadersDropped,
     ];
 
@@ -127,6 +129,7 @@ impl Scalar {
             Self::Requests => "requests",
             Self::RequestsPassed => "requests_passed",
             Self::Responses => "responses",
+            Self::SpooledBytes => "spooled_bytes",
             Self::UnderscoreHeadersDropped => "underscore_headers_dropped",
         }
     }
@@ -141,6 +144,7 @@ impl Scalar {
                 | Self::ExecutorsBusy
                 | Self::IoUringActive
                 | Self::QueueDepth
+                | Self::SpooledBytes
         )
     }
 }

@@ -56,6 +56,16 @@ impl Gauge {
         self.0.cell().store(value, Ordering::Relaxed);
     }
 
+    /// Adds `count`, for a while: any thread may, where nobody [`set`](Self::set)s the value.
+    pub fn add(&self, count: u64) {
+        self.0.cell().fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Takes `count` back.
+    pub fn take_back(&self, count: u64) {
+        self.0.cell().fetch_sub(count, Ordering::Relaxed);
+    }
+
     /// The value now.
     pub fn value(&self) -> u64 {
         self.0.cell().load(Ordering::Relaxed)

@@ -390,10 +390,20 @@ impl Connection {
     fn discard(&mut self, bytes: &[u8]) -> Step {
         self.unread = true;
         self.discarded = self.discarded.saturating_add(bytes.len() as u64);
-        if self.discarded > self.config.limits.linger_bytes && self.ending == Ending::Lingering {
-            self.close();
+        if self.ending == Ending::Lingering {
+            self.linger_on(bytes.len() as u64);
         }
         Step::Used(bytes.len())
+    }
+
+    /// A client that sends on may not have read its response yet; a reset would take it away.
+    fn linger_on(&mut self, received: u64) {
+        let limits = &self.config.limits;
+        if self.discarded > limits.farewell_bytes {
+            return self.close();
+        }
+        let rate = limits.farewell_bytes_per_second.max(1);
+        self.deadlines.extend(Timer::Linger, Duration::from_nanos(received * 1_000_000_000 / rate));
     }
 
     /// The request line of an incomplete head, for the log.

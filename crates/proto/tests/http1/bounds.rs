@@ -307,7 +307,7 @@ fn a_connection_above_the_bound_is_told_so() {
     assert_eq!(peer.rejections(), [TooManyConnections]);
     peer.send(get("/evil", "")).pass_s(1);
     assert_eq!((peer.closing(), peer.requests().len()), (Closing::ShutdownWrite, 0));
-    peer.pass_s(1);
+    peer.pass_s(2);
     assert_eq!(peer.closing(), Closing::Close);
 }
 
@@ -316,16 +316,20 @@ fn lingering_is_bounded_in_time_and_bytes() {
     let mut peer = Peer::new();
     peer.send("\n");
     peer.read();
-    peer.pass_s(1).send([b'x'; 1000]).pass_s(1);
-    assert_eq!(peer.closing(), Closing::Close);
+    peer.pass_s(1).send([b'x'; 1000]).pass_s(2);
+    assert_eq!(peer.closing(), Closing::Close, "too slow");
     let mut peer = Peer::new();
     peer.send("\n");
     peer.read();
-    assert!(peer.connection.wants_input());
+    for _ in 0..255 {
+        assert!(peer.connection.wants_input());
+        peer.send(vec![b'x'; 256 * 1024]).pass_s(1);
+        assert_eq!(peer.closing(), Closing::ShutdownWrite, "a client that sends on");
+    }
     peer.send(vec![b'x'; 256 * 1024]);
     assert_eq!(peer.closing(), Closing::ShutdownWrite);
     peer.send("x");
-    assert_eq!(peer.closing(), Closing::Close);
+    assert_eq!(peer.closing(), Closing::Close, "too much");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub fn config() -> Config {
         handshakes_per_second: None,
         streams_request_bodies: false,
         spool_threshold_bytes: 64,
+        max_spool_bytes: None,
         log: LogConfig {
             level: Level::Error,
             format: LogFormat::Json,

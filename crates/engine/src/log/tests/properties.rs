@@ -57,8 +57,8 @@ fn line(format: LogFormat, line: RequestLine<'_>, extras: &Extras, remote_addr: 
     let log = Log::new(LogConfig { level: Level::Info, format, requests: true, file: None });
     let duration = Duration::from_micros(1_500);
     let (status, bytes, queued) = (207, 42, Some(duration));
-    Access { line, status, bytes, duration, queued, remote_addr, extras: Some(extras) }
-        .append_to(&log);
+    let (refusal, extras) = (None, Some(extras));
+    Access { line, status, bytes, duration, queued, remote_addr, refusal, extras }.append_to(&log);
     log.take()
 }
 
