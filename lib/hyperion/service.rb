@@ -42,6 +42,8 @@ module Hyperion
       @configuration = configuration
       @runtime = runtime
       settings = configuration.engine_settings(multiprocess: !siblings.nil?)
+      # A program that serves by itself may be in production without saying so.
+      settings[:shows_errors] &&= launched
       @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings.to_h, owns_process: launched))
       attach
       sockets.each { |socket, tls| @engine.listen(socket.fileno, tls) }

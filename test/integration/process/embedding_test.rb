@@ -26,6 +26,20 @@ class EmbeddingTest < HyperionTest::ProcessCase
     end
   RUBY
 
+  RAISING = <<~'RUBY'
+    require "hyperion"
+    require "net/http"
+    server = Hyperion::Server.new(app: ->(_) { raise "secret" }, bind: "127.0.0.1", port: 0, log_level: :error).start
+    puts Net::HTTP.get(URI("http://127.0.0.1:#{server.port}/"))
+    server.stop
+  RUBY
+
+  # It may be in production without saying so.
+  def test_a_program_tells_clients_nothing_of_its_errors
+    out, = ruby(RAISING)
+    assert_includes out.lines, "Internal Server Error\n"
+  end
+
   def test_start_port_and_stop
     out, err, status = ruby(SCRIPT)
     pid = out[/mine (\d+)/, 1]
