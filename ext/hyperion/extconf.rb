@@ -12,13 +12,25 @@ def missing(what) = abort("hyperion-rb cannot be built: #{what}")
 
 def on_path?(name) = ENV.fetch("PATH", "").split(File::PATH_SEPARATOR).any? { |folder| File.executable?(File.join(folder, name)) }
 
-def cargo
-  own = File.join(Dir.home, ".cargo", "bin", "cargo")
-  return "cargo" if on_path?("cargo")
+RUSTUP = "install Rust from https://rustup.rs"
 
-  File.executable?(own) ? own : missing("cargo is missing; install Rust from https://rustup.rs (Debian: apt-get install cargo)")
+# A program of Rust: on PATH, or where rustup puts it.
+def rust(name)
+  own = File.join(Dir.home, ".cargo", "bin", name)
+  return name if on_path?(name)
+
+  File.executable?(own) ? own : missing("#{name} is missing; #{RUSTUP}")
 rescue ArgumentError
-  missing("cargo is missing; install Rust from https://rustup.rs")
+  missing("#{name} is missing; #{RUSTUP}")
+end
+
+# Cargo itself would say so of a dependency somewhere, or not understand a file.
+def check_rust
+  needed = File.read(File.join(ROOT, "Cargo.toml"))[/^rust-version = "([\d.]+)"/, 1]
+  found = IO.popen([rust("rustc"), "--version"], &:read)[/\d+(?:\.\d+)+/] || "unknown"
+  return if Gem::Version.correct?(found) && Gem::Version.new(found) >= Gem::Version.new(needed)
+
+  missing("rustc #{found} is too old: #{needed} or newer is needed; #{RUSTUP}")
 end
 
 def check_libclang
@@ -37,6 +49,7 @@ end
 missing("only Linux is supported") unless RUBY_PLATFORM.include?("linux")
 check_headers
 check_libclang
+check_rust
 
 # A gem is built in a directory of its own that must not keep gigabytes of intermediate files.
 checkout = File.directory?(File.join(ROOT, ".git"))
@@ -56,13 +69,13 @@ File.write(File.join(HERE, "Makefile"), <<~MAKE)
   all: $(NATIVE)
 
   $(NATIVE): FORCE
-  \tcd "$(ROOT)" && #{cargo} build --release --locked -p hyperion-ext
+  \tcd "$(ROOT)" && #{rust("cargo")} build --release --locked -p hyperion-ext
   \tcp "$(BUILT)" "$(NATIVE).new"
   \tmv "$(NATIVE).new" "$(NATIVE)"
 
   install: $(NATIVE)
   \tmkdir -p "$(DESTDIR)$(sitearchdir)/hyperion"
-  \tinstall -m 755 "$(NATIVE)" "$(DESTDIR)$(sitearchdir)/hyperion/native.so"
+  \tinstall -s -m 755 "$(NATIVE)" "$(DESTDIR)$(sitearchdir)/hyperion/native.so"
   #{"\trm -rf \"$(TARGET)\"" unless checkout || ENV["CARGO_TARGET_DIR"]}
 
   clean distclean:

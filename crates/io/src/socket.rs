@@ -183,10 +183,13 @@ fn accept(listener: &Listener) -> rustix::io::Result<(OwnedFd, Peer)> {
     Ok((socket, peer(address)))
 }
 
-/// Whether somebody is in the backlog.
-fn is_awaited(listener: &Listener) -> bool {
+/// What a listening socket has to say without being accepted from.
+fn look_at(listener: &Listener) -> PollFlags {
     let mut wanted = [PollFd::new(&listener.socket, PollFlags::IN)];
-    poll(&mut wanted, Some(&Timespec::default())).is_ok_and(|found| found > 0)
+    match poll(&mut wanted, Some(&Timespec::default())) {
+        Ok(_) => wanted[0].revents(),
+        Err(_) => PollFlags::empty(),
+    }
 }
 
 /// What has become of those who wait to be accepted.
@@ -222,8 +225,14 @@ pub(crate) fn accept_some<S: Sink>(
             Err(error) if tells_of_end(error) => return Backlog::Shut,
             Err(error) if concerns_one_connection(error) => {}
             // It is looked for a descriptor first, and for a connection then.
-            Err(_) if !is_awaited(listener) => return Backlog::Taken,
             Err(error) => {
+                let state = look_at(listener);
+                if state.contains(PollFlags::HUP) {
+                    return Backlog::Shut;
+                }
+                if !state.contains(PollFlags::IN) {
+                    return Backlog::Taken;
+                }
                 let error = error.into();
                 sink.complete(Completion::AcceptFailed { listener: number, error });
                 return Backlog::Blocked;

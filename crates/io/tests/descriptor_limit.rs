@@ -23,6 +23,8 @@ fn c7_accepting_fails_once_and_recovers() {
     closes_when_all_are_accepted(UringDriver::new().unwrap());
     closes_where_nobody_waits(EpollDriver::new().unwrap());
     closes_where_nobody_waits(UringDriver::new().unwrap());
+    closes_what_another_has_ended(EpollDriver::new().unwrap());
+    closes_what_another_has_ended(UringDriver::new().unwrap());
 }
 
 fn fails_once_and_recovers(driver: impl Driver<Socket = OwnedFd>) {
@@ -78,6 +80,22 @@ fn closes_where_nobody_waits(driver: impl Driver<Socket = OwnedFd>) {
     harness.settle();
     let _wasted = waste_all_descriptors();
     harness.driver.close_listeners();
+    harness.settle();
+    assert!(harness.journal.accept_failures.is_empty() && !harness.driver.is_listening());
+}
+
+/// A sibling has ended the socket meanwhile: it is looked for a descriptor before that is told.
+fn closes_what_another_has_ended(driver: impl Driver<Socket = OwnedFd>) {
+    let mut harness = Harness::new(driver);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    harness.driver.listen(listener.try_clone().unwrap().into()).unwrap();
+    harness.driver.pause_accept();
+    harness.settle();
+    let _client = TcpStream::connect(address).unwrap();
+    let _wasted = waste_all_descriptors();
+    harness.driver.close_listeners();
+    rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
     harness.settle();
     assert!(harness.journal.accept_failures.is_empty() && !harness.driver.is_listening());
 }

@@ -7,9 +7,9 @@
 //! | `segment` | `Hyperion::Engine::Segment`, the memory in which all processes count |
 //! | `executor` | the loop of an executor thread |
 //! | `env`, `keys` | request → Rack env, and the call of the application |
-//! | `exchange`, `input`, `spooled`, `live`, `stream` | the objects in env: `rack.hijack` and `rack.early_hints`, `rack.input`, streams |
-//! | `answer`, `body`, `delivery` | what the application returned → response |
-//! | `hijack`, `hints`, `finish`, `log_extras` | full hijack, early hints, callbacks behind a response, additions to its log line |
+//! | `exchange`, `hints`, `input`, `spooled`, `live`, `stream` | the objects in env: `rack.hijack`, `rack.early_hints`, `rack.input`, streams |
+//! | `answer`, `body`, `chunks`, `delivery` | what the application returned → response |
+//! | `hijack`, `finish`, `log_extras` | full hijack, callbacks behind a response, additions to its log line |
 //! | `routes`, `file` | what is answered without the application; files that it names |
 //! | `hooks`, `request` | `Hyperion::Runtime`'s blocks, and `Hyperion::Request`, which they are given |
 //! | `class`, `names` | what is looked up once, while the library is loaded |

@@ -19,6 +19,14 @@ class PackageTest < HyperionTest::ProcessCase
     files.each { |path| assert File.file?(File.join(ROOT, path)), path }
   end
 
+  def test_an_old_compiler_is_named_before_anything_is_built
+    old = file("bin/rustc", "#!/bin/sh\necho 'rustc 1.63.0 (Debian)'\n")
+    File.chmod(0o755, old)
+    _, err, status = capture(RbConfig.ruby, "#{ROOT}/ext/hyperion/extconf.rb", env: { "PATH" => "#{dir}/bin:#{ENV["PATH"]}" }, chdir: dir)
+    assert_equal 1, status.exitstatus
+    assert_match(/rustc 1\.63\.0 is too old: 1\.\d+ or newer is needed; install Rust from/, err)
+  end
+
   private
 
   def build
@@ -43,6 +51,7 @@ class PackageTest < HyperionTest::ProcessCase
     env = { "GEM_HOME" => home, "GEM_PATH" => [home, *Gem.path].join(":"), "RUBYLIB" => nil, "RUBYOPT" => nil }
     installed = boot(ru, command: [RbConfig.ruby, "#{home}/bin/hyperion"], env: env, chdir: dir)
     loaded = body("/", to: installed)
+    refute_includes IO.popen(["readelf", "-S", loaded.lines.first.strip], &:read), ".debug_info", "it is not stripped"
     assert loaded.start_with?(File.realpath(home)) || loaded.include?(home), "loaded #{loaded}"
     assert_equal 0, installed.stop.exitstatus
   end

@@ -39,7 +39,7 @@ class ScarcityTest < HyperionTest::ProcessCase
   end
 
   def test_I4_a_server_without_threads_does_not_begin
-    skip("the limit does not hold for this user") unless Process.uid.zero?
+    skip("the limit does not hold for this user") unless Process.uid.zero? && system(*limited, "test", "-r", "#{ROOT}/exe/hyperion")
     out, err, status = capture(*limited, "prlimit", "--nproc=1", *HyperionTest::TestServer.command, BASIC)
     assert_equal 1, status.exitstatus, out + err
     assert_match(/hyperion cannot start: .*(ulimit|Resource temporarily unavailable)/, err)
@@ -49,6 +49,7 @@ class ScarcityTest < HyperionTest::ProcessCase
 
   def boot_limited(*flags, app: BASIC)
     skip("needs root to become another user") unless Process.uid.zero?
+    skip("another user cannot read the checkout") unless system(*limited, "test", "-r", "#{ROOT}/exe/hyperion")
     boot(app, *flags, env: { "TMPDIR" => "/tmp" }, command: [*limited, *HyperionTest::TestServer.command]).tap do |server|
       server.pids.each { |pid| limit(pid, "1") }
     end

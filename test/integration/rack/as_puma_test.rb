@@ -91,6 +91,12 @@ class AsPumaTest < HyperionTest::RackCase
     refute_match(/content\z/, bytes)
   end
 
+  def test_protocols_are_switched_for_http_1_1_only
+    head = "Connection: upgrade\r\nUpgrade: x\r\n\r\n"
+    assert_match(/\AHTTP\/1\.1 101 .*raw\z/m, connect.write("GET /switch HTTP/1.1\r\nHost: a\r\n#{head}").read_to_end)
+    assert_match(/\AHTTP\/1\.1 500 /, connect.write("GET /switch HTTP/1.0\r\n#{head}").read_to_end)
+  end
+
   def test_a_frozen_buffer_takes_nothing
     assert_equal "FrozenError abcdef", post("/frozen", "abcdef").body
   end

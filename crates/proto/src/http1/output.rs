@@ -38,7 +38,7 @@ impl Connection {
         if self.exchanges[index].answer != Answer::Waiting {
             return;
         }
-        if is_final(&response) {
+        if is_final(&response, self.exchanges[index].asked.version) {
             self.deliver(index, response, date);
         } else {
             self.answer_plainly(index, 500, None, None);
@@ -259,9 +259,10 @@ impl Connection {
 
 /// Whether a response can end an exchange: not an informational one, but for the switch to a
 /// tunnel.
-fn is_final(response: &Response) -> bool {
+fn is_final(response: &Response, version: Version) -> bool {
     match response.status {
-        101 => matches!(response.body, ResponseBody::Tunnel),
+        // HTTP/1.0 knows no such response (RFC 9110, section 15.2).
+        101 => matches!(response.body, ResponseBody::Tunnel) && version != Version::Http10,
         status => (200..1000).contains(&status),
     }
 }

@@ -176,6 +176,16 @@ fn a18_informational_responses_are_no_answers() {
 }
 
 #[test]
+fn a18_http_1_0_is_never_switched() {
+    let mut peer = Peer::new();
+    peer.send("GET / HTTP/1.0\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    peer.respond(0, response(101, &[("upgrade", "x")], ResponseBody::Tunnel));
+    peer.body_part(0, "raw").finish(0, None);
+    let answer = peer.read();
+    assert!(answer.starts_with("HTTP/1.1 500 ") && !answer.contains("raw"), "{answer}");
+}
+
+#[test]
 fn a19_a_declared_length_that_is_wrong_ends_the_connection() {
     for (length, sent) in [("3", "abc"), ("9", "abcdef")] {
         for streamed in [false, true] {

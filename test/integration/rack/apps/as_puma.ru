@@ -50,6 +50,7 @@ run(lambda do |env|
   when "/to-ary-bad" then [200, {}, Closing.new("to-ary-bad", [1])]
   when "/closed" then [200, {}, [Closing::CLOSED[env["QUERY_STRING"]].to_s]]
   when "/hijack" then [200, { "rack.hijack" => ->(stream) { stream.write("content") && stream.close } }, []]
+  when "/switch" then [101, { "upgrade" => "x", "connection" => "upgrade" }, ->(stream) { stream.write("raw") && stream.close }]
   when "/frozen"
     error = (env["rack.input"].read(3, "frozen") rescue $!)
     [200, {}, ["#{error.class} #{env["rack.input"].read}"]]
