@@ -6,6 +6,9 @@ module Hyperion
     # Threads get this long to end once they are told to.
     PATIENCE_S = 1
 
+    # Behind so much time a thread that could not be made is tried again.
+    RETRY_S = 1
+
     # @param engine [Engine] started
     # @param count [Integer]
     # @param died [#call] called with an index on a dying thread, and the main thread then calls

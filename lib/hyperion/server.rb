@@ -173,7 +173,7 @@ module Hyperion
 
     # @return [Thread] that replaces executors
     def replacing(service, deaths)
-      Thread.new { while (index = deaths.pop) do sleep(Serving::RETRY_S) until service.replace(index) end }
+      Thread.new { while (index = deaths.pop) do sleep(Executors::RETRY_S) until service.replace(index) end }
     end
 
     # @return [Thread, nil] that reads changed certificates again

@@ -96,7 +96,7 @@ module Hyperion
     def replace(dead)
       raise EngineError, "its engine has failed; the log says how" if dead == :engine
 
-      @service.replace(dead) || @mailbox.post_in(RETRY_S, [:died, dead])
+      @service.replace(dead) || @mailbox.post_in(Executors::RETRY_S, [:died, dead])
     end
 
     # Who cannot do so, as without a descriptor left, serves its own connections nevertheless, and tries again.
