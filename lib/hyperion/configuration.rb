@@ -120,12 +120,11 @@ module Hyperion
 
     # @return [Hash{Symbol=>Object}] what the engine wants to know
     def engine_settings(multiprocess: false)
-      names = %i[threads max_body_bytes max_header_bytes max_header_fields max_target_bytes max_response_fields max_response_header_bytes max_pending max_connections read_timeout max_request_read_seconds
+      names = %i[threads max_body_bytes max_header_bytes max_header_fields max_spool_bytes max_target_bytes max_response_fields max_response_header_bytes max_pending max_connections read_timeout max_request_read_seconds
                  idle_keepalive write_timeout graceful_timeout log_requests log_file admin_token native_routes static_cache_bytes
                  tls_handshake_timeout tls_handshake_rate_limit h2_max_concurrent_streams h2_max_total_streams stream_request_bodies]
       words = %i[io log_level log_format underscore_headers sendfile_header early_hints]
       @resolved.slice(*names).merge(words.to_h { |name| [name, @resolved[name].to_s] }).merge(
-        max_spool_bytes: max_spool_bytes == :auto ? "auto" : max_spool_bytes,
         max_in_flight_per_conn: max_in_flight_per_conn == :auto ? "auto" : max_in_flight_per_conn,
         log_color: log_color?, multiprocess: multiprocess, spool_threshold_bytes: SPOOL_THRESHOLD_BYTES,
         server_software: "hyperion/#{VERSION}", shows_errors: environment == "development"

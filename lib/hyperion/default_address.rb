@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Hyperion
-  # Where the server listens when nobody says so: at home for whoever develops, everywhere for whoever deploys.
+  # Where the server listens when nobody says so: on the loopback in development and test, elsewhere on every address.
   module DefaultAddress
     PRIVATE = %w[development test].freeze
     SOURCE = "default of the environment"

@@ -32,9 +32,9 @@ pub struct Limits {
     pub linger_bytes: u64,
     /// Bytes of unread input that are discarded behind the last response, so that it reaches a client that
     /// sends on (RFC 9112, section 9.6).
-    pub farewell_bytes: u64,
+    pub lingering_close_bytes: u64,
     /// The slowest pace at which they may come.
-    pub farewell_bytes_per_second: u64,
+    pub lingering_close_bytes_per_second: u64,
     /// HTTP/2 streams that are open at once; what comes on top is refused for the client to try again.
     pub h2_concurrent_streams: u32,
     /// HTTP/2 streams over the life of a connection, which is drained then; `None` means no bound.
@@ -59,8 +59,8 @@ impl Default for Limits {
             in_flight: NonZeroUsize::MIN,
             output_bytes: 256 * 1024,
             linger_bytes: 256 * 1024,
-            farewell_bytes: 64 * 1024 * 1024,
-            farewell_bytes_per_second: 256 * 1024,
+            lingering_close_bytes: 64 * 1024 * 1024,
+            lingering_close_bytes_per_second: 256 * 1024,
             h2_concurrent_streams: 128,
             h2_total_streams: None,
             body_bytes_per_second: 500,

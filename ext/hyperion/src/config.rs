@@ -74,7 +74,7 @@ impl Settings {
                 spool_threshold_bytes: reader
                     .optional("spool_threshold_bytes")?
                     .unwrap_or(SPOOL_THRESHOLD_BYTES),
-                max_spool_bytes: reader.spool_bytes()?,
+                max_spool_bytes: reader.bound("max_spool_bytes", "auto")?,
                 log: reader.log()?,
             },
             shared: Shared {
@@ -126,7 +126,7 @@ impl Reader<'_> {
                 response_field_bytes: self.fetch("max_response_header_bytes")?,
                 in_flight: self.in_flight()?,
                 h2_concurrent_streams: self.fetch("h2_max_concurrent_streams")?,
-                h2_total_streams: self.bound("h2_max_total_streams", "unbounded")?.map(u64::from),
+                h2_total_streams: self.bound("h2_max_total_streams", "unbounded")?,
                 ..Limits::default()
             },
             timeouts: self.timeouts()?,
@@ -146,21 +146,13 @@ impl Reader<'_> {
     }
 
     /// A number, or none where the setting is this word.
-    fn bound(&self, name: &str, word: &str) -> Result<Option<u32>, Error> {
+    fn bound<T: TryConvert>(&self, name: &str, word: &str) -> Result<Option<T>, Error> {
         let value: Value = self.fetch(name)?;
         if is_text(value) {
             self.choice(name, &[(word, ())])?;
             return Ok(None);
         }
-        u32::try_convert(value).map(Some)
-    }
-
-    fn spool_bytes(&self) -> Result<Option<u64>, Error> {
-        let value: Value = self.fetch("max_spool_bytes")?;
-        match is_text(value) {
-            true => self.choice("max_spool_bytes", &[("auto", None)]),
-            false => u64::try_convert(value).map(Some),
-        }
+        T::try_convert(value).map(Some)
     }
 
     fn timeouts(&self) -> Result<Timeouts, Error> {

@@ -64,12 +64,13 @@ pub fn answer_named(
 /// to `each`.
 pub fn open(path: &Path) -> Option<Found> {
     let mut file = files::open_path(path).ok()?;
-    if !UNTRUE_SIZES.contains(&file.metadata().ok()?.len()) {
+    let size = file.metadata().ok()?.len();
+    if !UNTRUE_SIZES.contains(&size) {
         return Some(Found::File(file));
     }
     let mut bytes = Vec::new();
     (&file).take(MADE_BYTES).read_to_end(&mut bytes).ok()?;
-    if bytes.len() as u64 == file.metadata().ok()?.len() {
+    if bytes.len() as u64 == size {
         return file.rewind().ok().map(|()| Found::File(file));
     }
     Some(Found::Bytes(bytes.into()))

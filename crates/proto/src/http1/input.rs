@@ -399,10 +399,10 @@ impl Connection {
     /// A client that sends on may not have read its response yet; a reset would take it away.
     fn linger_on(&mut self, received: u64) {
         let limits = &self.config.limits;
-        if self.discarded > limits.farewell_bytes {
+        if self.discarded > limits.lingering_close_bytes {
             return self.close();
         }
-        let rate = limits.farewell_bytes_per_second.max(1);
+        let rate = limits.lingering_close_bytes_per_second.max(1);
         self.deadlines.extend(Timer::Linger, Duration::from_nanos(received * 1_000_000_000 / rate));
     }
 

@@ -184,7 +184,7 @@ impl Connection {
             Input::Head(_) => !self.stalled,
             Input::Body(receiving) => !receiving.is_paused(),
             Input::Tunnel { paused, .. } => !paused,
-            Input::Discard => self.discarded <= self.config.limits.farewell_bytes,
+            Input::Discard => self.discarded <= self.config.limits.lingering_close_bytes,
         }
     }
 
