@@ -301,11 +301,11 @@ impl Delivery<'_> {
             let nil = self.ruby.qnil().as_value();
             completion = Some(self.finishing.register(self.ruby, self.env, nil, nil, self.input)?);
         }
-        self.record_extras()?;
         let text = match self.shows_errors {
             true => error::describe(self.ruby, failure).into(),
             false => Bytes::from_static(b"Internal Server Error\n"),
         };
+        self.record_extras()?;
         self.peer.send(Reply { response: internal_server_error(text), completion });
         Ok(completion)
     }

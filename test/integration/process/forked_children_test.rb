@@ -6,7 +6,7 @@ require_relative "process_case"
 class ForkedChildrenTest < HyperionTest::ProcessCase
   serve "test/integration/process/apps/forking.ru", "-t", "2", "--early-hints", "on"
 
-  PLACES = %w[call each body_call close to_path to_ary trailers headers status early_hints log_extras response_finished after_reply].freeze
+  PLACES = %w[call each body_call close to_path to_ary trailers headers status early_hints log_extras response_finished after_reply error_message].freeze
 
   PLACES.each do |place|
     define_method("test_H6_a_child_forked_in_#{place}_ends") do

@@ -12,6 +12,11 @@ class Forking < SimpleDelegator
   def to_str = to_s
 end
 
+# Forks when it is asked what is wrong, by the log and by the page for developers.
+class Telling < StandardError
+  def message = FORK.call.then { "told" }
+end
+
 # Forks in the one method it is told.
 class Body
   def initialize(place)
@@ -62,6 +67,7 @@ run(lambda do |env|
   place = env["PATH_INFO"].delete_prefix("/")
   case place
   when "call" then FORK.call
+  when "error_message" then raise Telling
   when "early_hints" then env["rack.early_hints"].call({ "link" => "a" }) && FORK.call
   when "response_finished" then (env["rack.response_finished"] ||= []) << ->(*) { FORK.call }
   when "after_reply" then (env["rack.after_reply"] ||= []) << -> { FORK.call }
