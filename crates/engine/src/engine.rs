@@ -1,6 +1,5 @@
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,7 +11,7 @@ use crate::config::{Config, IoChoice};
 use crate::fault;
 use crate::inbox::{Inbox, Message};
 use crate::job::Listener;
-use crate::job_queue::{JobQueue, Service, Waited};
+use crate::job_queue::{Consumer, Service, Waited};
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
 use crate::relay::{Lead, Relay};
@@ -91,18 +90,17 @@ impl Engine {
         Ok(Self { inbox, stats, log, driver_name, relay, threads })
     }
 
-    /// Waits as [`JobQueue::wait`] does, and drives the reactor meanwhile where that saves time.
-    pub fn wait(&self, queue: &JobQueue, interrupted: &AtomicBool) -> Waited {
-        let is_interrupted = || interrupted.load(Ordering::SeqCst);
+    /// Waits as [`Consumer::wait`] does, and drives the reactor meanwhile where that saves time.
+    pub fn wait(&self, consumer: &Consumer) -> Waited {
         if let Some(relay) = &self.relay {
-            while !queue.has_news() && !is_interrupted() && relay.lead(queue, &is_interrupted) {}
+            while !consumer.has_news() && !consumer.is_interrupted() && relay.lead(consumer) {}
         }
-        queue.wait(interrupted)
+        consumer.wait()
     }
 
-    /// Makes the executor that [`wait`](Self::wait)s with this flag return.
-    pub fn interrupt(&self, queue: &JobQueue, interrupted: &AtomicBool) {
-        queue.interrupt(interrupted);
+    /// Makes the executor that [`wait`](Self::wait)s return.
+    pub fn interrupt(&self, consumer: &Consumer) {
+        consumer.interrupt();
         self.inbox.wake();
     }
 
@@ -302,16 +300,19 @@ fn conclude(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::JobQueue;
     use crate::config::{LogConfig, LogFormat};
 
     #[test]
     fn h3_a_reactor_that_panics_fails_its_service() {
         let log =
             LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
-        let (log, queue) = (Log::new(log), JobQueue::new(1));
-        conclude(&log, &queue, false, || Ok(()));
-        assert_eq!(queue.wait(&AtomicBool::new(true)), Waited::Interrupted);
-        conclude(&log, &queue, false, || panic!("as a fault of ours would"));
-        assert_eq!(queue.wait(&AtomicBool::new(true)), Waited::Closed);
+        let (log, queue) = (Log::new(log), Arc::new(JobQueue::new(1)));
+        let consumer = Consumer::new(queue.clone());
+        conclude(&log, &*queue, false, || Ok(()));
+        consumer.interrupt();
+        assert_eq!(consumer.wait(), Waited::Interrupted);
+        conclude(&log, &*queue, false, || panic!("as a fault of ours would"));
+        assert_eq!(consumer.wait(), Waited::Closed);
     }
 }

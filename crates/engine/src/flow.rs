@@ -13,6 +13,8 @@ use crate::reply::Hijacked;
 #[derive(Debug)]
 pub(crate) struct Flow {
     abandoned: AtomicBool,
+    /// The response has not left, or not all of it.
+    cut: AtomicBool,
     /// Nobody works on it any more.
     released: AtomicBool,
     /// Microseconds between arrival and dispatch; `u64::MAX` before dispatch.
@@ -96,6 +98,7 @@ impl Flow {
     pub fn new(credit: u64) -> Arc<Self> {
         Arc::new(Self {
             abandoned: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             released: AtomicBool::new(false),
             queued_us: AtomicU64::new(u64::MAX),
             extras: OnceLock::new(),
@@ -114,11 +117,22 @@ impl Flow {
         self.abandoned.load(Ordering::Acquire)
     }
 
-    /// The peer left: every waiter returns.
+    /// Nothing comes any more: every waiter returns.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
         let _state = self.lock();
         self.changed.notify_all();
+    }
+
+    /// The same, and the response is cut.
+    pub fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.abandon();
+    }
+
+    /// Whether the response was cut.
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
     }
 
     /// Whether the job that belongs to it is over.

@@ -8,6 +8,7 @@ use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, StreamId};
 
 use crate::budget::Budget;
+use crate::flow::Flow;
 use crate::lookups::Found;
 use crate::reply::Completion;
 use crate::routes::{Routes, Target};
@@ -32,6 +33,8 @@ pub(crate) enum Message {
     Body(ReplyKey, Bytes),
     /// More of a streamed body, from a spool file.
     BodyFile(ReplyKey, FileRange),
+    /// Somebody wants to hear of the end of a response that is on its way.
+    AwaitEnd(ReplyKey, Completion, Arc<Flow>),
     /// A streamed body is complete.
     Finish(ReplyKey, Option<Fields>),
     /// No temporary file could be written for a response, for this reason.
@@ -76,6 +79,7 @@ impl Message {
             | Message::Inform(key, ..)
             | Message::Body(key, _)
             | Message::BodyFile(key, _)
+            | Message::AwaitEnd(key, ..)
             | Message::Finish(key, _)
             | Message::SpoolFailed(key, _)
             | Message::Abort(key)

@@ -1,10 +1,18 @@
+//! The bounded queue between the reactor and its executors.
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+pub use consumer::{Consumer, Waited};
+
 use crate::job::{Job, Observed};
 use crate::reply::Completion;
 use crate::stats::Stats;
+
+mod consumer;
+#[cfg(test)]
+mod tests;
 
 /// Reports of requests that needed no executor, waiting for one; what comes on top is dropped and
 /// counted.
@@ -60,18 +68,8 @@ pub enum Work {
     Observed(Vec<Observed>),
 }
 
-/// Why an executor's wait ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Waited {
-    /// There was work a moment ago: call [`JobQueue::take_after_wait`].
-    Available,
-    /// The wait was interrupted.
-    Interrupted,
-    /// The queue is closed and empty.
-    Closed,
-}
-
-/// The bounded queue between the reactor and its executors, first in first out.
+/// The bounded queue between the reactor and its executors, each of which has a [`Consumer`] of it. First
+/// in, first out, but for the ends of responses: those go to the executor that answered, before anything else.
 ///
 /// Waking a thread costs more than a small request, so a push wakes a sleeper only when no other
 /// woken executor is still on its way to the queue; that one wakes the next if work is left.
@@ -82,7 +80,6 @@ pub struct JobQueue {
     unobserved: AtomicU64,
     stats: Option<Arc<Stats>>,
     inner: Mutex<Inner>,
-    available: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -92,12 +89,23 @@ struct Inner {
     observed: Vec<Observed>,
     observed_bytes: usize,
     requests: usize,
-    sleeping: usize,
+    /// By the number of their consumer; those that have left leave a gap for the next.
+    executors: Vec<Option<Executor>>,
+    /// Those that wait; the last to come is the first to be woken.
+    sleepers: Vec<usize>,
     /// An executor was woken and has not yet come for its work.
-    searching: bool,
+    searching: Option<usize>,
     busy: usize,
     taken: u64,
     closed: bool,
+}
+
+/// What is for one executor.
+#[derive(Debug, Default)]
+struct Executor {
+    woken: Arc<Condvar>,
+    /// Responses of it that have ended, and whether all of them has left.
+    finished: VecDeque<(Completion, bool)>,
 }
 
 impl JobQueue {
@@ -109,7 +117,6 @@ impl JobQueue {
             unobserved: AtomicU64::new(0),
             stats: None,
             inner: Mutex::default(),
-            available: Condvar::new(),
         }
     }
 
@@ -128,7 +135,7 @@ impl JobQueue {
         self.len() == 0
     }
 
-    /// Executors between [`try_pop`](Self::try_pop) and [`done`](Self::done).
+    /// Executors between [`Consumer::try_pop`] and [`Consumer::done`].
     pub fn busy(&self) -> usize {
         self.lock().busy
     }
@@ -141,7 +148,7 @@ impl JobQueue {
     /// Whether nothing waits and no executor works.
     pub fn is_quiet(&self) -> bool {
         let inner = self.lock();
-        inner.work.is_empty() && inner.busy == 0
+        inner.pending() == 0 && inner.busy == 0
     }
 
     /// Says whether requests that need no executor are to be reported as [`Work::Observed`].
@@ -154,83 +161,11 @@ impl JobQueue {
         self.unobserved.load(Ordering::Relaxed)
     }
 
-    /// Takes work without waiting; the executor counts as busy until [`done`](Self::done).
-    pub fn try_pop(&self) -> Option<Work> {
-        let mut inner = self.lock();
-        self.take(&mut inner)
-    }
-
-    /// The executor has ended the work it took.
-    pub fn done(&self) {
-        let mut inner = self.lock();
-        inner.busy -= 1;
-        self.count(&inner);
-    }
-
-    /// [`done`](Self::done) and [`try_pop`](Self::try_pop) in one step.
-    pub fn done_try_pop(&self) -> Option<Work> {
-        let mut inner = self.lock();
-        inner.busy -= 1;
-        self.take(&mut inner).or_else(|| {
-            self.count(&inner);
-            None
-        })
-    }
-
-    /// Waits for work, for `interrupted` to become true (see [`interrupt`](Self::interrupt)), or for
-    /// the queue to be closed. Nothing is taken yet: an executor that must still wait for the
-    /// interpreter's lock would hold its work from one that has it.
-    pub fn wait(&self, interrupted: &AtomicBool) -> Waited {
-        let mut inner = self.lock();
-        loop {
-            if !inner.work.is_empty() {
-                inner.searching = true;
-                return Waited::Available;
-            }
-            inner.searching = false;
-            if inner.closed {
-                return Waited::Closed;
-            }
-            if interrupted.swap(false, Ordering::SeqCst) {
-                return Waited::Interrupted;
-            }
-            inner.sleeping += 1;
-            inner = self.available.wait(inner).unwrap_or_else(PoisonError::into_inner);
-            inner.sleeping -= 1;
-        }
-    }
-
-    /// [`try_pop`](Self::try_pop) for an executor whose wait ended with [`Waited::Available`], which
-    /// must call it before anything that may not return.
-    pub fn take_after_wait(&self) -> Option<Work> {
-        let mut inner = self.lock();
-        inner.searching = false;
-        self.take(&mut inner)
-    }
-
-    /// Whether an executor has a reason to end its wait, interrupts aside.
-    pub(crate) fn has_news(&self) -> bool {
-        let inner = self.lock();
-        !inner.work.is_empty() || inner.closed
-    }
-
-    /// The calling executor comes for the next work by itself, so that nobody needs to be woken;
-    /// to be followed by [`wait`](Self::wait).
-    pub(crate) fn begin_search(&self) {
-        self.lock().searching = true;
-    }
-
-    /// Makes the executor that waits with this flag return.
-    pub fn interrupt(&self, interrupted: &AtomicBool) {
-        interrupted.store(true, Ordering::SeqCst);
-        let _inner = self.lock();
-        self.available.notify_all();
-    }
-
     /// No more work is taken in; executors leave when the queue is empty.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.available.notify_all();
+        let mut inner = self.lock();
+        inner.closed = true;
+        while inner.wake_last() {}
     }
 
     /// Refuses the requests that wait, and drops all other work.
@@ -241,6 +176,7 @@ impl JobQueue {
             self.count(&inner);
             inner.observed.clear();
             inner.observed_bytes = 0;
+            inner.executors.iter_mut().flatten().for_each(|executor| executor.finished.clear());
             std::mem::take(&mut inner.work)
         };
         for work in dropped {
@@ -250,32 +186,9 @@ impl JobQueue {
         }
     }
 
-    fn take(&self, inner: &mut Inner) -> Option<Work> {
-        let mut work = inner.work.pop_front()?;
-        if let Work::Observed(batch) = &mut work {
-            *batch = std::mem::take(&mut inner.observed);
-            inner.observed_bytes = 0;
-        }
-        inner.requests -= usize::from(matches!(work, Work::Request(_)));
-        inner.busy += 1;
-        inner.taken += 1;
-        self.count(inner);
-        if !inner.work.is_empty() {
-            self.wake_one(inner);
-        }
-        Some(work)
-    }
-
-    fn push(&self, inner: &mut Inner, work: Work) {
+    fn push(inner: &mut Inner, work: Work) {
         inner.work.push_back(work);
-        self.wake_one(inner);
-    }
-
-    fn wake_one(&self, inner: &mut Inner) {
-        if inner.sleeping > 0 && !inner.searching {
-            inner.searching = true;
-            self.available.notify_one();
-        }
+        inner.wake_one();
     }
 
     /// Under the lock, so that the last word is right.
@@ -291,6 +204,39 @@ impl JobQueue {
     }
 }
 
+impl Inner {
+    /// Whatever waits for an executor.
+    fn pending(&self) -> usize {
+        let finished = self.executors.iter().flatten().map(|executor| executor.finished.len());
+        self.work.len() + finished.sum::<usize>()
+    }
+
+    fn wake_one(&mut self) {
+        if self.searching.is_none() {
+            self.searching = self.sleepers.last().copied();
+            self.wake_last();
+        }
+    }
+
+    /// False when nobody sleeps.
+    fn wake_last(&mut self) -> bool {
+        let Some(number) = self.sleepers.pop() else { return false };
+        if let Some(Some(executor)) = self.executors.get(number) {
+            executor.woken.notify_one();
+        }
+        true
+    }
+
+    /// Wakes this one, if it sleeps.
+    fn wake(&mut self, number: usize) {
+        if let Some(place) = self.sleepers.iter().position(|&sleeper| sleeper == number) {
+            let last = self.sleepers.len() - 1;
+            self.sleepers.swap(place, last);
+            self.wake_last();
+        }
+    }
+}
+
 impl Service for JobQueue {
     fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         let mut inner = self.lock();
@@ -299,13 +245,20 @@ impl Service for JobQueue {
         }
         inner.requests += 1;
         self.count(&inner);
-        self.push(&mut inner, Work::Request(job));
+        Self::push(&mut inner, Work::Request(job));
         Ok(())
     }
 
     fn finished(&self, completion: Completion, complete: bool) {
         let mut inner = self.lock();
-        self.push(&mut inner, Work::Finished { completion, complete });
+        let named = completion.executor;
+        match named.and_then(|number| Some((number, inner.executors.get_mut(number)?.as_mut()?))) {
+            Some((number, executor)) => {
+                executor.finished.push_back((completion, complete));
+                inner.wake(number);
+            }
+            None => Self::push(&mut inner, Work::Finished { completion, complete }),
+        }
     }
 
     fn reclaim(&self, choose: &mut dyn FnMut(&Job) -> bool) -> Option<Box<Job>> {
@@ -326,7 +279,7 @@ impl Service for JobQueue {
 
     fn is_lone(&self) -> bool {
         let inner = self.lock();
-        inner.work.len() + inner.busy <= 1
+        inner.pending() + inner.busy <= 1
     }
 
     fn observes(&self) -> bool {
@@ -343,111 +296,7 @@ impl Service for JobQueue {
         inner.observed_bytes = bytes;
         inner.observed.push(observed);
         if inner.observed.len() == 1 {
-            self.push(&mut inner, Work::Observed(Vec::new()));
+            Self::push(&mut inner, Work::Observed(Vec::new()));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::{ConnectionInfo, Listener};
-    use crate::routes::Target;
-    use std::sync::Arc;
-    use std::thread;
-
-    fn finished(number: u64) -> Completion {
-        Completion(number)
-    }
-
-    #[test]
-    fn work_comes_out_in_the_order_it_went_in() {
-        let queue = JobQueue::new(1);
-        (0..3).for_each(|number| queue.finished(finished(number), true));
-        let order: Vec<u64> = std::iter::from_fn(|| match queue.try_pop() {
-            Some(Work::Finished { completion, .. }) => Some(completion.0),
-            _ => None,
-        })
-        .collect();
-        assert_eq!(order, [0, 1, 2]);
-        assert_eq!(queue.busy(), 3);
-    }
-
-    #[test]
-    fn every_sleeper_gets_work_though_only_one_is_woken_at_a_time() {
-        let queue = Arc::new(JobQueue::new(1));
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                let queue = queue.clone();
-                thread::spawn(move || {
-                    let calm = AtomicBool::new(false);
-                    loop {
-                        assert_eq!(queue.wait(&calm), Waited::Available);
-                        if queue.take_after_wait().is_some() {
-                            return;
-                        }
-                    }
-                })
-            })
-            .collect();
-        (0..4).for_each(|number| queue.finished(finished(number), true));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(queue.busy(), 4);
-    }
-
-    fn observed(target_bytes: usize) -> Observed {
-        let mut config = hyperion_proto::Config::default();
-        config.limits.head_bytes = 2 * target_bytes + 100;
-        let head = format!("GET /{} HTTP/1.1\r\nhost: h\r\n\r\n", "a".repeat(target_bytes));
-        Observed {
-            request: Arc::new(
-                hyperion_proto::Request::from_head(head.as_bytes(), &config).unwrap(),
-            ),
-            connection: Arc::new(ConnectionInfo {
-                certificate: std::sync::OnceLock::new(),
-                remote_addr: String::new(),
-                remote_port: 0,
-                listener: Arc::new(Listener::Unix),
-            }),
-            status: 200,
-            fields: Box::default(),
-            target: Target::App,
-        }
-    }
-
-    #[test]
-    fn reports_are_bounded_by_number_and_by_bytes() {
-        for (target_bytes, kept) in [(1, OBSERVED_MAX), (6000, OBSERVED_BYTES_MAX / 6030)] {
-            let queue = JobQueue::new(1);
-            (0..OBSERVED_MAX + 10).for_each(|_| queue.observe(observed(target_bytes)));
-            let Some(Work::Observed(batch)) = queue.try_pop() else { panic!("a batch") };
-            assert!(batch.len().abs_diff(kept) < 50, "{} of {kept}", batch.len());
-            assert_eq!(batch.len() as u64 + queue.unobserved(), OBSERVED_MAX as u64 + 10);
-            queue.observe(observed(target_bytes));
-            assert!(matches!(queue.try_pop(), Some(Work::Observed(batch)) if batch.len() == 1));
-        }
-    }
-
-    #[test]
-    fn what_waits_and_who_works_is_counted() {
-        let stats = Arc::new(Stats::default());
-        let queue = JobQueue::counting(1, stats.clone());
-        (0..2).for_each(|number| queue.finished(finished(number), true));
-        let work = [queue.try_pop(), queue.try_pop()];
-        assert!(work.iter().all(Option::is_some));
-        assert_eq!(stats.executors_busy.value(), 2);
-        assert!(queue.done_try_pop().is_none());
-        queue.done();
-        assert_eq!(stats.executors_busy.value(), 0);
-    }
-
-    #[test]
-    fn an_interrupt_ends_a_wait_even_when_it_comes_first() {
-        let queue = JobQueue::new(1);
-        let raised = AtomicBool::new(false);
-        queue.interrupt(&raised);
-        assert_eq!(queue.wait(&raised), Waited::Interrupted);
-        queue.close();
-        assert_eq!(queue.wait(&raised), Waited::Closed);
     }
 }

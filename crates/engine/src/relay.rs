@@ -22,7 +22,7 @@ use std::time::Duration;
 use hyperion_io::Driver;
 
 use crate::fault::fault;
-use crate::job_queue::{JobQueue, Service};
+use crate::job_queue::{Consumer, Service};
 use crate::reactor::Reactor;
 
 /// How long the reactor may be left alone.
@@ -69,8 +69,8 @@ enum Recall {
 
 /// What an executor may do with a relay, whatever its driver.
 pub(crate) trait Lead: Send + Sync {
-    /// Drives the reactor until `queue` has news for this executor. False when somebody else drives.
-    fn lead(&self, queue: &JobQueue, is_interrupted: &dyn Fn() -> bool) -> bool;
+    /// Drives the reactor until there is news for this executor. False when somebody else drives.
+    fn lead(&self, consumer: &Consumer) -> bool;
 }
 
 impl<D: Driver> Relay<D>
@@ -194,18 +194,19 @@ impl<D: Driver + Send> Lead for Relay<D>
 where
     D::Socket: Into<std::os::fd::OwnedFd> + TryFrom<std::os::fd::OwnedFd> + Send,
 {
-    fn lead(&self, queue: &JobQueue, is_interrupted: &dyn Fn() -> bool) -> bool {
+    fn lead(&self, consumer: &Consumer) -> bool {
         if !self.begin_lead() {
             return false;
         }
-        queue.begin_search();
+        consumer.begin_search();
         let mut guard = self.lock_reactor();
         let Some(reactor) = guard.as_mut() else {
             self.end_lead(true);
             return false;
         };
         let mut failed = false;
-        while !queue.has_news() && !is_interrupted() && !reactor.is_stopped() && !failed {
+        while !consumer.has_news() && !consumer.is_interrupted() && !reactor.is_stopped() && !failed
+        {
             // The thread finds the same failure, and reports it.
             let turned = catch_unwind(AssertUnwindSafe(|| reactor.turn(true)));
             failed = !matches!(turned, Ok(Ok(())));
@@ -213,7 +214,10 @@ where
                 self.lock().broken = true;
             }
         }
-        let goes_on = !failed && !reactor.is_stopped() && !is_interrupted() && queue.is_lone();
+        let goes_on = !failed
+            && !reactor.is_stopped()
+            && !consumer.is_interrupted()
+            && consumer.queue().is_lone();
         drop(guard);
         self.end_lead(!goes_on);
         true
@@ -227,34 +231,37 @@ fn wait_timeout<'a>(changed: &Condvar, state: MutexGuard<'a, State>) -> MutexGua
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::JobQueue;
     use crate::reactor::tests::{Step, scripted};
     use std::sync::Arc;
 
     /// An executor leads, as it does once requests have come alone for a while.
-    fn lead(relay: &Relay<impl Driver<Socket = std::os::fd::OwnedFd> + Send>, queue: &JobQueue) {
+    fn lead(relay: &Relay<impl Driver<Socket = std::os::fd::OwnedFd> + Send>, executor: &Consumer) {
         let mut state = relay.lock();
         (state.parked, state.ticking) = (true, true);
         drop(state);
-        assert!(relay.lead(queue, &|| false));
+        assert!(relay.lead(executor));
     }
 
     #[test]
     fn h3_a_fault_while_an_executor_drives_fails_the_thread_and_not_the_executor() {
         let queue = Arc::new(JobQueue::new(1));
-        let relay = Relay::new(scripted(&[Step::Panic], queue.clone()));
-        lead(&relay, &queue);
+        let executor = Consumer::new(queue.clone());
+        let relay = Relay::new(scripted(&[Step::Panic], queue));
+        lead(&relay, &executor);
         assert_eq!(relay.park(), Recall::Wanted);
         assert!(relay.run().is_err());
         relay.close();
-        assert!(!relay.lead(&queue, &|| false), "there is nothing left to drive");
+        assert!(!relay.lead(&executor), "there is nothing left to drive");
     }
 
     #[test]
     fn h3_a_fault_while_the_thread_drives_leaves_nothing_to_executors() {
         let queue = Arc::new(JobQueue::new(1));
-        let relay = Relay::new(scripted(&[Step::Panic], queue.clone()));
+        let executor = Consumer::new(queue.clone());
+        let relay = Relay::new(scripted(&[Step::Panic], queue));
         assert!(catch_unwind(AssertUnwindSafe(|| relay.run())).is_err());
         relay.close();
-        assert!(!relay.lead(&queue, &|| false));
+        assert!(!relay.lead(&executor));
     }
 }

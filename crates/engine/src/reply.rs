@@ -24,10 +24,21 @@ const UNANSWERED: u8 = 0;
 const STREAMING: u8 = 1;
 const DONE: u8 = 2;
 
-/// Asks for [`Work::Finished`](crate::Work::Finished) with this number once the response has left
-/// or was cut.
+/// Asks for [`Work::Finished`](crate::Work::Finished) once the response has left or was cut.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Completion(pub u64);
+pub struct Completion {
+    /// The executor's own name for it.
+    pub number: u64,
+    /// The only one who is told, while it is there.
+    pub(crate) executor: Option<usize>,
+}
+
+impl Completion {
+    /// To be told to whoever has time; [`Consumer::completion`](crate::Consumer::completion) names one.
+    pub fn for_anyone(number: u64) -> Self {
+        Self { number, executor: None }
+    }
+}
 
 /// A final response.
 #[derive(Debug)]
@@ -213,6 +224,11 @@ impl ReplyHandle {
     pub fn wait_credit(&self, interrupt: &Interrupt, timeout: Option<Duration>) -> Wait {
         let least = self.least_credit();
         self.flow.wait(interrupt, timeout, |state| state.credit > least)
+    }
+
+    /// Asks for the end of a response that was handed over without a [`Completion`]; it may have come already.
+    pub fn await_end(&self, completion: Completion) {
+        self.inbox.push(Message::AwaitEnd(self.key, completion, self.flow.clone()));
     }
 
     /// Ends a streamed body; trailers go out where the protocol and the client allow.

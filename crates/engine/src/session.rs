@@ -181,6 +181,7 @@ impl Session {
                 self.add_outstanding(key, range.length);
                 self.connection.send_file(key.stream, range);
             }
+            Message::AwaitEnd(key, end, flow) => self.await_end(key.stream, end, &flow, context),
             Message::Finish(key, trailers) => {
                 let trailers = trailers
                     .filter(|fields| self.admits(key.stream, fields, "a trailer section", context));

@@ -179,8 +179,15 @@ impl<S> Sessions<S> {
     pub fn apply(&mut self, message: Message) -> Option<Key> {
         let key = message.session()?;
         if find(&mut self.slab, key).is_none() {
-            if let Message::Respond(_, _, Some(completion)) = message {
-                contain(&self.context.stats, || self.context.give().finished(completion, false));
+            let ended = match message {
+                Message::Respond(_, _, completion) => {
+                    completion.map(|completion| (completion, false))
+                }
+                Message::AwaitEnd(_, completion, flow) => Some((completion, !flow.is_cut())),
+                _ => None,
+            };
+            if let Some((completion, complete)) = ended {
+                contain(&self.context.stats, || self.context.give().finished(completion, complete));
             }
             return None;
         }

@@ -6,20 +6,20 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use hyperion_engine::files::{Mount, MountConfig};
 use hyperion_engine::{
-    Admin, Config, Engine, Fields, IoChoice, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig,
-    Reply, Response, ResponseBody, Routes, Segment, StaticResponse, Stats, Target, Waited, Work,
+    Admin, Config, Consumer, Engine, Fields, IoChoice, JobQueue, Level, LogConfig, LogFormat,
+    ProtocolConfig, Reply, Response, ResponseBody, Routes, Segment, StaticResponse, Stats, Target,
+    Waited, Work,
 };
 
 const TOKEN: &str = "open sesame";
 
 struct Server {
     engine: Engine,
-    queue: Arc<JobQueue>,
+    executor: Consumer,
     address: SocketAddr,
     admin: SocketAddr,
 }
@@ -48,7 +48,7 @@ impl Server {
         };
         let listeners = vec![(OwnedFd::from(listener), None)];
         let engine = Engine::start(config, listeners, queue.clone(), stats).unwrap();
-        Self { engine, queue, address, admin: own_address }
+        Self { engine, executor: Consumer::new(queue), address, admin: own_address }
     }
 
     fn get(&self, target: &str) -> String {
@@ -68,23 +68,22 @@ impl Server {
         let body = ResponseBody::Full(Bytes::from_static(b"app"));
         let response = Response { status: 200, fields: Fields::new(), body };
         job.reply.send(Reply { response, completion: None });
-        self.queue.done();
+        self.executor.done();
         client.shutdown(Shutdown::Write).unwrap();
         assert!(read(client).ends_with("app"));
     }
 
     fn job(&self) -> Box<hyperion_engine::Job> {
-        let calm = AtomicBool::new(false);
         loop {
-            assert_eq!(self.engine.wait(&self.queue, &calm), Waited::Available);
-            if let Some(Work::Request(job)) = self.queue.take_after_wait() {
+            assert_eq!(self.engine.wait(&self.executor), Waited::Available);
+            if let Some(Work::Request(job)) = self.executor.take_after_wait() {
                 return job;
             }
         }
     }
 
     fn stop(self) {
-        self.queue.close();
+        self.executor.queue().close();
         self.engine.stop();
     }
 }

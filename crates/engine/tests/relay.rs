@@ -5,15 +5,15 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Completion, Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat,
-    ProtocolConfig, Reply, Response, ResponseBody, Waited, Work,
+    Completion, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig,
+    LogFormat, ProtocolConfig, Reply, Response, ResponseBody, Waited, Work,
 };
 
 /// More requests than the thread wants to see alone before it parks.
@@ -67,7 +67,7 @@ impl Server {
             .map(|_| {
                 let (engine, queue, answer) = (engine.clone(), queue.clone(), answer.clone());
                 let finished = finished.clone();
-                std::thread::spawn(move || execute(&engine, &queue, &answer, &finished))
+                std::thread::spawn(move || execute(&engine, queue, &answer, &finished))
             })
             .collect();
         Self { engine, queue, address, executors, finished }
@@ -80,22 +80,22 @@ impl Server {
     }
 }
 
-fn execute(engine: &Engine, queue: &JobQueue, answer: &dyn Fn(&Job), finished: &AtomicUsize) {
-    let calm = AtomicBool::new(false);
+fn execute(engine: &Engine, queue: Arc<JobQueue>, answer: &dyn Fn(&Job), finished: &AtomicUsize) {
+    let executor = Consumer::new(queue);
     let mut work = None;
     loop {
         match work.take() {
             Some(Work::Request(job)) => {
                 answer(&job);
-                work = queue.done_try_pop();
+                work = executor.done_try_pop();
             }
             Some(Work::Finished { .. }) => {
                 finished.fetch_add(1, Ordering::SeqCst);
-                work = queue.done_try_pop();
+                work = executor.done_try_pop();
             }
-            Some(Work::Observed(_)) => work = queue.done_try_pop(),
-            None => match engine.wait(queue, &calm) {
-                Waited::Available => work = queue.take_after_wait(),
+            Some(Work::Observed(_)) => work = executor.done_try_pop(),
+            None => match engine.wait(&executor) {
+                Waited::Available => work = executor.take_after_wait(),
                 Waited::Interrupted => {}
                 Waited::Closed => return,
             },
@@ -183,12 +183,12 @@ fn others_are_heard_while_the_only_executor_hangs() {
 fn an_executor_that_drives_can_be_interrupted_and_its_place_is_taken() {
     let server = Server::start(1, greet);
     let mut client = warm_up(&server);
-    let raised = Arc::new(AtomicBool::new(false));
-    let (engine, queue, flag) = (server.engine.clone(), server.queue.clone(), raised.clone());
-    let waiter = std::thread::spawn(move || engine.wait(&queue, &flag));
-    server.engine.interrupt(&server.queue, &raised);
+    let consumer = Arc::new(Consumer::new(server.queue.clone()));
+    let (engine, its) = (server.engine.clone(), consumer.clone());
+    let waiter = std::thread::spawn(move || engine.wait(&its));
+    server.engine.interrupt(&consumer);
     assert_eq!(waiter.join().unwrap(), Waited::Interrupted);
-    assert!(!raised.load(Ordering::SeqCst));
+    drop(consumer);
     ask(&mut client, "/still-there");
     server.stop();
 }
@@ -213,7 +213,7 @@ fn an_executor_that_drives_hears_of_the_end_of_a_response_at_once() {
     let server = Server::start(1, |job| {
         let body = ResponseBody::Full(Bytes::from(job.request.path().to_owned()));
         let response = Response { status: 200, fields: Fields::new(), body };
-        let completion = (job.request.path() == "/last").then_some(Completion(1));
+        let completion = (job.request.path() == "/last").then_some(Completion::for_anyone(1));
         job.reply.send(Reply { response, completion });
     });
     // Its deadline comes first, so that nothing else ends the sleep of who drives.

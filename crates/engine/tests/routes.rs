@@ -6,18 +6,18 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use hyperion_engine::files::{Mount, MountConfig};
 use hyperion_engine::{
-    Body, Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, Mode,
-    ProtocolConfig, Reply, Response, ResponseBody, Routes, StaticResponse, Target, Waited, Work,
+    Body, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat,
+    Mode, ProtocolConfig, Reply, Response, ResponseBody, Routes, StaticResponse, Target, Waited,
+    Work,
 };
 
 struct Server {
     engine: Engine,
-    queue: Arc<JobQueue>,
+    executor: Consumer,
     address: SocketAddr,
 }
 
@@ -25,7 +25,7 @@ fn on_both_drivers(routes: impl Fn() -> Routes, test: impl Fn(&Server)) {
     for io in [IoChoice::Epoll, IoChoice::IoUring] {
         let server = Server::start(io, routes());
         test(&server);
-        server.queue.close();
+        server.executor.queue().close();
         server.engine.stop();
     }
 }
@@ -55,7 +55,7 @@ impl Server {
         };
         let listeners = vec![(OwnedFd::from(listener), None)];
         let engine = Engine::start(config, listeners, queue.clone(), Arc::default()).unwrap();
-        Self { engine, queue, address }
+        Self { engine, executor: Consumer::new(queue), address }
     }
 
     /// Sends all of `bytes` and reads to the end.
@@ -74,11 +74,10 @@ impl Server {
 
     /// What an executor would take next.
     fn work(&self) -> Work {
-        let calm = AtomicBool::new(false);
         loop {
-            assert_eq!(self.engine.wait(&self.queue, &calm), Waited::Available);
-            if let Some(work) = self.queue.take_after_wait() {
-                self.queue.done();
+            assert_eq!(self.engine.wait(&self.executor), Waited::Available);
+            if let Some(work) = self.executor.take_after_wait() {
+                self.executor.done();
                 return work;
             }
         }
@@ -143,7 +142,7 @@ fn static_routes_need_no_executor() {
         assert_eq!(answers.matches("\r\n\r\nhello").count(), 3, "{answers}");
         assert_eq!(answers.matches("\r\n\r\nposted").count(), 2, "{answers}");
         assert_eq!(answers.matches("date: ").count(), 6, "{answers}");
-        assert!(server.queue.is_empty());
+        assert!(server.executor.queue().is_empty());
     });
 }
 
@@ -264,7 +263,7 @@ fn i7_files_that_may_have_to_be_waited_for_are_served_without_an_executor() {
         client.read_to_string(&mut answers).unwrap();
         assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{answers}");
         assert_eq!(answers.matches("etag: ").count(), 2, "{answers}");
-        assert!(server.queue.is_empty());
+        assert!(server.executor.queue().is_empty());
     });
 }
 
@@ -296,8 +295,8 @@ fn routes_can_be_replaced_while_the_engine_runs() {
 fn whoever_wants_to_hear_of_native_answers_hears_of_each_in_order() {
     on_both_drivers(routes, |server| {
         server.talk(&request("GET", "/hello", ""));
-        assert!(server.queue.is_quiet(), "nobody asked");
-        server.queue.set_observes(true);
+        assert!(server.executor.queue().is_quiet(), "nobody asked");
+        server.executor.queue().set_observes(true);
         let pipeline = ["/hello?1", "/hello?2", "/hello?3"];
         server.talk(&pipeline.map(|path| request("GET", path, "")).concat());
         let mut queries = Vec::new();
@@ -311,6 +310,6 @@ fn whoever_wants_to_hear_of_native_answers_hears_of_each_in_order() {
             }
         }
         assert_eq!(queries, ["1", "2", "3"]);
-        assert_eq!(server.queue.unobserved(), 0);
+        assert_eq!(server.executor.queue().unobserved(), 0);
     });
 }

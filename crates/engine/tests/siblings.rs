@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Admin, Body, Channels, Config, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig,
-    LogFormat, ProtocolConfig, Reply, Response, ResponseBody, Routes, Segment, StaticResponse,
-    Stats, Target, Work,
+    Admin, Body, Channels, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Level,
+    LogConfig, LogFormat, ProtocolConfig, Reply, Response, ResponseBody, Routes, Segment,
+    StaticResponse, Stats, Target, Work,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Worker {
     engine: Engine,
-    queue: Arc<JobQueue>,
+    executor: Consumer,
     address: SocketAddr,
 }
 
@@ -87,7 +87,7 @@ impl Worker {
         };
         let engine =
             Engine::start(config, vec![(listener.into(), None)], queue.clone(), stats).unwrap();
-        Self { engine, queue, address }
+        Self { engine, executor: Consumer::new(queue), address }
     }
 
     fn connect(&self) -> TcpStream {
@@ -100,7 +100,7 @@ impl Worker {
     fn take(&self) -> Box<Job> {
         let mut taken = None;
         wait_for("a request", || {
-            taken = self.queue.try_pop();
+            taken = self.executor.try_pop();
             taken.is_some()
         });
         match taken {
@@ -117,7 +117,7 @@ impl Worker {
         let response =
             Response { status: 200, fields: Fields::new(), body: ResponseBody::Full(body) };
         job.reply.send(Reply { response, completion: None });
-        self.queue.done();
+        self.executor.done();
     }
 }
 
@@ -244,7 +244,7 @@ fn a_request_stays_where_it_waits_while_no_sibling_is_idle() {
         let mut left = 2;
         wait_for("the others", || {
             for worker in &cluster.workers {
-                if let Some(Work::Request(job)) = worker.queue.try_pop() {
+                if let Some(Work::Request(job)) = worker.executor.try_pop() {
                     worker.answer(&job);
                     left -= 1;
                 }
@@ -272,7 +272,7 @@ fn a_client_that_leaves_while_its_request_moves_is_forgotten() {
         let mut answered = false;
         wait_for("an answer", || {
             for worker in &cluster.workers {
-                if let Some(Work::Request(job)) = worker.queue.try_pop() {
+                if let Some(Work::Request(job)) = worker.executor.try_pop() {
                     answered |= job.connection.remote_port == first.local_addr().unwrap().port();
                     worker.answer(&job);
                 }
@@ -283,7 +283,7 @@ fn a_client_that_leaves_while_its_request_moves_is_forgotten() {
         drop(first);
         cluster.wait_for("nobody is left", |cluster| {
             for worker in &cluster.workers {
-                if let Some(Work::Request(job)) = worker.queue.try_pop() {
+                if let Some(Work::Request(job)) = worker.executor.try_pop() {
                     worker.answer(&job);
                 }
             }

@@ -6,11 +6,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use hyperion_engine::{
-    Config, Engine, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig, Stats,
-    Wait, Waited, Work,
+    Config, Consumer, Engine, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig,
+    Stats, Wait, Waited, Work,
 };
 
 const DATA: u8 = 0;
@@ -23,7 +22,7 @@ const END_HEADERS: u8 = 4;
 
 struct Server {
     engine: Engine,
-    queue: Arc<JobQueue>,
+    executor: Consumer,
     stats: Arc<Stats>,
     client: TcpStream,
 }
@@ -57,7 +56,7 @@ impl Server {
         let (listeners, stats) = (vec![(OwnedFd::from(listener), None)], Arc::<Stats>::default());
         let engine = Engine::start(config, listeners, queue.clone(), stats.clone()).unwrap();
         client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
-        let mut server = Self { engine, queue, stats, client };
+        let mut server = Self { engine, executor: Consumer::new(queue), stats, client };
         server.send(SETTINGS, 0, 0, b"");
         server
     }
@@ -103,17 +102,16 @@ impl Server {
 
     /// What an executor works on from now on.
     fn job(&self) -> Box<Job> {
-        let calm = AtomicBool::new(false);
         loop {
-            assert_eq!(self.engine.wait(&self.queue, &calm), Waited::Available);
-            if let Some(Work::Request(job)) = self.queue.take_after_wait() {
+            assert_eq!(self.engine.wait(&self.executor), Waited::Available);
+            if let Some(Work::Request(job)) = self.executor.take_after_wait() {
                 return job;
             }
         }
     }
 
     fn stop(self) {
-        self.queue.close();
+        self.executor.queue().close();
         self.engine.stop();
     }
 }
@@ -124,10 +122,10 @@ fn d1_a_job_that_waits_leaves_with_its_stream() {
     for stream in [1, 3, 5, 7] {
         server.get(stream);
         server.settle();
-        assert_eq!(server.queue.len(), 1);
+        assert_eq!(server.executor.queue().len(), 1);
         server.cancel(stream);
         server.settle();
-        assert!(server.queue.is_empty(), "stream {stream}");
+        assert!(server.executor.queue().is_empty(), "stream {stream}");
     }
     assert_eq!(server.stats.cancelled_before_dispatch.value(), 4);
     server.get(9);
@@ -146,11 +144,11 @@ fn d1_jobs_of_streams_that_were_reset_count_until_they_are_over() {
     }
     server.get(5);
     assert_eq!(server.await_frame(RST_STREAM, 5), 7u32.to_be_bytes(), "refused");
-    assert!(server.queue.is_empty());
+    assert!(server.executor.queue().is_empty());
     jobs.pop();
     server.get(7);
     server.settle();
-    assert_eq!(server.queue.len(), 1);
+    assert_eq!(server.executor.queue().len(), 1);
     server.get(9);
     assert_eq!(server.await_frame(RST_STREAM, 9), 7u32.to_be_bytes(), "refused");
     server.stop();

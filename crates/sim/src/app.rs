@@ -143,7 +143,7 @@ impl App {
         inner.next_completion += 1;
         let number = inner.next_completion;
         inner.asked.push(number);
-        Completion(number)
+        Completion::for_anyone(number)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -185,7 +185,7 @@ impl Service for App {
 
     fn finished(&self, completion: Completion, complete: bool) {
         self.meet_fault();
-        self.lock().finished.push((completion.0, complete));
+        self.lock().finished.push((completion.number, complete));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperion_engine::files::answer_open_file;
-use hyperion_engine::{Completion, Fields, Log, Reply, Request, Response, ResponseBody};
+use hyperion_engine::{Completion, Consumer, Fields, Log, Reply, Request, Response, ResponseBody};
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, RString, Ruby, Value};
@@ -31,6 +31,8 @@ pub struct Delivery<'a> {
     pub log: &'a Log,
     /// Who wants to hear of its end.
     pub finishing: &'a Finishing,
+    /// Who is told of it.
+    pub consumer: &'a Consumer,
     /// The application's env.
     pub env: RHash,
     /// The way back, as Ruby has it.
@@ -211,10 +213,7 @@ impl Delivery<'_> {
         if let Some(answer) = &progress.answer
             && Callbacks::of(self.env).are_wanted()
         {
-            let Answer { status, headers, .. } = *answer;
-            let completion =
-                self.finishing.register(self.ruby, self.env, status, headers, self.input)?;
-            progress.completion = Some(completion);
+            progress.completion = Some(self.register(Some(answer))?);
         }
         self.record_extras()?;
         let reply = Reply { response, completion: progress.completion };
@@ -257,14 +256,6 @@ impl Delivery<'_> {
             Some(_) | None => Ok(()),
         };
         error::leave_child(self.ruby, failure.is_some());
-        // Behind the first word to the client an Array has run nothing that could have registered one.
-        let may_be_late = progress.answer.is_none_or(|answer| !body::is_array(answer.body));
-        let is_awaited =
-            completion.is_some() || may_be_late && Callbacks::of(self.env).are_wanted();
-        if !is_awaited && !progress.is_hijacked && !progress.is_left_open {
-            // Neither memory nor a file waits for the collector.
-            self.input.close();
-        }
         match closed {
             Ok(()) => self.announce_end(progress, completion, failure),
             Err(jump) => {
@@ -298,8 +289,7 @@ impl Delivery<'_> {
         }
         let mut completion = completion;
         if completion.is_none() && Callbacks::of(self.env).are_wanted() {
-            let nil = self.ruby.qnil().as_value();
-            completion = Some(self.finishing.register(self.ruby, self.env, nil, nil, self.input)?);
+            completion = Some(self.register(None)?);
         }
         let text = match self.shows_errors {
             true => error::describe(self.ruby, failure).into(),
@@ -316,22 +306,52 @@ impl Delivery<'_> {
         completion: Option<Completion>,
         failure: Option<&Error>,
     ) -> Result<(), Error> {
-        if let Some(completion) = completion {
-            return self.finishing.release(self.ruby, self.log, completion, failure);
+        // Behind the first word to the client an Array has run nothing that could have registered one.
+        let may_be_late = progress.answer.is_none_or(|answer| !body::is_array(answer.body));
+        let is_wanted = may_be_late && Callbacks::of(self.env).are_wanted();
+        let keeps_input = progress.is_left_open && self.input.holds_anything();
+        let completion = match completion {
+            None if !progress.is_hijacked && (is_wanted || keeps_input) => {
+                Some(self.await_end(progress)?)
+            }
+            known => known,
+        };
+        match completion {
+            Some(completion) => self.finishing.release(self.ruby, self.log, completion, failure),
+            None if !progress.is_hijacked => {
+                // Neither memory nor a file waits for the collector.
+                self.input.close();
+                Ok(())
+            }
+            None if is_wanted => self.finish_hijacked(progress, failure),
+            None => Ok(()),
         }
-        if !Callbacks::of(self.env).are_wanted() {
-            return Ok(());
-        }
-        // Hijacked, or registered while the body was on its way: there is nothing else to wait for.
+    }
+
+    /// Callbacks were registered while the body was on its way, or a stream goes on with the request's body.
+    fn await_end(&self, progress: &Progress) -> Result<Completion, Error> {
+        let completion = self.register(progress.answer.as_ref())?;
+        self.peer.await_end(completion);
+        Ok(completion)
+    }
+
+    fn register(&self, answer: Option<&Answer>) -> Result<Completion, Error> {
+        let told = self.told(answer);
+        self.finishing.register(self.ruby, self.consumer, self.env, told, self.input)
+    }
+
+    /// Nobody can tell the end of what the application does with the socket.
+    fn finish_hijacked(&self, progress: &Progress, failure: Option<&Error>) -> Result<(), Error> {
+        let (status, headers) = self.told(progress.answer.as_ref());
         let nil = self.ruby.qnil().as_value();
-        let (status, headers) =
-            progress.answer.map_or((nil, nil), |answer| (answer.status, answer.headers));
         let exception = failure.map_or(nil, |failure| error::exception(self.ruby, failure));
-        let ran = finish::run(self.ruby, self.log, self.env, status, headers, exception);
-        if !progress.is_hijacked && !progress.is_left_open {
-            self.input.close();
-        }
-        ran
+        finish::run(self.ruby, self.log, self.env, status, headers, exception)
+    }
+
+    /// Status and headers, for callbacks.
+    fn told(&self, answer: Option<&Answer>) -> (Value, Value) {
+        let nil = self.ruby.qnil().as_value();
+        answer.map_or((nil, nil), |answer| (answer.status, answer.headers))
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use hyperion_engine::{Config, Engine as Reactor, JobQueue, Level, Stats};
+use hyperion_engine::{Config, Consumer, Engine as Reactor, JobQueue, Level, Stats};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
@@ -167,7 +167,7 @@ impl Engine {
             shows_errors: this.shows_errors,
             template: ruby.get_inner(this.template),
             finishing: &this.finishing,
-            queue: this.queue.clone(),
+            consumer: Consumer::new(this.queue.clone()),
             reactor: reactor.clone(),
             log: reactor.log(),
             stats: this.stats.clone(),

@@ -2,11 +2,10 @@
 //! The interpreter's lock is released only when there is nothing to do.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use hyperion_engine::{
-    Answer, Body, ConnectionInfo, Engine as Reactor, Job, JobQueue, Log, Observed, Reply, Request,
+    Answer, Body, ConnectionInfo, Consumer, Engine as Reactor, Job, Log, Observed, Reply, Request,
     Response, Service, Stats, Target, Waited, Work,
 };
 use magnus::prelude::*;
@@ -53,7 +52,7 @@ pub struct Executor<'a> {
     /// Who wants to hear of the end of responses.
     pub finishing: &'a Finishing,
     /// Where work comes from.
-    pub queue: Arc<JobQueue>,
+    pub consumer: Consumer,
     /// What brings it.
     pub reactor: Arc<Reactor>,
     /// Where faults of the application are told.
@@ -71,16 +70,15 @@ impl Executor<'_> {
     pub fn run(&self) -> Result<(), Error> {
         let mut streams_left_open = false;
         let mut turn = Instant::now();
-        let mut work = self.queue.try_pop();
+        let mut work = self.consumer.try_pop();
         loop {
             let Some(at_hand) = work.take() else {
                 if std::mem::take(&mut streams_left_open) {
                     self.collect_streams()?;
                 }
-                let interrupted = AtomicBool::new(false);
-                let wait = || self.reactor.wait(&self.queue, &interrupted);
-                match without_gvl(wait, || self.reactor.interrupt(&self.queue, &interrupted)) {
-                    Some(Waited::Available) => work = self.queue.take_after_wait(),
+                let wait = || self.reactor.wait(&self.consumer);
+                match without_gvl(wait, || self.reactor.interrupt(&self.consumer)) {
+                    Some(Waited::Available) => work = self.consumer.take_after_wait(),
                     Some(Waited::Interrupted) | None => self.ruby.thread_check_ints()?,
                     Some(Waited::Closed) => return Ok(()),
                 }
@@ -93,10 +91,10 @@ impl Executor<'_> {
             match worked.and_then(|open| self.pause(&mut turn).map(|()| open)) {
                 Ok(open) => {
                     streams_left_open |= open;
-                    work = self.queue.done_try_pop();
+                    work = self.consumer.done_try_pop();
                 }
                 Err(jump) => {
-                    self.queue.done();
+                    self.consumer.done();
                     return Err(jump);
                 }
             }
@@ -133,10 +131,10 @@ impl Executor<'_> {
     /// Tells of requests that the engine has answered. What is left when a hook ends this thread goes
     /// to another.
     fn tell(&self, batch: Vec<Observed>) -> Result<(), Error> {
-        self.hooks.report_lost(&self.log, self.queue.unobserved());
+        self.hooks.report_lost(&self.log, self.consumer.queue().unobserved());
         let mut batch = batch.into_iter();
         let told = batch.try_for_each(|observed| self.hooks.tell(self.ruby, &self.log, &observed));
-        batch.for_each(|observed| self.queue.observe(observed));
+        batch.for_each(|observed| self.consumer.queue().observe(observed));
         told
     }
 
@@ -189,6 +187,7 @@ impl Executor<'_> {
             ruby: self.ruby,
             log: &self.log,
             finishing: self.finishing,
+            consumer: &self.consumer,
             env,
             exchange,
             peer,

@@ -2,11 +2,12 @@
 //! response has left.
 //!
 //! A response is over when two things have happened, in either order: the engine reports that it left
-//! or was cut, and the executor has closed the body. Whoever comes second runs the callbacks.
+//! or was cut, and the executor has closed the body. With the second the callbacks run, on the thread that has
+//! called the application: what it keeps by thread, such as a database connection, is there.
 
 use std::cell::Cell;
 
-use hyperion_engine::{Completion, Log};
+use hyperion_engine::{Completion, Consumer, Log};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
@@ -50,16 +51,16 @@ impl Finishing {
         marker.mark(self.pending);
     }
 
-    /// Takes note of a response about to be handed over; its number goes with it.
+    /// Takes note of a response whose end `consumer` is to be told.
     ///
     /// # Errors
     /// Those of Ruby.
     pub fn register(
         &self,
         ruby: &Ruby,
+        consumer: &Consumer,
         env: RHash,
-        status: Value,
-        headers: Value,
+        (status, headers): (Value, Value),
         input: Obj<Input>,
     ) -> Result<Completion, Error> {
         let number = self.last.get() + 1;
@@ -72,7 +73,7 @@ impl Finishing {
         entry.push(UNDER_WAY)?;
         entry.push(input)?;
         ruby.get_inner(self.pending).aset(number, entry)?;
-        Ok(Completion(number))
+        Ok(consumer.completion(number))
     }
 
     /// The executor is done with a response; `failure` is what went wrong in it.
@@ -120,7 +121,7 @@ impl Finishing {
         if before == UNDER_WAY {
             return entry.store(PROGRESS as isize, now);
         }
-        let _: Value = ruby.get_inner(self.pending).delete(completion.0)?;
+        let _: Value = ruby.get_inner(self.pending).delete(completion.number)?;
         let part = |index| raw::element(ruby, entry, index);
         let mut exception = part(EXCEPTION);
         if exception.is_nil() && (before == CUT || now == CUT) {
@@ -134,7 +135,7 @@ impl Finishing {
     }
 
     fn entry(&self, ruby: &Ruby, completion: Completion) -> Option<RArray> {
-        ruby.get_inner(self.pending).get(completion.0).and_then(RArray::from_value)
+        ruby.get_inner(self.pending).get(completion.number).and_then(RArray::from_value)
     }
 }
 

@@ -128,6 +128,11 @@ impl Input {
         self.tell_collector(0);
     }
 
+    /// Whether there is anything that [`close`](Self::close) lets go.
+    pub fn holds_anything(&self) -> bool {
+        !matches!(*self.source.borrow(), Source::Empty(_) | Source::Closed)
+    }
+
     fn source<T>(
         &self,
         ruby: &Ruby,

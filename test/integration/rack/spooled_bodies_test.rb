@@ -17,6 +17,17 @@ class SpooledBodiesTest < HyperionTest::IntegrationCase
     end
   end
 
+  def test_I6_a_body_is_let_go_when_a_stream_that_was_left_open_is_closed
+    post("/plain", LARGE)
+    before = server.descriptor_count
+    clients = Array.new(10) { connect.request("POST", "/left-open", body: LARGE) }
+    clients.each { |client| assert_equal 200, client.response_head.status }
+    assert_operator server.descriptor_count, :>=, before + 18, "a socket and a file each"
+    get("/close")
+    eventually("files stay open") { server.descriptor_count <= before + 12 }
+    clients.each { |client| assert_includes client.read_some, "begun" }
+  end
+
   def test_callbacks_behind_the_response_may_read_the_body
     post("/finished", "a=#{LARGE}")
     eventually("the callback has not read it") { get("/seen").body == "#{LARGE.bytesize + 2} a=" }

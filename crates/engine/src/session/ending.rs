@@ -6,8 +6,10 @@ use hyperion_proto::{Fields, StreamId, Violation};
 
 use super::{Context, Session};
 use crate::access_log::{Access, RequestLine};
+use crate::flow::Flow;
 use crate::job::{Job, Observed};
 use crate::log::Level;
+use crate::reply::Completion;
 use crate::stats::Responded;
 use crate::stream::{OpenStream, Phase};
 
@@ -46,6 +48,20 @@ impl Session {
             self.abandon_stream(&stream, context);
         }
         self.end_stream(stream, bytes, complete, context);
+    }
+
+    /// Somebody wants to hear of the end of a response, which may have come.
+    pub(super) fn await_end(
+        &mut self,
+        id: StreamId,
+        completion: Completion,
+        flow: &Flow,
+        context: &Context,
+    ) {
+        match self.stream(id) {
+            Some(stream) => stream.completion = Some(completion),
+            None => context.give().finished(completion, !flow.is_cut()),
+        }
     }
 
     /// There is no response, and nobody to send one to.
@@ -92,7 +108,7 @@ impl Session {
     /// that have left do not keep others out of the queue; one that is worked on goes on to count.
     pub(super) fn abandon_stream(&mut self, stream: &OpenStream, context: &Context) {
         let Some(flow) = &stream.flow else { return };
-        flow.abandon();
+        flow.cut();
         if flow.is_released() {
             return;
         }

@@ -2,6 +2,7 @@
 
 # Reads request bodies in many ways, and looks at what else goes on meanwhile.
 SEEN = [nil]
+OPEN = []
 
 # Length, turns of another thread meanwhile, and the longest of its pauses in seconds.
 WATCHED = lambda do |input|
@@ -49,6 +50,8 @@ run(lambda do |env|
   when "/late"
     body = Enumerator.new { |pieces| ((env["rack.response_finished"] ||= []) << ->(*) {}) && pieces << "fine" }
     next [200, {}, body]
+  when "/left-open" then next [200, {}, ->(stream) { OPEN << stream && stream.write("begun") }]
+  when "/close" then OPEN.shift(OPEN.size).each(&:close)
   when "/seen" then text = SEEN[0].to_s
   when "/watched" then text = WATCHED.call(input)
   when "/kinds" then text = KINDS.call(input)
