@@ -3,6 +3,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use hyperion_io::Waker;
 
 use crate::job::Body;
 use crate::log::Extras;
@@ -23,6 +24,8 @@ pub(crate) struct Flow {
     extras: OnceLock<Box<Extras>>,
     state: Mutex<FlowState>,
     changed: Condvar,
+    /// Who is told of changes besides.
+    waker: OnceLock<Waker>,
 }
 
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub(crate) struct FlowState {
     pub input_ended: bool,
     /// A request body that was asked for and is now complete.
     pub body: Option<Body>,
-    /// The socket given up by a full hijack.
+    /// The connection given up by a full hijack.
     pub hijacked: Option<Hijacked>,
 }
 
@@ -110,6 +113,7 @@ impl Flow {
                 hijacked: None,
             }),
             changed: Condvar::new(),
+            waker: OnceLock::new(),
         })
     }
 
@@ -120,8 +124,8 @@ impl Flow {
     /// Nothing comes any more: every waiter returns.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
-        let _state = self.lock();
-        self.changed.notify_all();
+        drop(self.lock());
+        self.tell();
     }
 
     /// The same, and the response is cut.
@@ -167,7 +171,19 @@ impl Flow {
     /// Changes the state and wakes whoever waits for it.
     pub fn update(&self, change: impl FnOnce(&mut FlowState)) {
         change(&mut self.lock());
+        self.tell();
+    }
+
+    /// Wakes somebody who does not [`wait`](Self::wait) whenever a wait could end.
+    pub fn notify(&self, waker: Waker) {
+        let _ = self.waker.set(waker);
+    }
+
+    fn tell(&self) {
         self.changed.notify_all();
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
     }
 
     /// Waits until `ready` holds, the peer left, `interrupt` is raised or `timeout` is over.

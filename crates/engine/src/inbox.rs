@@ -7,6 +7,7 @@ use hyperion_buf::FileRange;
 use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, StreamId};
 
+use crate::bridge::Bridges;
 use crate::budget::Budget;
 use crate::flow::Flow;
 use crate::lookups::Found;
@@ -51,7 +52,7 @@ pub(crate) enum Message {
     WantBody(ReplyKey),
     /// A tunnel's reader has room again.
     WantInput(ReplyKey),
-    /// The executor takes the socket.
+    /// The executor takes the connection.
     Hijack(ReplyKey),
     /// A connection from a sibling, with what came with it.
     Adopt(Box<Adoption>),
@@ -127,6 +128,7 @@ pub struct Inbox {
     /// Shared by all answers that go this way.
     pub(crate) budget: Arc<Budget>,
     pub(crate) spool: SharedSpool,
+    pub(crate) bridges: Bridges,
     waker: Waker,
 }
 
@@ -141,6 +143,7 @@ impl Inbox {
             beats: AtomicU64::new(0),
             budget: Arc::default(),
             spool: SharedSpool::default(),
+            bridges: Bridges::default(),
             waker,
         }
     }

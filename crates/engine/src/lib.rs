@@ -11,6 +11,7 @@
 mod access_log;
 mod admin;
 mod body;
+mod bridge;
 mod budget;
 mod config;
 mod engine;
@@ -56,6 +57,7 @@ pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally,
 
 pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};
 
+pub use bridge::{BridgedHandle, bridge};
 pub use hyperion_buf::{DiskFile, FileRange};
 pub use hyperion_proto::{
     BodyLength, ClientCertificate, Config as ProtocolConfig, FieldError, Fields, Limits, Request,

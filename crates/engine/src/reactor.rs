@@ -178,7 +178,7 @@ where
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
         if self.sessions.phase != Phase::Open {
             let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
-            let is_empty = self.sessions.slab.is_empty() && self.sessions.accepted.is_empty();
+            let is_empty = self.sessions.are_over() && self.sessions.accepted.is_empty();
             let is_drained = is_alone && is_empty && !self.driver.is_listening();
             self.sessions.context.inbox.report_drained(is_drained);
         }

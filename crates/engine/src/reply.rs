@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyperion_buf::FileRange;
-use hyperion_io::Key;
+use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId};
 
+use crate::bridge::Bridges;
 use crate::flow::{Flow, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
@@ -50,13 +51,18 @@ pub struct Reply {
     pub completion: Option<Completion>,
 }
 
-/// A socket given up to the application, with the bytes received behind the request.
+/// A connection given up to the application.
 #[derive(Debug)]
-pub struct Hijacked {
-    /// The connected socket, non-blocking.
-    pub socket: OwnedFd,
-    /// Bytes already received and not part of the request.
-    pub unread: Bytes,
+pub enum Hijacked {
+    /// The socket itself.
+    Socket {
+        /// Connected and non-blocking.
+        socket: OwnedFd,
+        /// Bytes already received and not part of the request.
+        unread: Bytes,
+    },
+    /// TLS is still spoken here: [`bridge`](crate::bridge) makes a socket.
+    Tunnel,
 }
 
 /// Why a write was not taken.
@@ -297,7 +303,7 @@ impl ReplyHandle {
         self.flow.lock().input_ended
     }
 
-    /// Takes the socket out of the engine; nothing else may be sent afterwards.
+    /// Takes the connection out of the engine; no response may be sent afterwards.
     ///
     /// # Errors
     /// [`WriteError::NotOpen`] when a response was handed over already.
@@ -309,14 +315,32 @@ impl ReplyHandle {
         Ok(())
     }
 
-    /// Waits for the hijacked socket; take it with [`take_hijacked`](Self::take_hijacked).
+    /// Waits for the hijacked connection; take it with [`take_hijacked`](Self::take_hijacked).
     pub fn wait_hijacked(&self, interrupt: &Interrupt, timeout: Option<Duration>) -> Wait {
         self.flow.wait(interrupt, timeout, |state| state.hijacked.is_some())
     }
 
-    /// The hijacked socket, once.
+    /// The hijacked connection, once.
     pub fn take_hijacked(&self) -> Option<Hijacked> {
-        self.flow.lock().hijacked.take()
+        let hijacked = self.flow.lock().hijacked.take();
+        if matches!(hijacked, Some(Hijacked::Tunnel)) {
+            self.phase.store(STREAMING, Ordering::Release);
+        }
+        hijacked
+    }
+
+    /// Whether the client has taken enough for more to be written.
+    pub(crate) fn has_credit(&self) -> bool {
+        self.flow.lock().credit > 0
+    }
+
+    /// Wakes somebody besides whenever a wait of this handle could end. The first one counts.
+    pub(crate) fn notify(&self, waker: Waker) {
+        self.flow.notify(waker);
+    }
+
+    pub(crate) fn bridges(&self) -> &Bridges {
+        &self.inbox.bridges
     }
 
     /// A new interrupt for the waits of this handle.

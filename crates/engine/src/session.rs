@@ -197,7 +197,7 @@ impl Session {
             Message::Found(key, found) => self.take_found(key.stream, *found, context),
             Message::WantBody(key) => self.connection.send_continue(key.stream),
             Message::WantInput(key) => self.resume_tunnel(key.stream),
-            Message::Hijack(key) => return self.begin_hijack(key.stream),
+            Message::Hijack(key) => return self.begin_hijack(key.stream, context),
             Message::Adopt(..)
             | Message::Routes(_)
             | Message::Cover(..)

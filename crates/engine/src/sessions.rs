@@ -202,6 +202,11 @@ impl<S> Sessions<S> {
         self.keys().into_iter().for_each(|key| self.tell(key, Phase::LastCall));
     }
 
+    /// Whether nobody is served any more.
+    pub fn are_over(&self) -> bool {
+        self.slab.iter().all(|(_, session)| session.is_hijacked())
+    }
+
     /// Of all connections.
     pub fn keys(&self) -> Vec<Key> {
         self.slab.iter().map(|(_, session)| session.key).collect()

@@ -34,6 +34,8 @@ pub(crate) struct OpenStream {
     pub input_paused: bool,
     /// How often the request was handed over from one worker to another.
     pub hops: u32,
+    /// An application has the connection: nothing is known of a response.
+    pub is_hijacked: bool,
     /// The fields of the response, where somebody wants to hear of it.
     pub observed: Option<Box<Fields>>,
 }
@@ -70,6 +72,7 @@ impl OpenStream {
             in_memory: 0,
             input_paused: false,
             hops: 0,
+            is_hijacked: false,
             refusal: None,
             observed: None,
         }

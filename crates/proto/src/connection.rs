@@ -315,6 +315,13 @@ impl Connection {
         self.protocol.reset(now, id);
     }
 
+    /// Gives the connection to the application behind this request, as a tunnel that no response opens: what it
+    /// hands over is all that the client gets. False when it is not the turn of this exchange, or others share
+    /// the connection.
+    pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
+        self.protocol.tunnel(now, id)
+    }
+
     /// Answers with a plain text for `status`. The connection stays if the request is read to its
     /// end.
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {

@@ -256,6 +256,13 @@ impl Protocol {
         }
     }
 
+    pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.tunnel(now, id),
+            Machine::Http2(_) => false,
+        }
+    }
+
     pub fn pause_body(&mut self, id: StreamId) {
         on_machine!(&mut self.machine, machine => machine.pause_body(id));
     }

@@ -246,7 +246,9 @@ impl Delivery<'_> {
             if !error::is_disconnect(self.ruby, failure) {
                 self.log_failure(failure);
             }
-            completion = self.fail(completion, failure)?;
+            if !progress.is_hijacked {
+                completion = self.fail(completion, failure)?;
+            }
         }
         let closed = match &progress.answer {
             Some(answer) if !progress.is_closed => {

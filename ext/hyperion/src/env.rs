@@ -294,7 +294,7 @@ unsafe fn show_client(pairs: &mut Pairs, connection: &ConnectionInfo, keys: &Key
 
 /// Whether the application may take the socket: not one that others share, nor one that it could not read.
 fn can_hijack(facts: &Facts<'_>) -> bool {
-    facts.request.version() != Version::Http2 && facts.connection.tls().is_none()
+    facts.request.version() != Version::Http2
 }
 
 /// Pairs on their way into env, on the stack, where Ruby's collector sees them.

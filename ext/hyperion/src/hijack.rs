@@ -1,9 +1,11 @@
-//! Full hijack (`rack.hijack`): the socket leaves the engine and becomes a Ruby socket.
+//! Full hijack (`rack.hijack`): the socket leaves the engine and becomes a Ruby socket. Of a TLS connection the
+//! application gets one end of a pair, behind whose other end the engine goes on with TLS.
 
-use std::os::fd::IntoRawFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
-use hyperion_engine::{ConnectionInfo, Hijacked, Listener};
+use bytes::Bytes;
+use hyperion_engine::{BridgedHandle, ConnectionInfo, Hijacked, Listener, bridge};
 use magnus::prelude::*;
 use magnus::{Error, RClass, RHash, Ruby, Value};
 
@@ -32,12 +34,27 @@ pub fn hijack(
     peer.hijack().map_err(|_| too_late(ruby))?;
     wait_for(ruby, &peer, |peer, interrupt| peer.wait_hijacked(interrupt, None))?;
     let hijacked = peer.take_hijacked().ok_or_else(|| client_disconnected(ruby))?;
-    let io = socket(ruby, hijacked, &connection.listener)?;
+    let io = match hijacked {
+        Hijacked::Socket { socket, unread } => {
+            ruby_socket(ruby, socket, &unread, &connection.listener)
+        }
+        Hijacked::Tunnel => {
+            let handle: BridgedHandle = peer;
+            let socket = bridge(&handle)
+                .map_err(|cause| Error::new(ruby.exception_io_error(), cause.to_string()))?;
+            ruby_socket(ruby, socket, &Bytes::new(), &Listener::Unix)
+        }
+    }?;
     env.aset(HIJACK_IO, io)?;
     Ok(io)
 }
 
-fn socket(ruby: &Ruby, hijacked: Hijacked, listener: &Listener) -> Result<Value, Error> {
+fn ruby_socket(
+    ruby: &Ruby,
+    socket: OwnedFd,
+    unread: &Bytes,
+    listener: &Listener,
+) -> Result<Value, Error> {
     ruby.require("socket")?;
     let class = match listener {
         Listener::Tcp(_) | Listener::Tls(..) => "TCPSocket",
@@ -45,9 +62,9 @@ fn socket(ruby: &Ruby, hijacked: Hijacked, listener: &Listener) -> Result<Value,
     };
     let class: RClass = ruby.class_object().const_get(class)?;
     // From here on the descriptor is Ruby's, which closes it with the object.
-    let io: Value = class.funcall(*FOR_FD, (hijacked.socket.into_raw_fd(),))?;
-    if !hijacked.unread.is_empty() {
-        let unread = ruby.str_from_slice(&hijacked.unread);
+    let io: Value = class.funcall(*FOR_FD, (socket.into_raw_fd(),))?;
+    if !unread.is_empty() {
+        let unread = ruby.str_from_slice(unread);
         io.funcall::<_, _, Value>(*UNGETBYTE, (unread,))?;
     }
     Ok(io)

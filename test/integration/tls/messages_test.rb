@@ -91,13 +91,13 @@ class MessagesTest < HyperionTest::TlsCase
     assert_equal "GET /half", half.response.body
   end
 
-  def test_a_connection_is_not_given_away
+  def test_an_application_may_take_a_connection
     app = boot(file("config.ru", <<~'RUBY'))
       run ->(env) { [200, { "content-type" => "text/plain" }, ["#{env["rack.hijack?"].inspect} #{env.key?("rack.hijack")}"]] }
     RUBY
     assert_equal "true true", get("/", to: app).body
     secure = boot("#{dir}/config.ru", *LOCAL.flags)
-    assert_equal "false false", secure_get("/", to: secure).body
+    assert_equal "true true", secure_get("/", to: secure).body
   end
 
   def test_the_app_may_be_called_before_the_body_is_there

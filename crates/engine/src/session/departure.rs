@@ -47,8 +47,12 @@ impl Session {
         self.is_departing() && matches!(self.connection.closing(), Closing::Close)
     }
 
-    /// Begins to give the socket to the executor of this exchange; false when it is not its turn.
-    pub(super) fn begin_hijack(&mut self, id: StreamId) -> bool {
+    /// Begins to give the connection to the executor of this exchange. True when its socket is to be detached.
+    pub(super) fn begin_hijack(&mut self, id: StreamId, context: &Context) -> bool {
+        if self.connection.is_secure() {
+            self.begin_tunnel(id, context);
+            return false;
+        }
         let in_turn = self.streams.front().is_some_and(|first| first.id == id);
         if !in_turn {
             if let Some(stream) = self.stream(id) {
@@ -59,6 +63,23 @@ impl Session {
         let unread = BytesMut::from(&self.connection.take_unread()[..]);
         self.departure = Some(Departure { to: Destination::Application(id), unread });
         true
+    }
+
+    /// What has the keys of a connection cannot be given away; what leaves and arrives goes on through here.
+    fn begin_tunnel(&mut self, id: StreamId, context: &Context) {
+        let is_open = self.connection.tunnel(context.now, id);
+        let Some(stream) = self.stream(id) else { return };
+        if !is_open {
+            return stream.abandon();
+        }
+        stream.phase = Phase::Tunnel;
+        stream.is_hijacked = true;
+        stream.share(|state| state.hijacked = Some(Hijacked::Tunnel));
+    }
+
+    /// Whether an application has it, so that the end of serving is not for it to wait for.
+    pub fn is_hijacked(&self) -> bool {
+        self.streams.front().is_some_and(|stream| stream.is_hijacked)
     }
 
     /// Whether this request is all that the connection is about, so that both can go elsewhere. A process that
@@ -107,7 +128,7 @@ impl Session {
         let Departure { to, unread } = self.departure.take()?;
         match to {
             Destination::Application(id) => {
-                let hijacked = Hijacked { socket, unread: unread.freeze() };
+                let hijacked = Hijacked::Socket { socket, unread: unread.freeze() };
                 self.take_stream(id)?.share(|state| state.hijacked = Some(hijacked));
                 None
             }

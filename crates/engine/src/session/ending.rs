@@ -155,7 +155,7 @@ impl Session {
         if let Some(completion) = stream.completion {
             context.give().finished(completion, complete);
         }
-        if stream.phase == Phase::Receiving && stream.status == 0 {
+        if stream.is_hijacked || stream.phase == Phase::Receiving && stream.status == 0 {
             return;
         }
         context.stats.responses.add(1);

@@ -121,6 +121,18 @@ impl Connection {
         self.send(id, Piece::File(range));
     }
 
+    /// Makes the front exchange a tunnel that no response opens.
+    pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
+        self.observe(now);
+        if self.index_of(id) != Some(0) || self.exchanges[0].answer != Answer::Waiting {
+            return false;
+        }
+        self.exchanges[0].answer = Answer::Streaming(Framing::Raw);
+        self.open_tunnel();
+        self.settle();
+        true
+    }
+
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
         self.observe(now);
         let Some(index) = self.index_of(id) else { return };

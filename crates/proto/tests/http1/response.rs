@@ -210,6 +210,20 @@ fn a_response_may_begin_while_the_body_arrives() {
 }
 
 #[test]
+fn a_tunnel_that_no_response_opens_passes_bytes_of_the_application_only() {
+    let mut peer = Peer::new();
+    let now = peer.now;
+    peer.send(get("/", "")).send("first ");
+    assert!(peer.connection.tunnel(now, StreamId(0)));
+    assert!(!peer.connection.tunnel(now, StreamId(0)), "it is one");
+    peer.send("up").body_part(0, "down");
+    assert_eq!(peer.body(0), b"first up");
+    peer.finish(0, None);
+    assert_eq!(peer.read(), "down");
+    assert_eq!(peer.finished(), [(0, 4, true)]);
+}
+
+#[test]
 fn a_tunnel_passes_bytes_both_ways_to_its_end() {
     let mut peer = Peer::new();
     peer.send(get("/", "")).respond(0, response(200, &[("x", "y")], ResponseBody::Tunnel));

@@ -30,6 +30,9 @@ echo = lambda do |env|
       io.write("echo #{line}")
     end
     io.write("goodbye\n")
+  rescue SystemCallError
+    nil
+  ensure
     io.close
   end
   [-1, {}, []]
