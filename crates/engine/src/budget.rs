@@ -8,11 +8,11 @@ use bytes::Bytes;
 const COUNTED_BYTES: usize = 4 * 1024;
 
 /// Memory that bodies on their way to their readers may take in one process; the same again for pieces of
-/// those that are streamed, and for bodies that arrive.
-const MEMORY_BYTES: usize = 32 * 1024 * 1024;
+/// those that are streamed, with large heads, and for bodies that arrive.
+pub(crate) const MEMORY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Changes of less are not told.
-const STREAMED_STEP: usize = 1024 * 1024;
+const WAITING_STEP: usize = 1024 * 1024;
 
 /// Behind a high tide, so that all that went with it is free, too.
 const TRIM_DELAY: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const TRIM_DELAY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     taken: AtomicUsize,
-    streamed: AtomicUsize,
+    waiting: AtomicUsize,
     received: AtomicUsize,
     /// So much was taken that the allocator has much to give back.
     was_high: AtomicBool,
@@ -70,12 +70,12 @@ impl Budget {
         }
     }
 
-    /// Pieces of streamed responses take so much in all. Who counts them tells it now and then: executors look
+    /// Pieces of streamed responses, and large heads, take so much in all. Who counts them tells it now and then: executors look
     /// at it for each piece.
-    pub fn tell_streamed(&self, bytes: usize) {
-        let before = self.streamed.load(Ordering::Relaxed);
-        if before.abs_diff(bytes) >= STREAMED_STEP || (bytes == 0 && before > 0) {
-            self.streamed.store(bytes, Ordering::Relaxed);
+    pub fn tell_waiting(&self, bytes: usize) {
+        let before = self.waiting.load(Ordering::Relaxed);
+        if before.abs_diff(bytes) >= WAITING_STEP || (bytes == 0 && before > 0) {
+            self.waiting.store(bytes, Ordering::Relaxed);
             self.note_high(bytes);
             self.note_low(bytes);
         }
@@ -83,7 +83,7 @@ impl Budget {
 
     /// Whether pieces of streams may be kept in memory.
     pub fn has_room_for_pieces(&self) -> bool {
-        self.streamed.load(Ordering::Relaxed) < MEMORY_BYTES
+        self.waiting.load(Ordering::Relaxed) < MEMORY_BYTES
     }
 
     /// For a body that arrives.

@@ -89,7 +89,7 @@ where
             now,
             date,
             gave,
-            streamed: Cell::new(0),
+            waiting: Cell::new(0),
             spool_complained_at,
         };
         let sessions = Sessions::new(context, clock);
@@ -174,7 +174,7 @@ where
         self.share_requests();
         self.show_connections();
         let context = &self.sessions.context;
-        context.inbox.budget.tell_streamed(context.streamed.get() as usize);
+        context.inbox.budget.tell_waiting(context.waiting.get() as usize);
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
         if self.sessions.phase != Phase::Open {
             let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);

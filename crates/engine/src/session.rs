@@ -28,6 +28,7 @@ mod departure;
 mod doubt;
 mod ending;
 mod lookup;
+mod memory;
 
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
 const INPUT_BYTES: usize = 256 * 1024;
@@ -119,7 +120,7 @@ impl Session {
         for stream in &mut self.streams {
             if stream.outstanding > 0 {
                 let freed = stream.return_credit(self.connection.buffered(stream.id));
-                context.streamed.set(context.streamed.get().saturating_sub(freed));
+                context.waiting.set(context.waiting.get().saturating_sub(freed));
             }
         }
         self.advance(context);
@@ -157,11 +158,7 @@ impl Session {
                     self.connection.reject(now, key.stream, 500, None);
                     return false;
                 }
-                stream.status = response.status;
-                if matches!(response.body, ResponseBody::Tunnel) {
-                    stream.phase = Phase::Tunnel;
-                }
-                self.connection.respond(now, key.stream, *response, &context.date);
+                self.respond(key.stream, *response, context);
             }
             Message::Inform(key, status, fields) => {
                 if self.admits(key.stream, &fields, "an informational response", context) {
@@ -173,7 +170,7 @@ impl Session {
                 if let Some(stream) = self.stream(key.stream) {
                     stream.outstanding += length;
                     stream.in_memory += length;
-                    context.streamed.set(context.streamed.get() + length);
+                    context.waiting.set(context.waiting.get() + length);
                 }
                 self.connection.send_body(key.stream, bytes);
             }
@@ -282,9 +279,13 @@ impl Session {
         let is_live = has_body && (request.is_grpc() || context.config.streams_request_bodies);
         let most = context.protocol.limits.body_bytes;
         let at_once = if request.is_grpc() { most.min(CALL_READ_BYTES) } else { most };
+        let head_bytes = request.head().len();
         let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
         stream.hops = hops;
         self.streams.push_back(stream);
+        if !self.admits_head(id, head_bytes, context) {
+            return;
+        }
         if is_live {
             let body = Body::Live { at_once, on_demand };
             self.dispatch(id, body, Phase::Live, context);
@@ -324,9 +325,12 @@ impl Session {
         context: &Context,
     ) {
         target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
+        let head_bytes = request.head().len();
         let stream = OpenStream::new(id, request, target, self.take_arrival(context));
         self.streams.push_back(stream);
-        self.give_answer(id, answer, context);
+        if self.admits_head(id, head_bytes, context) {
+            self.give_answer(id, answer, context);
+        }
     }
 
     fn give_answer(&mut self, id: StreamId, answer: Answer, context: &Context) {

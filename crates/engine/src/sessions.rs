@@ -172,7 +172,7 @@ impl<S> Sessions<S> {
         })?;
         let key = job.reply.session();
         job.reply.disarm();
-        self.call(key, |session, _| session.leave_for(place, &job)).map(|()| key)
+        self.call(key, |session, context| session.leave_for(place, &job, context)).map(|()| key)
     }
 
     /// Gives a message to its session; returns the key when its socket is to be detached.

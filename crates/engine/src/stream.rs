@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +31,8 @@ pub(crate) struct OpenStream {
     pub outstanding: u64,
     /// Of these, what waits in memory.
     pub in_memory: u64,
+    /// Bytes of its heads, where they are large.
+    pub heads: u64,
     /// Tunnel bytes that wait for their reader.
     pub input_paused: bool,
     /// How often the request was handed over from one worker to another.
@@ -70,6 +73,7 @@ impl OpenStream {
             completion: None,
             outstanding: 0,
             in_memory: 0,
+            heads: 0,
             input_paused: false,
             hops: 0,
             is_hijacked: false,
@@ -90,6 +94,18 @@ impl OpenStream {
         if let Some(flow) = &self.flow {
             flow.abandon();
         }
+    }
+
+    /// Counts a head that is kept, here and in what waits in all.
+    pub fn keep_head(&mut self, bytes: u64, waiting: &Cell<u64>) {
+        self.heads += bytes;
+        waiting.set(waiting.get() + bytes);
+    }
+
+    /// What it keeps counts no more.
+    pub fn release(&mut self, waiting: &Cell<u64>) {
+        let kept = std::mem::take(&mut self.heads) + std::mem::take(&mut self.in_memory);
+        waiting.set(waiting.get().saturating_sub(kept));
     }
 
     /// Returns credit for streamed bytes that have left; `buffered` is what is still on its way. Tells how many

@@ -28,6 +28,22 @@ class WaitingMemoryTest < HyperionTest::Http2Case
     end
   end
 
+  # Heads cannot wait on a disk.
+  { "responses" => ["/bytes?200000", {}], "requests" => ["/body?100", { "x-long" => "a" * 60_000 }] }.each do |name, (path, fields)|
+    define_method("test_I4_heads_of_#{name}_that_nobody_takes_are_bounded") do
+      booted = boot_h2(APP_OF_SIZES, "-t", "3", "--log-level", "error")
+      get("/", to: booted)
+      before = booted.rss_kb
+      attackers = Array.new(CONNECTIONS) { attack(booted, path, fields) }
+      eventually("the requests are not done", timeout: 60) { get("/-/health", to: booted).status == 200 && quiet?(booted) }
+      assert_operator booted.rss_kb - before, :<, GROWTH_KB
+      assert_operator turned_away(booted), :>, 0
+      assert_equal 200, get("/bytes?10000", to: booted).status
+      attackers.each(&:close)
+      assert_equal 0, booted.stop.exitstatus
+    end
+  end
+
   DESCRIPTORS = 400
 
   %w[body stream].each do |kind|
@@ -52,10 +68,25 @@ class WaitingMemoryTest < HyperionTest::Http2Case
 
   private
 
-  def attack(booted, path)
-    client = connect(booted)
-    asking = (0...STREAMS).map { |index| headers(1 + (2 * index), block(path: path)) }
-    client.write(hello(4 => 0) + asking.join)
+  def attack(booted, path, fields = {}, settings = { 4 => 0 })
+    client = connect(booted, receive_buffer: 4096)
+    client.write(hello(settings))
+    STREAMS.times { |index| client.write(asking(1 + (2 * index), block(fields, path: path)), timeout: 1) }
+    client
+  rescue HyperionTest::RawClient::TimedOut
+    client
+  end
+
+  # In frames that every peer takes.
+  def asking(stream, block)
+    first, *rest = block.scan(/.{1,16384}/mn)
+    parts = rest.map.with_index(1) { |part, index| frame(:continuation, part, stream: stream, flags: index == rest.size ? END_HEADERS : 0) }
+    headers(stream, first, complete: rest.empty?) + parts.join
+  end
+
+  def turned_away(booted)
+    page = get("/-/metrics", to: booted, "x-hyperion-admin-token" => TOKEN).body
+    page.scan(/^hyperion_(?:rejections_total\{reason="slow_reader"|per_conn_rejections_total\{[^}]*)\} (\d+)/).sum { |(count)| count.to_i }
   end
 
   def quiet?(booted)

@@ -60,6 +60,7 @@ impl Session {
             }
             return false;
         }
+        self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
         let unread = BytesMut::from(&self.connection.take_unread()[..]);
         self.departure = Some(Departure { to: Destination::Application(id), unread });
         true
@@ -106,7 +107,8 @@ impl Session {
 
     /// Begins to give the socket to a sibling, with the request that [`can_leave_with`](Self::can_leave_with)
     /// it; the driver is to detach the socket.
-    pub fn leave_for(&mut self, place: Place, job: &Job) {
+    pub fn leave_for(&mut self, place: Place, job: &Job, context: &Context) {
+        self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
         let mut unread = BytesMut::from(job.request.head());
         if let Body::Memory(bytes) = &job.body {
             unread.extend_from_slice(bytes);

@@ -1,8 +1,8 @@
 //! How an exchange ends: whoever worked for it is told, and one response is counted and logged once.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use hyperion_proto::{Fields, StreamId, Violation};
+use hyperion_proto::{Fields, Response, ResponseBody, StreamId, Violation};
 
 use super::{Context, Session};
 use crate::access_log::{Access, RequestLine};
@@ -12,11 +12,6 @@ use crate::log::Level;
 use crate::reply::Completion;
 use crate::stats::Responded;
 use crate::stream::{OpenStream, Phase};
-
-/// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
-/// request while the process has no memory for bodies left.
-const WAITING_BYTES: u64 = 256 * 1024;
-const STALL: Duration = Duration::from_secs(1);
 
 /// What the log shows for a request that ended without an answer.
 const CLIENT_CLOSED: u16 = 499;
@@ -33,6 +28,22 @@ pub(super) struct Rejection<'a> {
 
 impl Session {
     /// The response has left, or as much of it as ever will.
+    /// Hands over a response, if what it keeps may wait for the peer.
+    pub(super) fn respond(&mut self, id: StreamId, response: Response, context: &Context) {
+        let is_kept = self.keep_head(id, response.fields.wire().len(), context);
+        let Some(stream) = self.stream(id) else { return };
+        if !is_kept {
+            (stream.status, stream.refusal) = (503, Some("slow_reader"));
+            context.stats.reject("slow_reader");
+            return self.connection.reject(context.now, id, 503, Some(1));
+        }
+        stream.status = response.status;
+        if matches!(response.body, ResponseBody::Tunnel) {
+            stream.phase = Phase::Tunnel;
+        }
+        self.connection.respond(context.now, id, response, &context.date);
+    }
+
     pub(super) fn close_stream(
         &mut self,
         id: StreamId,
@@ -124,34 +135,14 @@ impl Session {
         }
     }
 
-    /// Whether one more job would be too many for one connection, because of what is still worked on for
-    /// streams that are gone, or of what waits for its peer. Otherwise a client could occupy any number of
-    /// executors by resetting streams, and any amount of memory by not reading.
-    pub(super) fn is_overworked(&mut self, context: &Context) -> bool {
-        self.leftovers.retain(|flow| !flow.is_released());
-        let is_stalled = context.now.saturating_duration_since(self.progress_at) > STALL;
-        if context.inbox.budget.is_exhausted() && is_stalled && self.waiting_bytes() > WAITING_BYTES
-        {
-            return true;
-        }
-        let most = context.protocol.limits.h2_concurrent_streams as usize;
-        let engaged = self.streams.iter().filter(|stream| stream.flow.is_some());
-        !self.leftovers.is_empty() && self.leftovers.len() + engaged.count() >= most
-    }
-
-    /// Bytes of responses that wait for the peer.
-    fn waiting_bytes(&self) -> u64 {
-        self.streams.iter().map(|stream| self.connection.buffered(stream.id)).sum()
-    }
-
     pub(super) fn end_stream(
         &self,
-        stream: OpenStream,
+        mut stream: OpenStream,
         bytes: u64,
         complete: bool,
         context: &Context,
     ) {
-        context.streamed.set(context.streamed.get().saturating_sub(stream.in_memory));
+        stream.release(&context.waiting);
         if let Some(completion) = stream.completion {
             context.give().finished(completion, complete);
         }

@@ -8,12 +8,13 @@ use super::layout;
 use super::segment::Segment;
 
 /// Why requests and connections are turned away, beside the faults of the protocol.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "accept_failed",
     "max_connections",
     "misdirected_request",
     "other",
     "queue_full",
+    "slow_reader",
     "spool_failed",
     "stopping",
     "tls_handshake_rate",

@@ -1,0 +1,63 @@
+//! What a connection may keep in memory for a peer that does not take it.
+
+use std::time::Duration;
+
+use hyperion_proto::StreamId;
+
+use super::{Context, Session};
+
+/// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
+/// request while the process has no memory for bodies left; with more than this in heads it gets none at all.
+const WAITING_BYTES: u64 = 256 * 1024;
+const STALL: Duration = Duration::from_secs(1);
+
+/// Smaller heads are no more than what else a request costs.
+const COUNTED_BYTES: usize = 4 * 1024;
+
+impl Session {
+    /// Whether one more job would be too many for one connection, because of what is still worked on for
+    /// streams that are gone, or of what waits for its peer. Otherwise a client could occupy any number of
+    /// executors by resetting streams, and any amount of memory by not reading.
+    pub(super) fn is_overworked(&mut self, context: &Context) -> bool {
+        self.leftovers.retain(|flow| !flow.is_released());
+        let is_stalled = context.now.saturating_duration_since(self.progress_at) > STALL;
+        if context.inbox.budget.is_exhausted() && is_stalled && self.waiting_bytes() > WAITING_BYTES
+        {
+            return true;
+        }
+        let most = context.protocol.limits.h2_concurrent_streams as usize;
+        let engaged = self.streams.iter().filter(|stream| stream.flow.is_some());
+        !self.leftovers.is_empty() && self.leftovers.len() + engaged.count() >= most
+    }
+
+    /// Counts a head that is kept until the response has left, and that cannot wait on a disk. False where there
+    /// is no room.
+    pub(super) fn keep_head(&mut self, id: StreamId, bytes: usize, context: &Context) -> bool {
+        if bytes <= COUNTED_BYTES {
+            return true;
+        }
+        let kept: u64 = self.streams.iter().map(|stream| stream.heads).sum();
+        if kept > WAITING_BYTES && !context.has_room_for_heads() {
+            return false;
+        }
+        if let Some(stream) = self.stream(id) {
+            stream.keep_head(bytes as u64, &context.waiting);
+        }
+        true
+    }
+
+    /// Counts the head of a request; turns the request away where there is no room.
+    pub(super) fn admits_head(&mut self, id: StreamId, bytes: usize, context: &Context) -> bool {
+        let is_kept = self.keep_head(id, bytes, context);
+        if !is_kept {
+            context.stats.per_conn_rejections.add(1);
+            self.connection.turn_away(context.now, id);
+        }
+        is_kept
+    }
+
+    /// Bytes of responses that wait for the peer.
+    fn waiting_bytes(&self) -> u64 {
+        self.streams.iter().map(|stream| self.connection.buffered(stream.id)).sum()
+    }
+}
