@@ -9,11 +9,12 @@ class Suite
 
   RUST = [
     Step.new("rustfmt", %w[cargo fmt --all --check]),
-    Step.new("clippy", %w[cargo clippy --workspace --all-targets --locked --quiet -- -D warnings]),
+    Step.new("clippy", %w[cargo clippy --workspace --all-targets --features hyperion-engine/model --locked --quiet -- -D warnings]),
     Step.new("tidy", %w[ruby script/tidy]),
     Step.new("cargo deny", %w[cargo deny --locked --log-level error check bans licenses sources],
       requires: %w[cargo deny --version]),
-    Step.new("cargo test", %w[cargo test --workspace --exclude hyperion-ext --locked --no-fail-fast --quiet], counted: true)
+    Step.new("cargo test", %w[cargo test --workspace --exclude hyperion-ext --locked --no-fail-fast --quiet], counted: true),
+    Step.new("models", %w[cargo test --package hyperion-engine --features model --lib --locked --quiet models::], counted: true)
   ].freeze
 
   # More at once would make tests of deadlines unsure on two cores.

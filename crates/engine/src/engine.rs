@@ -14,7 +14,7 @@ use crate::job::Listener;
 use crate::job_queue::{Consumer, Service, Waited};
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
-use crate::relay::{Lead, Relay};
+use crate::relay::{self, Lead, Relay};
 use crate::routes::Routes;
 use crate::sessions::SystemClock;
 use crate::siblings::Siblings;
@@ -92,16 +92,12 @@ impl Engine {
 
     /// Waits as [`Consumer::wait`] does, and drives the reactor meanwhile where that saves time.
     pub fn wait(&self, consumer: &Consumer) -> Waited {
-        if let Some(relay) = &self.relay {
-            while !consumer.has_news() && !consumer.is_interrupted() && relay.lead(consumer) {}
-        }
-        consumer.wait()
+        relay::wait(self.relay.as_deref(), consumer)
     }
 
     /// Makes the executor that [`wait`](Self::wait)s return.
     pub fn interrupt(&self, consumer: &Consumer) {
-        consumer.interrupt();
-        self.inbox.wake();
+        relay::interrupt(consumer, &self.inbox);
     }
 
     /// Answers with these routes from now on.

@@ -1,5 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -8,6 +7,8 @@ use hyperion_io::Waker;
 use crate::job::Body;
 use crate::log::Extras;
 use crate::reply::Hijacked;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What reactor and executor share about one exchange: credit for the response, input that the
 /// executor waits for, and whether the peer is still there.

@@ -1,6 +1,5 @@
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use hyperion_buf::FileRange;
@@ -15,6 +14,8 @@ use crate::reply::Completion;
 use crate::routes::{Routes, Target};
 use crate::siblings::Adoption;
 use crate::spool::SharedSpool;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Names one exchange of one connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

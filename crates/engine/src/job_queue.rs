@@ -1,14 +1,15 @@
 //! The bounded queue between the reactor and its executors.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 pub use consumer::{Consumer, Waited};
 
 use crate::job::{Job, Observed};
 use crate::reply::Completion;
 use crate::stats::Stats;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 mod consumer;
 #[cfg(test)]

@@ -24,6 +24,10 @@ mod job_queue;
 mod log;
 mod lookups;
 pub mod metrics;
+#[cfg(test)]
+#[cfg(feature = "model")]
+#[path = "../tests/models/mod.rs"]
+mod models;
 mod queue_time;
 mod rate;
 mod reactor;
@@ -37,6 +41,7 @@ mod spool;
 mod stats;
 pub mod stop;
 mod stream;
+mod sync;
 mod timers;
 mod tls;
 

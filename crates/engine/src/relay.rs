@@ -16,20 +16,22 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use hyperion_io::Driver;
 
 use crate::fault::fault;
-use crate::job_queue::{Consumer, Service};
+use crate::inbox::Inbox;
+use crate::job_queue::{Consumer, Service, Waited};
 use crate::reactor::Reactor;
+use crate::sync::{Condvar, Mutex, MutexGuard, wait_timeout};
 
 /// How long the reactor may be left alone.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The thread parks after so many requests in a row that came alone.
-const LONE_REQUESTS: u32 = 32;
+/// The thread parks after so many requests in a row that came alone; a model of it would be long by them.
+const LONE_REQUESTS: u32 = if cfg!(all(test, feature = "model")) { 2 } else { 32 };
 
 /// The same after an executor was too slow for it.
 const LONE_REQUESTS_OF_SLOW_APP: u32 = 4096;
@@ -138,7 +140,7 @@ where
         loop {
             let was_ticking = state.ticking;
             state = match was_ticking {
-                true => wait_timeout(&self.changed, state),
+                true => wait_timeout(&self.changed, &self.state, state, TICK),
                 false => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
             let recall = if state.recalled {
@@ -224,8 +226,18 @@ where
     }
 }
 
-fn wait_timeout<'a>(changed: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    changed.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner).0
+/// Waits as [`Consumer::wait`] does, and drives the reactor meanwhile where that saves time.
+pub(crate) fn wait(relay: Option<&dyn Lead>, consumer: &Consumer) -> Waited {
+    if let Some(relay) = relay {
+        while !consumer.has_news() && !consumer.is_interrupted() && relay.lead(consumer) {}
+    }
+    consumer.wait()
+}
+
+/// Makes the executor that [`wait`]s return, whether it sleeps or drives.
+pub(crate) fn interrupt(consumer: &Consumer, inbox: &Inbox) {
+    consumer.interrupt();
+    inbox.wake();
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
 use crate::log::Extras;
 use crate::routes::Target;
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
 const SPOOL_BYTES: i64 = 256 * 1024 * 1024;

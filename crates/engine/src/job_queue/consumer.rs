@@ -1,8 +1,9 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::{Executor, Inner, JobQueue, Work};
 use crate::reply::Completion;
+use crate::sync::Condvar;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Why an executor's wait ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

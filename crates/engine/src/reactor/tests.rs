@@ -96,12 +96,22 @@ impl Driver for ScriptedDriver {
     }
 }
 
-fn file() -> OwnedFd {
+/// What stands for a socket.
+pub(crate) fn file() -> OwnedFd {
     std::fs::File::open("/dev/null").unwrap().into()
 }
 
 /// A reactor that listens, whose driver goes by these steps.
 pub(crate) fn scripted(steps: &[Step], queue: Arc<JobQueue>) -> Reactor<ScriptedDriver> {
+    let driver = ScriptedDriver { steps: steps.iter().copied().collect(), broken: Vec::new() };
+    listening(driver, queue).0
+}
+
+/// A reactor that listens by this driver, with its inbox.
+pub(crate) fn listening<D: Driver<Socket = OwnedFd>>(
+    driver: D,
+    queue: Arc<JobQueue>,
+) -> (Reactor<D>, Arc<Inbox>) {
     let log =
         LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
     let config = Config {
@@ -117,12 +127,12 @@ pub(crate) fn scripted(steps: &[Step], queue: Arc<JobQueue>) -> Reactor<Scripted
         max_spool_bytes: None,
         log: log.clone(),
     };
-    let driver = ScriptedDriver { steps: steps.iter().copied().collect(), broken: Vec::new() };
     let inbox = Arc::new(Inbox::new(driver.waker()));
     let (log, clock) = (Arc::new(Log::new(log)), Box::new(SystemClock));
-    let mut reactor = Reactor::new(driver, config, inbox, queue, Arc::default(), log, clock);
+    let mut reactor =
+        Reactor::new(driver, config, inbox.clone(), queue, Arc::default(), log, clock);
     reactor.listen(file(), Listener::Unix).unwrap();
-    reactor
+    (reactor, inbox)
 }
 
 fn panic_in(_session: &mut Session, _context: &Context) {
