@@ -113,7 +113,7 @@ module Hyperion
     def cluster? = workers > 1
 
     # @return [Boolean] whether log lines have colours
-    def log_color? = log_format == :text && log_file.nil? && $stdout.tty? && ENV["NO_COLOR"].to_s.empty?
+    def log_color? = log_format == :terminal && log_file.nil? && $stdout.tty? && ENV["NO_COLOR"].to_s.empty? && ENV["TERM"] != "dumb"
 
     # @return [Array<Proc>]
     def hooks_for(name) = hooks.fetch(name, [])
@@ -126,7 +126,7 @@ module Hyperion
       words = %i[io log_level log_format underscore_headers sendfile_header early_hints]
       @resolved.slice(*names).merge(words.to_h { |name| [name, @resolved[name].to_s] }).merge(
         max_in_flight_per_conn: max_in_flight_per_conn == :auto ? "auto" : max_in_flight_per_conn,
-        log_color: log_color?, multiprocess: multiprocess, spool_threshold_bytes: SPOOL_THRESHOLD_BYTES,
+        log_color: log_color?, utc_offset_s: Time.now.utc_offset, multiprocess: multiprocess, spool_threshold_bytes: SPOOL_THRESHOLD_BYTES,
         server_software: "hyperion/#{VERSION}", shows_errors: environment == "development"
       )
     end
@@ -157,7 +157,7 @@ module Hyperion
     def automatic_format(values)
       return :json if JSON_ENVIRONMENTS.include?(values[:environment]) || values[:log_file]
 
-      $stdout.tty? ? :text : :json
+      $stdout.tty? ? :terminal : :json
     end
 
     def token_of_file(values)

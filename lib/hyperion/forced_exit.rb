@@ -21,7 +21,7 @@ module Hyperion
     # @param boots [Boolean] whether the process does not serve yet
     # @param master [Integer, nil] the process whose end is a request to stop
     def arm(grace_s, boots: false, master: nil)
-      Service.engine_class.force_exit({ grace_s: Float(grace_s), boots: boots, master: master, log_file: @log.path,
+      Service.engine_class.force_exit({ grace_s: Float(grace_s), boots: boots, master: master, log_file: @log.path, utc_offset_s: Time.now.utc_offset,
                                         over: @log.template(:error, OVER), interrupted: @log.template(:warn, INTERRUPTED) })
     end
 

@@ -3,13 +3,13 @@
 require "io/wait"
 require "json"
 require "time"
+require_relative "terminal_line"
 
 module Hyperion
   # Log lines of this half, in the shape of the engine's. While an engine runs in this process the
   # lines go through its writer, so that there is one order and one file.
   class Log
     LEVELS = %i[debug info warn error].freeze
-    COLOURS = { debug: "\e[2m", info: "\e[32m", warn: "\e[33m", error: "\e[31m" }.freeze
     PLAIN = /\A[!#-<>-\[\]-~]+\z/
     ESCAPES = { "\t" => "\\t", "\r" => "\\r", "\n" => "\\n", "\"" => "\\\"", "\\" => "\\\\" }.freeze
 
@@ -37,7 +37,7 @@ module Hyperion
     def initialize(level: :info, format: :text, color: false, file: nil)
       @level = LEVELS.index(level)
       @format = format
-      @color = color
+      @terminal_line = TerminalLine.new(color: color) if format == :terminal
       @path = file
       reopen
     end
@@ -70,9 +70,9 @@ module Hyperion
       nil # There is nowhere left to tell it.
     end
 
-    # A line to be written later, whose time is given by @ts@.
+    # A line to be written later, whose time is given by @ts@, or on a terminal by @time@.
     # @return [String]
-    def template(level, message) = line(level, message, {}, "@ts@")
+    def template(level, message) = line(level, message, {}, time: "@ts@", time_of_day: "@time@")
 
     # Opens the file again, after it was renamed.
     # @raise [Error] where that cannot be done; the former file stays
@@ -88,10 +88,10 @@ module Hyperion
 
     def writable? = !@io.is_a?(IO) || @io.wait_writable(PATIENCE_S)
 
-    # A file takes a line of any length in one piece.
+    # A file or a terminal takes a line of any length in one piece.
     def fitting(level, message, fields)
       whole = line(level, message, fields)
-      return whole if whole.bytesize <= PIPE_BYTES || !@io.is_a?(IO) || @io.stat.file?
+      return whole if whole.bytesize <= PIPE_BYTES || !@io.is_a?(IO) || @io.stat.file? || @io.stat.chardev?
 
       VALUE_BYTES.each do |max|
         whole = line(level, cut(message, max), fields.transform_values { |value| value.is_a?(Numeric) ? value : cut(value.to_s, max) })
@@ -102,14 +102,14 @@ module Hyperion
 
     def cut(text, max) = text.bytesize <= max ? text : "#{text.byteslice(0, max).scrub("")}..."
 
-    def line(level, message, fields, time = Time.now.utc.iso8601(3))
+    def line(level, message, fields, now = Time.now, time: now.utc.iso8601(3), time_of_day: now.getlocal.strftime("%T"))
+      return @terminal_line.render(time_of_day, level, message, fields) if @terminal_line
+
       all = { ts: time, level: level, source: "server", message: message, **fields }
       return "#{JSON.generate(all.transform_values { |value| value.is_a?(Numeric) ? value : value.to_s.scrub })}\n" if @format == :json
 
-      "#{all.map { |name, value| "#{name}=#{name == :level ? coloured(level) : escape(value.to_s.scrub)}" }.join(" ")}\n"
+      "#{all.map { |name, value| "#{name}=#{escape(value.to_s.scrub)}" }.join(" ")}\n"
     end
-
-    def coloured(level) = @color ? "#{COLOURS[level]}#{level}\e[0m" : level
 
     def escape(text)
       return text if text.match?(PLAIN)

@@ -7,7 +7,7 @@ module Hyperion
   # The shape of log lines: one of a few names, or a pattern of fields for access lines such as
   # `%{method} %{path} %{status}`.
   class LogFormat < Kinds::Kind
-    NAMES = %w[auto text json].freeze
+    NAMES = %w[auto text json terminal].freeze
 
     # What a pattern may show, beside `header.NAME` and `extra.NAME`.
     FIELDS = %w[ts ts_clf level source message method target path query status duration_ms queue_ms bytes remote_addr
@@ -16,7 +16,7 @@ module Hyperion
     # The token of the admin routes is in no log.
     NAMED = /\A(?:header\.(?!(?i:x-hyperion-admin-token)\z)|extra\.)./
 
-    def initialize = super(metavar: "auto|text|json|PATTERN", rbs: ":auto | :text | :json | String")
+    def initialize = super(metavar: "auto|text|json|terminal|PATTERN", rbs: ":auto | :text | :json | :terminal | String")
 
     def range_phrase = "one of #{NAMES.join(", ")} or a pattern such as \"%{method} %{path} %{status}\""
 

@@ -84,7 +84,7 @@ module Hyperion
       Option.new(:admin_bind, Bind::One.new, nil, "Answer /-/health, /-/ready, /-/metrics, /-/stats and /-/quit here, and nothing else. Without a token everybody who can connect may ask.", topic: :admin),
 
       Option.new(:log_level, Kinds::Choice.new(:debug, :info, :warn, :error), :info, "The least important lines that are written.", topic: :log),
-      Option.new(:log_format, LogFormat.new, :auto, "auto is JSON in production and staging, text on a terminal, else JSON. A pattern is about the line of a response; docs/logging.md has its fields.", topic: :log),
+      Option.new(:log_format, LogFormat.new, :auto, "auto is JSON in production and staging, short lines on a terminal, else JSON. A pattern is about the line of a response; docs/logging.md has its fields.", topic: :log),
       Option.new(:log_requests, Kinds::Switch.new(words: %i[auto]), :auto, "A line for each response; auto leaves it out where rackup, rails server or Sinatra run the server in development, which log requests themselves.", topic: :log),
       Option.new(:log_file, Kinds::Text.new("PATH"), nil, "Append to this file instead of standard output; HUP opens it again.", topic: :log)
     ].freeze

@@ -3,7 +3,8 @@ use std::time::Duration;
 use hyperion_proto::{Request, Version};
 
 use crate::admin;
-use crate::log::{Extras, Level, Log};
+use crate::config::LogFormat;
+use crate::log::{Extras, Level, Line, Log};
 
 /// What is the same in all access lines.
 pub(crate) const LEVEL: Level = Level::Info;
@@ -88,11 +89,14 @@ impl<'a> RequestLine<'a> {
 impl Access<'_> {
     /// Buffers the line; the caller flushes once per turn.
     pub fn append_to(&self, log: &Log) {
-        match log.pattern() {
-            Some(pattern) => log.append_raw(|bytes, stamp, value_max| {
+        match log.format() {
+            LogFormat::Pattern(pattern) => log.append_raw(|bytes, stamp, value_max| {
                 pattern.render(self, bytes, stamp, value_max);
             }),
-            None => self.append_fields(log),
+            LogFormat::Terminal(terminal) => log.append_raw(|bytes, stamp, value_max| {
+                terminal.render(self, bytes, stamp, value_max);
+            }),
+            LogFormat::Text | LogFormat::Json => self.append_fields(log),
         }
     }
 
@@ -107,16 +111,21 @@ impl Access<'_> {
             line.number("bytes", self.bytes);
             line.text("remote_addr", self.remote_addr.as_bytes());
             line.text("http_version", self.line.version);
-            if let Some(refusal) = self.refusal {
-                line.text("reason", refusal.as_bytes());
-                if let Some(option) = option_behind(refusal) {
-                    line.text("option", option.as_bytes());
-                }
-            }
-            if let Some(extras) = self.extras {
-                line.extras(extras);
-            }
+            self.remarks(line);
         });
+    }
+
+    /// What most lines have nothing of.
+    pub fn remarks(&self, line: &mut Line<'_>) {
+        if let Some(refusal) = self.refusal {
+            line.text("reason", refusal.as_bytes());
+            if let Some(option) = option_behind(refusal) {
+                line.text("option", option.as_bytes());
+            }
+        }
+        if let Some(extras) = self.extras {
+            line.extras(extras);
+        }
     }
 }
 

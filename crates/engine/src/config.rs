@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::admin::Admin;
-use crate::log::{Level, Pattern};
+use crate::log::{Level, Pattern, Terminal};
 use crate::routes::Routes;
 use crate::siblings::Channels;
 
@@ -62,11 +62,10 @@ pub struct LogConfig {
 /// Shape of a log line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LogFormat {
-    /// `key=value` pairs, coloured by level or not.
-    Text {
-        /// Whether ANSI colours are used.
-        color: bool,
-    },
+    /// `key=value` pairs.
+    Text,
+    /// Short lines for people.
+    Terminal(Terminal),
     /// One JSON object a line.
     Json,
     /// Access lines as their operator wants them, all others as text.

@@ -52,7 +52,7 @@ pub use flow::{Engagement, Interrupt, Wait};
 pub use inbox::Inbox;
 pub use job::{Body, ConnectionInfo, Job, Listener, Observed};
 pub use job_queue::{Consumer, JobQueue, Service, Waited, Work};
-pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError};
+pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError, Terminal};
 pub use reactor::Reactor;
 pub use reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
 pub use routes::{Answer, Mode, Routes, Search, StaticResponse, Target};

@@ -7,6 +7,7 @@ mod line;
 mod output;
 mod pattern;
 mod stamp;
+mod terminal;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,10 @@ use crate::config::{LogConfig, LogFormat};
 pub use self::extras::{ExtraValue, Extras};
 pub(crate) use self::line::Line;
 pub use self::pattern::{Pattern, PatternError};
+pub(crate) use self::stamp::time_of_day;
+pub use self::terminal::Terminal;
 
+use self::line::Head;
 use self::output::Output;
 use self::stamp::Stamp;
 
@@ -74,7 +78,8 @@ pub struct Log {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Shape {
     Json,
-    Text { color: bool },
+    Text,
+    Terminal(Terminal),
 }
 
 #[derive(Debug, Default)]
@@ -133,8 +138,8 @@ impl Log {
     pub fn new(config: LogConfig) -> Self {
         let shape = match config.format {
             LogFormat::Json => Shape::Json,
-            LogFormat::Text { color } => Shape::Text { color },
-            LogFormat::Pattern(_) => Shape::Text { color: false },
+            LogFormat::Terminal(terminal) => Shape::Terminal(terminal),
+            LogFormat::Text | LogFormat::Pattern(_) => Shape::Text,
         };
         let (buffer, dropped) = (Mutex::default(), AtomicU64::new(0));
         let (ready, ended) = (Condvar::new(), Condvar::new());
@@ -146,12 +151,9 @@ impl Log {
         self.config.requests && self.config.level <= Level::Info
     }
 
-    /// How access lines are written, where that is not as all others are.
-    pub(crate) fn pattern(&self) -> Option<&Pattern> {
-        match &self.config.format {
-            LogFormat::Pattern(pattern) => Some(pattern),
-            _ => None,
-        }
+    /// How lines are written; those of responses know more than one way.
+    pub(crate) fn format(&self) -> &LogFormat {
+        &self.config.format
     }
 
     /// Lines lost because the buffer was full or they could not be written.
@@ -181,9 +183,8 @@ impl Log {
         fill: impl Fn(&mut Line<'_>),
     ) {
         self.append_raw(|bytes, stamp, value_max| {
-            let mut line = Line::begin(bytes, self.shape, value_max, level, stamp.rfc3339());
-            line.text("source", source.as_bytes());
-            line.text("message", message.as_bytes());
+            let head = Head { level, source, message };
+            let mut line = Line::begin(bytes, self.shape, value_max, stamp, head);
             fill(&mut line);
             line.end();
         });
@@ -277,10 +278,8 @@ impl Log {
         }
         losses.tried_at = Some(Instant::now());
         let (mut text, mut stamp) = (Vec::new(), Stamp::default());
-        let stamp = stamp.update().rfc3339();
-        let mut line = Line::begin(&mut text, self.shape, usize::MAX, Level::Warn, stamp);
-        line.text("source", b"log");
-        line.text("message", b"lines were lost");
+        let head = Head { level: Level::Warn, source: "log", message: "lines were lost" };
+        let mut line = Line::begin(&mut text, self.shape, usize::MAX, stamp.update(), head);
         line.text("lines", lines.to_string().as_bytes());
         line.end();
         if self.config.level > Level::Warn || output.write(&text) == 0 {

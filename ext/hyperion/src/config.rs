@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use hyperion_engine::{
     Admin, Channels, Config, IoChoice, Level, Limits, LogConfig, LogFormat, Pattern,
-    ProtocolConfig, Stats, Timeouts, UnderscorePolicy,
+    ProtocolConfig, Stats, Terminal, Timeouts, UnderscorePolicy,
 };
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
@@ -209,7 +209,11 @@ impl Reader<'_> {
     fn log_format(&self) -> Result<LogFormat, Error> {
         let format = self.fetch::<Value>("log_format")?.to_r_string()?.to_string()?;
         Ok(match &*format {
-            "text" => LogFormat::Text { color: self.fetch("log_color")? },
+            "text" => LogFormat::Text,
+            "terminal" => LogFormat::Terminal(Terminal {
+                color: self.fetch("log_color")?,
+                utc_offset_s: self.fetch("utc_offset_s")?,
+            }),
             "json" => LogFormat::Json,
             pattern => LogFormat::Pattern(Arc::new(Pattern::parse(pattern).map_err(|cause| {
                 error::error(self.ruby, format!("log_format is {pattern:?}, but {cause}"))

@@ -15,6 +15,9 @@ use crate::error;
 /// Where a line has the time that it is written at.
 const TIMESTAMP: &str = "@ts@";
 
+/// Where it has no more than the time of day.
+const TIME_OF_DAY: &str = "@time@";
+
 /// Between two looks at whether the master still lives.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -37,6 +40,8 @@ struct ForcedExit {
     master: Option<i32>,
     line_when_over: String,
     line_when_interrupted: String,
+    /// East of Greenwich, for the time of day.
+    utc_offset_s: i32,
     /// None for standard output.
     log_file: Option<PathBuf>,
 }
@@ -87,7 +92,10 @@ impl ForcedExit {
     }
 
     fn tell(&self, line: &str) {
-        let line = line.replace(TIMESTAMP, &stop::timestamp(SystemTime::now()).to_string());
+        let now = SystemTime::now();
+        let line = line
+            .replace(TIMESTAMP, &stop::timestamp(now).to_string())
+            .replace(TIME_OF_DAY, &stop::time_of_day(now, self.utc_offset_s));
         match &self.log_file {
             None => stop::write_line(std::io::stdout(), line.as_bytes(), READER_PATIENCE),
             Some(path) => {
@@ -113,6 +121,7 @@ fn force_exit(ruby: &Ruby, settings: RHash) -> Result<(), Error> {
         master: fetch(ruby, settings, "master")?,
         line_when_over: fetch(ruby, settings, "over")?,
         line_when_interrupted: fetch(ruby, settings, "interrupted")?,
+        utc_offset_s: fetch(ruby, settings, "utc_offset_s")?,
         log_file: fetch::<Option<String>>(ruby, settings, "log_file")?.map(PathBuf::from),
     };
     std::thread::Builder::new()

@@ -24,14 +24,16 @@ class ForcedExitTest < HyperionTest::ProcessCase
     end
   end
 
-  def test_H5_a_second_interrupt_ends_a_process_whose_ruby_stands_still
-    server = boot(file("config.ru", APP), "--graceful-timeout", "60")
-    connect(server).request("GET", "/hold").silent?(0.3)
-    server.signal(:INT)
-    eventually("the first one is not taken") { File.read("/proc/#{server.pid}/status")[/^ShdPnd:\s*(\h+)/, 1].hex.zero? }
-    server.signal(:INT)
-    assert_equal 130, server.wait.exitstatus
-    assert_match(/"level":"warn".*a second interrupt: the process ends at once/, server.log)
+  { "json" => /"level":"warn".*a second interrupt: the process ends at once/, "terminal" => /^\d\d:\d\d:\d\d warn  a second interrupt: / }.each do |format, line|
+    define_method("test_H5_a_second_interrupt_ends_a_process_whose_ruby_stands_still_with_a_line_as_#{format}") do
+      server = boot(file("config.ru", APP), "--graceful-timeout", "60", "--log-format", format)
+      connect(server).request("GET", "/hold").silent?(0.3)
+      server.signal(:INT)
+      eventually("the first one is not taken") { File.read("/proc/#{server.pid}/status")[/^ShdPnd:\s*(\h+)/, 1].hex.zero? }
+      server.signal(:INT)
+      assert_equal 130, server.wait.exitstatus
+      assert_match(line, server.log)
+    end
   end
 
   def test_a_second_interrupt_is_told_of

@@ -83,7 +83,7 @@ class ConfigurationTest < UnitCase
 
   def test_the_automatic_log_format
     formats = %w[production staging development].map { |name| configure("-e", name).log_format }
-    assert_equal [:json, :json, $stdout.tty? ? :text : :json], formats
+    assert_equal [:json, :json, $stdout.tty? ? :terminal : :json], formats
     assert_equal :text, configure("--log-format", "text", "-e", "production").log_format
   end
 
@@ -98,7 +98,7 @@ class ConfigurationTest < UnitCase
     assert_equal %i[admin_token early_hints graceful_timeout h2_max_concurrent_streams h2_max_total_streams idle_keepalive io log_color log_file log_format log_level log_requests max_body_bytes max_connections
                     max_header_bytes max_header_fields max_in_flight_per_conn max_pending max_request_read_seconds max_response_fields max_response_header_bytes max_spool_bytes max_target_bytes multiprocess native_routes read_timeout
                     sendfile_header server_software shows_errors spool_threshold_bytes static_cache_bytes stream_request_bodies threads
-                    tls_handshake_rate_limit tls_handshake_timeout underscore_headers write_timeout], settings.keys.sort
+                    tls_handshake_rate_limit tls_handshake_timeout underscore_headers utc_offset_s write_timeout], settings.keys.sort
     assert_equal [2, 3, true, "drop"], settings.values_at(:threads, :max_in_flight_per_conn, :multiprocess, :underscore_headers)
     assert_equal "auto", configure.engine_settings[:max_in_flight_per_conn]
   end

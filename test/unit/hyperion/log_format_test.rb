@@ -7,7 +7,7 @@ class LogFormatTest < UnitCase
   KIND = Hyperion::LogFormat.new
 
   def test_names
-    assert_equal %i[auto text json], ["auto", :text, "json"].map { |raw| KIND.parse(raw) }
+    assert_equal %i[auto text json terminal], ["auto", :text, "json", "terminal"].map { |raw| KIND.parse(raw) }
   end
 
   def test_patterns_stay_as_they_are
@@ -30,7 +30,7 @@ class LogFormatTest < UnitCase
 
   def test_what_is_neither
     ["jsno", "", nil, 5, [:json]].each do |raw|
-      assert_includes refusal(raw), "is not one of auto, text, json or a pattern such as \"%{method} %{path} %{status}\""
+      assert_includes refusal(raw), "is not one of auto, text, json, terminal or a pattern such as \"%{method} %{path} %{status}\""
     end
   end
 

@@ -32,8 +32,16 @@ class LogTest < UnitCase
     assert_equal [false, false, true, true], [log.debug?, log.info?, log.warn?, log.error?]
   end
 
-  def test_colours
-    assert_includes lines(color: true) { |log| log.info("x") }.first, "level=\e[32minfo\e[0m "
+  def test_lines_for_a_terminal
+    shown = lines(format: :terminal) { |log| log.warn("two words", slot: 3, backtrace: "a.rb:1\nb.rb:2") }.join
+    assert_match(/\A\d\d:\d\d:\d\d warn  two words slot=3\n    a.rb:1\n    b.rb:2\n\z/, shown)
+    assert_includes lines(format: :terminal, color: true) { |log| log.info("x") }.first, " \e[32minfo \e[0m x"
+    refute_includes lines(color: true) { |log| log.info("x") }.first, "\e"
+  end
+
+  def test_a_line_for_later_has_a_place_for_its_time
+    assert_equal "ts=@ts@ level=error source=server message=over\n", Hyperion::Log.new.template(:error, "over")
+    assert_equal "@time@ error over\n", Hyperion::Log.new(format: :terminal).template(:error, "over")
   end
 
   def test_a_renamed_file_is_opened_again

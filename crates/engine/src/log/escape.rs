@@ -32,6 +32,36 @@ fn json_char(line: &mut Vec<u8>, char: char) {
     match char {
         '"' => line.extend_from_slice(b"\\\""),
         '\\' => line.extend_from_slice(b"\\\\"),
+        _ => visible_char(line, char),
+    }
+}
+
+/// Text for people, who know a quote when they see one: only what ends a line, moves a terminal or turns
+/// the direction of text is written otherwise.
+pub(super) fn readable(line: &mut Vec<u8>, value: &[u8]) {
+    for chunk in value.utf8_chunks() {
+        chunk.valid().chars().for_each(|char| visible_char(line, char));
+        if !chunk.invalid().is_empty() {
+            line.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+/// The same of a `name=value` pair: in quotes where it could be misread.
+pub(super) fn readable_value(line: &mut Vec<u8>, value: &[u8], more: &[u8]) {
+    if is_plain(value) {
+        line.extend_from_slice(value);
+        line.extend_from_slice(more);
+        return;
+    }
+    line.push(b'"');
+    json(line, value);
+    line.extend_from_slice(more);
+    line.push(b'"');
+}
+
+fn visible_char(line: &mut Vec<u8>, char: char) {
+    match char {
         '\n' => line.extend_from_slice(b"\\n"),
         '\r' => line.extend_from_slice(b"\\r"),
         '\t' => line.extend_from_slice(b"\\t"),

@@ -3,7 +3,11 @@ use std::time::Duration;
 
 use super::escape::{self, word_byte};
 use super::extras::{ExtraValue, Extras, OMITTED};
+use super::stamp::Stamp;
 use super::{LEAST_VALUE_BYTES, Level, Shape};
+
+/// The field that on a terminal is many lines.
+const BACKTRACE: &str = "backtrace";
 
 /// One line of named fields in the making. Whatever it is given stays on one line and cannot pose as
 /// another field.
@@ -13,30 +17,58 @@ pub(crate) struct Line<'a> {
     shape: Shape,
     /// Bytes of a value that are shown.
     value_max: usize,
+    /// A backtrace, which on a terminal stands below the line.
+    backtrace: Vec<u8>,
+    has_fields: bool,
+}
+
+/// What every line begins with, behind the time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head<'a> {
+    pub level: Level,
+    pub source: &'a str,
+    pub message: &'a str,
 }
 
 impl<'a> Line<'a> {
-    /// Begins with the time and the level.
+    /// Begins with the time, the level and the message.
     pub(super) fn begin(
         bytes: &'a mut Vec<u8>,
         shape: Shape,
         value_max: usize,
-        level: Level,
-        now: &str,
+        stamp: &Stamp,
+        head: Head<'_>,
     ) -> Self {
+        let (now, level) = (stamp.rfc3339(), head.level.name());
         let parts = match shape {
-            Shape::Json => ["{\"ts\":\"", now, "\",\"level\":\"", level.name(), "\"", ""],
-            Shape::Text { color: false } => ["ts=", now, " level=", level.name(), "", ""],
-            Shape::Text { color: true } => {
-                ["ts=", now, " level=", colour(level), level.name(), "\x1b[0m"]
+            Shape::Json => ["{\"ts\":\"", now, "\",\"level\":\"", level, "\""],
+            Shape::Text => ["ts=", now, " level=", level, ""],
+            Shape::Terminal(terminal) => {
+                terminal.begin(bytes, stamp, head, value_max);
+                return Self::behind(bytes, shape, value_max);
             }
         };
         parts.iter().for_each(|part| bytes.extend_from_slice(part.as_bytes()));
-        Self { bytes, shape, value_max }
+        let mut line = Self::behind(bytes, shape, value_max);
+        line.text("source", head.source.as_bytes());
+        line.text("message", head.message.as_bytes());
+        line
+    }
+
+    /// More fields for a line that is begun.
+    pub(super) fn behind(bytes: &'a mut Vec<u8>, shape: Shape, value_max: usize) -> Self {
+        Self { bytes, shape, value_max, backtrace: Vec::new(), has_fields: false }
     }
 
     /// A text from anywhere.
     pub fn text(&mut self, name: &str, value: &[u8]) {
+        if let Shape::Terminal(_) = self.shape
+            && name == BACKTRACE
+        {
+            let (value, more) = escape::shown(value, self.value_max);
+            self.backtrace = [value, more].concat();
+            return;
+        }
         self.name(name.as_bytes());
         self.text_value(value);
     }
@@ -72,16 +104,29 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn end(self) {
-        self.bytes.extend_from_slice(match self.shape {
-            Shape::Json => b"}\n",
-            Shape::Text { .. } => b"\n",
-        });
+        match self.shape {
+            Shape::Json => self.bytes.extend_from_slice(b"}\n"),
+            Shape::Text => self.bytes.push(b'\n'),
+            Shape::Terminal(terminal) => {
+                if self.has_fields {
+                    terminal.end_fields(self.bytes);
+                }
+                self.bytes.push(b'\n');
+                terminal.backtrace(self.bytes, &self.backtrace);
+            }
+        }
     }
 
     fn name(&mut self, name: &[u8]) {
+        if let Shape::Terminal(terminal) = self.shape
+            && !self.has_fields
+        {
+            self.has_fields = true;
+            terminal.begin_fields(self.bytes);
+        }
         let (before, behind): (&[u8], &[u8]) = match self.shape {
             Shape::Json => (b",\"", b"\":"),
-            Shape::Text { .. } => (b" ", b"="),
+            Shape::Text | Shape::Terminal(_) => (b" ", b"="),
         };
         self.bytes.extend_from_slice(before);
         self.bytes.extend(name.iter().copied().map(word_byte));
@@ -97,7 +142,8 @@ impl<'a> Line<'a> {
                 self.bytes.extend_from_slice(more);
                 self.bytes.push(b'"');
             }
-            Shape::Text { .. } => escape::text(self.bytes, value, more),
+            Shape::Text => escape::text(self.bytes, value, more),
+            Shape::Terminal(_) => escape::readable_value(self.bytes, value, more),
         }
     }
 }
@@ -129,25 +175,20 @@ pub(super) fn scalar_value(bytes: &mut Vec<u8>, value: ExtraValue<'_>) {
     }
 }
 
-fn colour(level: Level) -> &'static str {
-    match level {
-        Level::Debug => "\x1b[2m",
-        Level::Info => "\x1b[32m",
-        Level::Warn => "\x1b[33m",
-        Level::Error => "\x1b[31m",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     const VALUE_BYTES: usize = 400;
-    const TEXT: Shape = Shape::Text { color: false };
 
     fn line(shape: Shape, fill: impl FnOnce(&mut Line<'_>)) -> String {
         let mut bytes = Vec::new();
-        let mut line = Line::begin(&mut bytes, shape, VALUE_BYTES, Level::Info, "now");
+        let mut stamp = Stamp::default();
+        stamp.set(SystemTime::UNIX_EPOCH);
+        let head = Head { level: Level::Info, source: "test", message: "it is" };
+        let mut line = Line::begin(&mut bytes, shape, VALUE_BYTES, &stamp, head);
         fill(&mut line);
         line.end();
         String::from_utf8(bytes).unwrap()
@@ -169,14 +210,15 @@ mod tests {
 
     #[test]
     fn b5_nothing_from_the_wire_forges_a_text_line() {
-        let text = line(TEXT, |line| {
+        let text = line(Shape::Text, |line| {
             line.text("path", b"/ status=500 \"\r\n\x1b[31m");
             line.text("query", b"");
             line.text("method", b"GET");
             line.text("a name=\n", b"x");
         });
         let fields = "path=\"/ status=500 \\\"\\r\\n\\x1b[31m\" query=\"\" method=GET a_name__=x";
-        assert_eq!(text, format!("ts=now level=info {fields}\n"));
+        let head = "ts=1970-01-01T00:00:00.000Z level=info source=test message=\"it is\"";
+        assert_eq!(text, format!("{head} {fields}\n"));
     }
 
     #[test]
@@ -193,11 +235,12 @@ mod tests {
         assert_eq!(
             value,
             serde_json::json!({
-                "ts": "now", "level": "info", "nothing": null, "flag": false,
+                "ts": "1970-01-01T00:00:00.000Z", "level": "info", "source": "test",
+                "message": "it is", "nothing": null, "flag": false,
                 "integer": i64::MIN, "float": 1e300, "text": "Zoë", "log_extras_dropped": 1
             })
         );
-        let text = line(TEXT, |line| line.extras(&extras));
+        let text = line(Shape::Text, |line| line.extras(&extras));
         assert!(text.ends_with(
             " nothing=null flag=false integer=-9223372036854775808 float=1e300 \
              text=\"Zo\\xc3\\xab\" log_extras_dropped=1\n"
@@ -205,15 +248,9 @@ mod tests {
     }
 
     #[test]
-    fn colours_mark_the_level() {
-        let text = line(Shape::Text { color: true }, |_| {});
-        assert_eq!(text, "ts=now level=\x1b[32minfo\x1b[0m\n");
-    }
-
-    #[test]
     fn a_long_value_is_cut_in_both_shapes() {
         let long = vec![b'x'; VALUE_BYTES + 1];
-        assert!(line(TEXT, |line| line.text("a", &long)).ends_with("xx...\n"));
+        assert!(line(Shape::Text, |line| line.text("a", &long)).ends_with("xx...\n"));
         assert!(line(Shape::Json, |line| line.text("a", &long)).ends_with("xx...\"}\n"));
     }
 }

@@ -11,13 +11,14 @@ use rustix::io::Errno;
 /// Several processes write to the same pipe; up to so many bytes arrive in one piece there (pipe(7)).
 pub(super) const PIPE_BYTES: usize = 4096;
 
-/// Where lines go. Lines of many processes do not mix: a file takes a batch in one piece, anything
-/// else a few whole lines at a time.
+/// Where lines go. Lines of many processes do not mix: a file or a terminal takes a batch in one piece,
+/// anything else a few whole lines at a time.
 #[derive(Debug)]
 pub(super) struct Output {
     path: Option<PathBuf>,
     target: Target,
-    is_file: bool,
+    /// A file, a terminal: what one call writes there arrives in one piece.
+    takes_batches: bool,
     /// A failed write has left the beginning of a line.
     torn: bool,
 }
@@ -38,13 +39,16 @@ impl Output {
             None => Target::Stdout(io::stdout()),
         };
         let status = fstat(target.as_fd());
-        let is_file = status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode).is_file());
-        Ok(Self { path, target, is_file, torn: false })
+        let takes_batches = status.is_ok_and(|status| {
+            let kind = FileType::from_raw_mode(status.st_mode);
+            matches!(kind, FileType::RegularFile | FileType::CharacterDevice)
+        });
+        Ok(Self { path, target, takes_batches, torn: false })
     }
 
     /// Bytes of a line that arrive in one piece, whoever else writes here.
     pub fn line_max(&self) -> usize {
-        if self.is_file { usize::MAX } else { PIPE_BYTES }
+        if self.takes_batches { usize::MAX } else { PIPE_BYTES }
     }
 
     /// Opens the file again, after it was renamed. If that fails the former one stays.
@@ -78,14 +82,15 @@ impl Output {
     }
 
     fn piece_length(&self, lines: &[u8]) -> usize {
-        if self.is_file || lines.len() <= PIPE_BYTES {
+        if self.takes_batches || lines.len() <= PIPE_BYTES {
             return lines.len();
         }
-        let is_end = |byte: &u8| *byte == b'\n';
-        match lines[..PIPE_BYTES].iter().rposition(is_end) {
-            Some(last) => last + 1,
-            None => lines.iter().position(is_end).map_or(lines.len(), |first| first + 1),
-        }
+        let ends = |at: &usize| lines[*at] == b'\n';
+        // What is indented belongs to the line before.
+        let ends_whole = |at: &usize| ends(at) && lines.get(at + 1) != Some(&b' ');
+        let last = (0..PIPE_BYTES).rev().find(ends_whole);
+        let last = last.or_else(|| (0..PIPE_BYTES).rev().find(ends));
+        last.or_else(|| (PIPE_BYTES..lines.len()).find(ends)).map_or(lines.len(), |at| at + 1)
     }
 
     /// The number of bytes that could not be written, where some could not.
@@ -132,7 +137,7 @@ mod tests {
     fn pipe() -> (File, Output) {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let target = Target::File(writer.into());
-        (reader.into(), Output { path: None, target, is_file: false, torn: false })
+        (reader.into(), Output { path: None, target, takes_batches: false, torn: false })
     }
 
     #[test]
@@ -143,6 +148,8 @@ mod tests {
         assert_eq!(output.piece_length(&line.repeat(5)), 4000);
         let long = [&[b'x'; 5000][..], b"\n", &line].concat();
         assert_eq!(output.piece_length(&long), 5001);
+        let split = [&line[..], &line, b"  below\n", &[b' '; 3000], b"\n"].concat();
+        assert_eq!(output.piece_length(&split), 1000);
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Stamp {
         self
     }
 
-    fn set(&mut self, now: SystemTime) {
+    pub(super) fn set(&mut self, now: SystemTime) {
         let since_epoch = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         if self.text.is_empty() || self.since_epoch.as_millis() != since_epoch.as_millis() {
             self.text.clear();
@@ -32,6 +32,11 @@ impl Stamp {
     /// As in RFC 3339, in UTC with milliseconds.
     pub fn rfc3339(&self) -> &str {
         &self.text
+    }
+
+    /// As on the clock of whoever reads it: `08:49:37`.
+    pub fn time_of_day(&self, utc_offset_s: i32) -> String {
+        time_of_day(self.since_epoch, utc_offset_s)
     }
 
     /// As in the common log format, in UTC: `06/Nov/1994:08:49:37 +0000`.
@@ -50,6 +55,13 @@ impl Stamp {
     }
 }
 
+/// The time on the clock of a place, `08:49:37`.
+pub(crate) fn time_of_day(since_epoch: Duration, utc_offset_s: i32) -> String {
+    let second = i128::from(since_epoch.as_secs()) + i128::from(utc_offset_s);
+    let second = second.rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +75,15 @@ mod tests {
         stamp.set(SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_778_000));
         assert_eq!(stamp.rfc3339(), "1994-11-06T08:49:38.000Z");
         assert_eq!(stamp.clf(), "06/Nov/1994:08:49:38 +0000");
+    }
+
+    #[test]
+    fn a_clock_shows_the_time_of_its_place() {
+        let at = |seconds, offset| time_of_day(Duration::from_secs(seconds), offset);
+        assert_eq!(at(784_111_777, 0), "08:49:37");
+        assert_eq!(at(784_111_777, -9 * 3600), "23:49:37");
+        assert_eq!(at(784_111_777, 20_700), "14:34:37");
+        assert_eq!(at(0, -3600), "23:00:00");
     }
 
     #[test]

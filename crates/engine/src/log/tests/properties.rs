@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::access_log::{Access, RequestLine};
 use crate::config::{LogConfig, LogFormat};
 use crate::log::extras::OMITTED;
-use crate::log::{ExtraValue, Extras, Level, Log, Pattern};
+use crate::log::{ExtraValue, Extras, Level, Log, Pattern, Terminal};
 
 const NAMES: [&str; 13] = [
     "ts",
@@ -138,8 +138,11 @@ fn check(request_line: impl Fn() -> RequestLine<'static>, added: &[Added], remot
     let extras = extras(added);
     let json = line(LogFormat::Json, request_line(), &extras, remote_addr);
     check_json(&json, &extras, &request_line());
-    let text = line(LogFormat::Text { color: false }, request_line(), &extras, remote_addr);
+    let text = line(LogFormat::Text, request_line(), &extras, remote_addr);
     check_text(&text, &extras);
+    let terminal = LogFormat::Terminal(Terminal { color: false, utc_offset_s: 0 });
+    let shown = line(terminal, request_line(), &extras, remote_addr);
+    assert!(is_one_line(&shown) && std::str::from_utf8(&shown).is_ok());
     let pattern = LogFormat::Pattern(Arc::new(Pattern::parse(PATTERN).unwrap()));
     check_pattern(&line(pattern, request_line(), &extras, remote_addr));
 }
