@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 # Writes a Makefile that has cargo build the engine for the Ruby that runs this, and puts the library
-# where `require "hyperion/native"` finds it: into lib of a checkout, and where RubyGems asks for it.
+# where `require "hyperion/native"` finds it: into lib of a checkout, or into a gem's folder of what was
+# built for one Ruby.
 
 require "rbconfig"
 
@@ -51,9 +52,20 @@ check_headers
 check_libclang
 check_rust
 
+# The folder that RubyGems and Bundler have made, beside their gems, for what is built of this one. What `make
+# install` gives them in their own way they put there too, and once more into lib.
+def extension_folder
+  name = File.basename(ROOT)
+  gems = File.dirname(ROOT)
+  [File.dirname(gems), gems].flat_map do |base|
+    named = File.join("extensions", Gem::Platform.local.to_s, Gem.extension_api_version)
+    [Gem.default_ext_dir_for(base), File.join(base, named)].compact.map { |folder| File.join(folder, name) }
+  end.find { |folder| File.directory?(folder) }
+end
+
 # A gem is built in a directory of its own that must not keep gigabytes of intermediate files.
-checkout = File.directory?(File.join(ROOT, ".git"))
-target = ENV["CARGO_TARGET_DIR"] || File.join(checkout ? ROOT : HERE, "target")
+place = extension_folder
+target = ENV["CARGO_TARGET_DIR"] || File.join(place ? HERE : ROOT, "target")
 
 File.write(File.join(HERE, "Makefile"), <<~MAKE)
   ROOT = #{ROOT}
@@ -62,21 +74,24 @@ File.write(File.join(HERE, "Makefile"), <<~MAKE)
   NATIVE = $(ROOT)/lib/hyperion/native.so
   DESTDIR =
   sitearchdir = #{RbConfig::CONFIG["sitearchdir"]}
+  PLACE = #{place || "$(DESTDIR)$(sitearchdir)"}
 
   export RUBY = #{RbConfig.ruby}
   export CARGO_TARGET_DIR = $(TARGET)
 
-  all: $(NATIVE)
+  all: #{place ? "$(BUILT)" : "$(NATIVE)"}
 
-  $(NATIVE): FORCE
+  $(BUILT): FORCE
   \tcd "$(ROOT)" && #{rust("cargo")} build --release --locked -p hyperion-ext
+
+  $(NATIVE): $(BUILT)
   \tcp "$(BUILT)" "$(NATIVE).new"
   \tmv "$(NATIVE).new" "$(NATIVE)"
 
-  install: $(NATIVE)
-  \tmkdir -p "$(DESTDIR)$(sitearchdir)/hyperion"
-  \tinstall -s -m 755 "$(NATIVE)" "$(DESTDIR)$(sitearchdir)/hyperion/native.so"
-  #{"\trm -rf \"$(TARGET)\"" unless checkout || ENV["CARGO_TARGET_DIR"]}
+  install: $(BUILT)
+  \tmkdir -p "$(PLACE)/hyperion"
+  \tinstall -s -m 755 "$(BUILT)" "$(PLACE)/hyperion/native.so"
+  #{"\trm -rf \"$(TARGET)\"" if place && !ENV["CARGO_TARGET_DIR"]}
 
   clean distclean:
   \trm -f "$(NATIVE)" "$(NATIVE).new"

@@ -9,6 +9,7 @@ class PackageTest < HyperionTest::ProcessCase
   def test_the_gem_builds_installs_and_serves
     package = build
     home = install(package)
+    assert_equal 1, Dir.glob("#{home}/**/*.so").size, "the library is there more than once: #{Dir.glob("#{home}/**/*.so")}"
     run_installed(home)
   end
 
