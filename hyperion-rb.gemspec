@@ -21,7 +21,7 @@ Gem::Specification.new do |spec|
   }
 
   # Cargo builds no workspace that lacks one of its members.
-  patterns = %w[*.md LICENSE Cargo.toml Cargo.lock .yardopts bench/load/**/*.{rs,toml} crates/**/* ext/**/*.{rb,rs,toml} lib/**/*.rb exe/* sig/**/*.rbs docs/**/*.md examples/**/*]
+  patterns = %w[*.md LICENSE Cargo.toml Cargo.lock .yardopts bench/load/**/*.{rs,toml} crates/**/* ext/**/*.{rb,rs,toml} lib/**/*.rb exe/* sig/**/*.rbs docs/**/*.{md,json,yml} examples/**/*]
   spec.files = Dir.chdir(__dir__) { patterns.flat_map { |pattern| Dir[pattern] }.select { |path| File.file?(path) }.uniq.sort }
   spec.bindir = "exe"
   spec.executables = ["hyperion"]
