@@ -17,7 +17,7 @@ module Bench
       @kase = kase
       @server = server
       @runs = []
-      @absence = row.missing || server.missing || server.excluded(kase)
+      @absence = row.missing || server.missing || server.excluded(kase) || unlogged
       @failure = @absence
     end
 
@@ -49,5 +49,9 @@ module Bench
 
     # @return [Hash{Symbol=>String}]
     def place = { row: @row.label, case: @kase.name, server: @server.label }
+
+    private
+
+    def unlogged = ("has no switch for its access log" if kase.log && !server.log_switch?)
   end
 end

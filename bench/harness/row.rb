@@ -9,7 +9,7 @@ module Bench
     WARM_UP_S = 1
 
     # Servers of others that run Rack apps.
-    PEERS = %w[puma falcon agoo iodine itsi unicorn thin passenger].freeze
+    PEERS = %w[puma falcon agoo iodine itsi kino raptor unicorn pitchfork thin passenger].freeze
 
     # One setting that the row is measured in; each gets a cell of every server.
     Case = Struct.new(:name, :connections, :rate, :log, :app, :close, :tls, keyword_init: true)

@@ -29,6 +29,9 @@ module Bench
     # @return [Boolean] whether it is no server, but the least that any could cost
     def floor? = false
 
+    # @return [Boolean] whether its access log can be turned on and off
+    def log_switch? = false
+
     # @return [Boolean] whether it ends each connection behind one response
     def closes? = false
 

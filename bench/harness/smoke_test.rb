@@ -8,6 +8,10 @@ module Bench
   # A server that answers something else than the others is not compared with them.
   class SmokeTest
     TIMEOUT_S = 10
+
+    # Some servers take connections before they serve, and reset those.
+    FIRST_CONNECTIONS = 5
+    PAUSE_S = 0.2
     SHOWN = 60
 
     # @param app [Row::App] what is expected
@@ -22,16 +26,23 @@ module Bench
     # Asks twice on one connection, as keep-alive is what the load uses.
     # @raise [Failure]
     def run(port)
+      attempts ||= 0
+      answered = false
       http = Net::HTTP.new(Server::HOST, port)
       http.open_timeout = http.read_timeout = TIMEOUT_S
       http.max_retries = 0
       http.use_ssl = @tls
       # What is measured is made by the bench itself.
       http.verify_mode = OpenSSL::SSL::VERIFY_NONE if @tls
-      http.start { 2.times { judge(http.request(request)) } }
+      http.start { 2.times { judge(http.request(request).tap { answered = true }) } }
+    rescue Errno::ECONNRESET, EOFError => error
+      raise failure(error) if answered || (attempts += 1) == FIRST_CONNECTIONS
+
+      sleep(PAUSE_S)
+      retry
     rescue IOError, SystemCallError, Timeout::Error, Net::ProtocolError, Net::HTTPBadResponse,
            OpenSSL::SSL::SSLError => error
-      raise Failure, "smoke test: #{error.class}: #{error.message}"
+      raise failure(error)
     end
 
     # @param response [Net::HTTPResponse]
@@ -44,6 +55,8 @@ module Bench
     end
 
     private
+
+    def failure(error) = Failure.new("smoke test: #{error.class}: #{error.message}")
 
     def request
       ask = @app.ask

@@ -6,8 +6,8 @@ module Bench
     label "log"
     about "What does the access log cost?"
 
-    # The others have no switch for it.
-    def servers = %w[hyperion hyperion-io_uring puma]
+    # The others have no switch for it, and are left out where they are named.
+    def servers = %w[hyperion hyperion-io_uring puma raptor]
 
     def cases
       @settings.connections.flat_map do |count|

@@ -17,6 +17,8 @@ module Bench
        "-w", workers.to_s, "--io", io, *flags, *tls(kase), log, kase.app.path]
     end
 
+    def log_switch? = true
+
     # A server that fell back to the other driver would be measured under the wrong name.
     def inspect_process(process)
       used = process.tree.opens?("anon_inode:[io_uring]") ? "io_uring" : "epoll"

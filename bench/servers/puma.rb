@@ -7,6 +7,8 @@ module Bench
 
     def self.program = "puma"
 
+    def log_switch? = true
+
     private
 
     def arguments(kase, port)

@@ -74,7 +74,7 @@ module BenchTest
     # @return [String] the head of what the smoke test asks
     def request_of(app)
       server = TCPServer.new(Bench::Server::HOST, 0)
-      head = Thread.new { server.accept.then { |client| client.gets("\r\n\r\n").tap { client.close } } }
+      head = Thread.new { server.accept.then { |client| client.gets("\r\n\r\n").tap { [server, client].each(&:close) } } }
       assert_raises(Bench::Failure) { Bench::SmokeTest.new(app).run(server.addr[1]) }
       head.value
     ensure
