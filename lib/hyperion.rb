@@ -27,7 +27,10 @@ module Hyperion
 
     # The process that made the listening sockets: the master of a cluster, or the only process.
     # @return [Integer, nil] nil while nothing was launched
-    attr_accessor :master_pid
+    attr_reader :master_pid
+
+    # @api private
+    attr_writer :master_pid
 
     # What all processes of the server count.
     # @return [Metrics, nil] nil while nothing serves

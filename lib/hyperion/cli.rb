@@ -17,6 +17,7 @@ module Hyperion
     end
 
     # @return [Integer] the exit status
+    # @api private
     def run
       @out.sync = @err.sync = true
       __send__(@command_line.action)

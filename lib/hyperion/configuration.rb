@@ -25,11 +25,13 @@ module Hyperion
     # @return [Hash{Symbol=>Array<Proc>}] by the name of the hook
     attr_reader :hooks
     # @return [Hash{Symbol=>Setting}] by the name of the option, as typed
+    # @api private
     attr_reader :settings
 
     class << self
       # For a server started by words on a command line: these, then variables, then the file.
       # @raise [ConfigurationError] with all problems of all places
+      # @api private
       def for_command(command_line, env: ENV)
         variables = Variables.new(env)
         above = [command_line.layer, variables.layer]
@@ -40,12 +42,14 @@ module Hyperion
       # For a server inside another program: nothing but what that program says.
       # @param options [Hash{Symbol=>Object}]
       # @raise [ConfigurationError]
+      # @api private
       def for_program(options, source: "option")
         new([program_layer(options.compact, source)])
       end
 
       # For `rackup` and `rails server`: what their user typed, then variables, then the file, then their defaults.
       # @raise [ConfigurationError]
+      # @api private
       def for_handler(typed, defaults, env: ENV)
         above = [layer_of(typed, "rackup option"), Variables.new(env).layer]
         file = load_file(above)
@@ -113,12 +117,15 @@ module Hyperion
     def cluster? = workers > 1
 
     # @return [Boolean] whether log lines have colours
+    # @api private
     def log_color? = log_format == :terminal && log_file.nil? && $stdout.tty? && ENV["NO_COLOR"].to_s.empty? && ENV["TERM"] != "dumb"
 
     # @return [Array<Proc>]
+    # @api private
     def hooks_for(name) = hooks.fetch(name, [])
 
     # @return [Hash{Symbol=>Object}] what the engine wants to know
+    # @api private
     def engine_settings(multiprocess: false)
       names = %i[threads max_body_bytes max_header_bytes max_header_fields max_spool_bytes max_target_bytes max_response_fields max_response_header_bytes max_pending max_connections read_timeout max_request_read_seconds
                  idle_keepalive write_timeout graceful_timeout log_requests log_file admin_token native_routes static_cache_bytes

@@ -10,11 +10,14 @@ module Hyperion
   # an error of a name or a value, so that all of them are told.
   class DSL
     # @return [Layer] what the file says
+    # @api private
     attr_reader :layer
     # @return [Hash{Symbol=>Array<Proc>}] blocks by the name of their hook
+    # @api private
     attr_reader :hooks
 
     # @param path [String]
+    # @api private
     def self.load(path)
       new.tap { |dsl| dsl.__send__(:evaluate, path) }
     end

@@ -55,6 +55,7 @@ module Hyperion
 
     # Where the caller lists what its user typed, the rest are defaults, which the environment and the file outrank.
     # @return [Configuration]
+    # @api private
     def self.configure(options)
       typed = options[:user_supplied_options]&.map(&:to_sym) || options.keys
       ours = options.compact.select { |name, _| name?(name) }

@@ -22,12 +22,15 @@ module Hyperion
     PATIENCE_S = 0.2
 
     # @return [String, nil] the file, if it is one
+    # @api private
     attr_reader :path
 
     # @return [#log, nil] the engine that writes; a child of its process has none
+    # @api private
     def engine = (@engine if @engine_pid == Process.pid)
 
     # @param engine [#log, nil]
+    # @api private
     def engine=(engine)
       @engine_pid = Process.pid
       @engine = engine
@@ -45,6 +48,7 @@ module Hyperion
     # @param configuration [Configuration]
     # @return [Log]
     # @raise [Error] where the file cannot be written
+    # @api private
     def self.for(configuration)
       new(level: configuration.log_level, format: configuration.log_format, color: configuration.log_color?, file: configuration.log_file)
     end
@@ -72,6 +76,7 @@ module Hyperion
 
     # A line to be written later, whose time is given by @ts@, or on a terminal by @time@.
     # @return [String]
+    # @api private
     def template(level, message) = line(level, message, {}, time: "@ts@", time_of_day: "@time@")
 
     # Opens the file again, after it was renamed.

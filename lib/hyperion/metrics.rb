@@ -20,22 +20,27 @@ module Hyperion
     # @param slot [Integer] of the worker
     # @raise [Errno::EAGAIN] where too many former ones still leave
     # @return [Seat]
+    # @api private
     def seat(slot)
       block = @segment.take or raise Errno::EAGAIN, "too many former workers are still leaving"
       Seat.new(@segment, block, slot)
     end
 
     # The process of that seat is dead, or was never made.
+    # @api private
     def vacate(seat) = @segment.release(seat.block)
 
     # A worker was replaced.
     # @param reason [Symbol] one of Restarts::REASONS
+    # @api private
     def restarted(reason) = @segment.restarted(reason)
 
     # A worker begins none of the requests that wait.
+    # @api private
     def stalled = @segment.stalled
 
     # @param phase [Symbol] :booting, :serving or :draining; `/-/ready` tells it
+    # @api private
     def phase=(phase)
       @segment.phase = phase
     end

@@ -19,6 +19,7 @@ module Hyperion
     # @param dir [String]
     # @return [Mount] of a directory whose files never change and stand at the root
     # @raise [Error] where it is not there any more
+    # @api private
     def self.preloaded(dir)
       new(Routes.number, "/", dir, "preload_static", immutable: true)
     rescue ArgumentError => e
@@ -40,15 +41,18 @@ module Hyperion
     end
 
     # @return [Array] what no other mount may have
+    # @api private
     def key = [:mount, @prefix, @dir]
 
     # @return [Symbol] how the boot line counts it
+    # @api private
     def mode = :mount
 
     # @return [String]
     def to_s = "#{@dir} below #{@prefix}"
 
     # @return [Hash{Symbol=>Object}] for the engine
+    # @api private
     def native
       { kind: :mount, number: number, place: @place, prefix: @prefix, dir: @dir, index: @index, headers: @headers, **@switches }
     end

@@ -27,6 +27,7 @@ module Hyperion
     end
 
     # @return [Array] what no other route may have
+    # @api private
     def key = [method, path]
 
     # @return [String]
@@ -66,9 +67,11 @@ module Hyperion
       end
 
       # @return [Symbol] how the boot line counts it
+      # @api private
       def mode = :native
 
       # @return [Hash{Symbol=>Object}] for the engine
+      # @api private
       def native
         { kind: :static, number: number, place: place, method: method, path: path, status: @status, headers: @headers, body: @body }
       end
@@ -119,9 +122,11 @@ module Hyperion
       end
 
       # @return [Symbol] how the boot line counts it
+      # @api private
       def mode = :block
 
       # @return [Hash{Symbol=>Object}] for the engine
+      # @api private
       def native = { kind: :block, number: number, method: method, path: path, block: @block }
     end
   end

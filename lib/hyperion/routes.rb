@@ -16,9 +16,11 @@ module Hyperion
       attr_reader :default
 
       # @return [Integer] one that nothing else in this process has, ever
+      # @api private
       def number = @counting.synchronize { @number += 1 }
 
       # The line outside of this library that is being run.
+      # @api private
       def place
         location = caller_locations(2, 8).find { |candidate| !candidate.path.start_with?(LIBRARY) }
         location ? "#{location.path}:#{location.lineno}" : "unknown"
@@ -37,16 +39,19 @@ module Hyperion
     @default = new
 
     # As {Server.handle_static}.
+    # @api private
     def static(method, path, body, **rest)
       add { |number, place| Route::Static.new(number, method, path, place, body: body, **rest) }
     end
 
     # As {Server.handle}.
+    # @api private
     def block(method, path, block)
       add { |number, place| Route::Block.new(number, method, path, place, block) }
     end
 
     # As {Server.mount_static}.
+    # @api private
     def mount(prefix, dir, **rest)
       add { |number, place| Mount.new(number, prefix, dir, place, **rest) }
     end
@@ -68,6 +73,7 @@ module Hyperion
     # @param engine [Engine]
     # @param mounts [Array<Mount>] of this engine alone, asked behind the others
     # @return [nil]
+    # @api private
     def attach(engine, mounts = [])
       @lock.synchronize do
         engine.routes = table(mounts)
@@ -78,6 +84,7 @@ module Hyperion
 
     # The engine hears of no more changes.
     # @return [nil]
+    # @api private
     def detach(engine)
       @lock.synchronize { @engines.delete(engine) }
       nil

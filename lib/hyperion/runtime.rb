@@ -40,6 +40,7 @@ module Hyperion
     # Has an engine call the blocks, those of now and those to come.
     # @param engine [Engine]
     # @return [nil]
+    # @api private
     def attach(engine)
       @lock.synchronize do
         engine.hooks = hooks if any?
@@ -50,6 +51,7 @@ module Hyperion
 
     # The engine hears of no more blocks.
     # @return [nil]
+    # @api private
     def detach(engine)
       @lock.synchronize { @engines.delete(engine) }
       nil
