@@ -166,6 +166,10 @@ def many_messages(channel, other):
     return len(list(channel.server_stream("Repeat")(b"1000", timeout=60)))
 
 
+def paced_messages(channel, other):
+    return sum(1 for _ in channel.server_stream("Paced")(b"4000", timeout=60))
+
+
 def client_stream(channel, other):
     return channel.client_stream("Collect")(iter([b"a", b"", b"c" * 70000]), timeout=TIMEOUT_S).decode()[:6]
 

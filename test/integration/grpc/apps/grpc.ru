@@ -80,6 +80,7 @@ METHODS = {
   "Late" => ->(requests, reply, *) { reply.call(requests.take) && reply.call("more") && raise(Failure.new(9, "after two")) },
   "Raise" => ->(requests, reply, *) { reply.call(requests.take) && raise("secret of the app") },
   "Repeat" => ->(requests, reply, *) { requests.take.to_i.times { |i| reply.call("message #{i}") } },
+  "Paced" => ->(requests, reply, *) { requests.take.to_i.times { |i| sleep(0.001) && reply.call("message #{i}") } },
   "Large" => ->(requests, reply, *) { reply.call("x" * requests.take.to_i) },
   "Collect" => ->(requests, reply, *) { reply.call([].tap { |all| requests.each { |one| all << one } }.join(",")) },
   "Chat" => ->(requests, reply, *) { requests.each { |message| reply.call("re: #{message}") } },
