@@ -70,6 +70,12 @@ module HyperionTest
     def get(target, **rest) = fetch("GET", target, **rest)
     def post(target, body, **rest) = fetch("POST", target, body: body, **rest)
 
+    # Skips where Rails is here but for its compiled parts, as beside a Ruby that Debian does not compile gems for.
+    def need_rails
+      here = %w[railties nokogiri].map { |name| Gem::Specification.find_all_by_name(name).any? }
+      skip "nokogiri, which Rails needs, is not compiled for this Ruby" if here == [true, false]
+    end
+
     # Registers work for the end of the test.
     def ending(&work) = (@endings ||= []).unshift(work)
 

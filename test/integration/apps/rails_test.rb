@@ -8,6 +8,11 @@ class RailsTest < HyperionTest::ApplicationCase
 
   PAGES = "#{__dir__}/rails/app/controllers/pages_controller.rb"
 
+  def setup
+    super
+    need_rails
+  end
+
   def test_a_page
     response = browser.get("/")
     assert_equal ["200", "Hello from Rails #{server.host}:#{server.port} 127.0.0.1"], [response.code, response.body]

@@ -33,6 +33,7 @@ class Http2SecureApplicationsTest < HyperionTest::Http2Case
 
   APPS.each do |name|
     define_method("test_#{name}_over_tls") do
+      need_rails if name == "rails"
       app = boot_h2("test/integration/apps/#{name}/config.ru", "-t", "3", env: { "RAILS_ENV" => "production" })
       base = secure_url("", to: app)
       browser = HyperionTest::H2Browser.new(base, "--cacert", CA.root_path)

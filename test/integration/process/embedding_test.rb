@@ -152,6 +152,7 @@ class EmbeddingTest < HyperionTest::ProcessCase
   end
 
   def test_rails_server
+    need_rails
     rails = boot(nil, bind: false, chdir: RAILS, env: library, command:
       [RbConfig.ruby, "bin/rails", "server", "-u", "hyperion", "-b", "127.0.0.1", "-p", "0", "-e", "production", "-P", "#{dir}/rails.pid"])
     assert_match(/Hello from Rails/, body("/", to: rails))

@@ -35,6 +35,7 @@ class ReloadTest < HyperionTest::ProcessCase
 
   def test_G9_code_that_changes_during_requests_blocks_nobody
     skip "Rails is not here" unless system(RbConfig.ruby, "-e", 'require "rails"', %i[out err] => File::NULL)
+    need_rails
     @began = Time.now - 60
     write(0)
     File.utime(@began, @began, file("app/controllers/drafts_controller.rb", CONTROLLER))
