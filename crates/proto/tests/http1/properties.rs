@@ -49,7 +49,7 @@ fn observations(peer: &Peer) -> Vec<String> {
 }
 
 /// Hands over `bytes` cut at `cuts` and answers each complete request at once.
-fn converse(bytes: &[u8], cuts: &[usize], in_flight: usize) -> (Vec<String>, String) {
+pub fn converse(bytes: &[u8], cuts: &[usize], in_flight: usize) -> (Vec<String>, String) {
     let mut peer = Peer::parallel(in_flight);
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
@@ -189,7 +189,7 @@ proptest! {
     }
 }
 
-fn sorted(lines: &[String]) -> Vec<String> {
+pub fn sorted(lines: &[String]) -> Vec<String> {
     let mut lines: Vec<String> =
         lines.iter().filter(|line| !line.starts_with("Finished")).cloned().collect();
     lines.sort();

@@ -1,6 +1,10 @@
 //! The HTTP/2 machine, spoken to in hand-made frames through its public calls; time is virtual.
 #![allow(clippy::unwrap_used, reason = "a test that fails here says so")]
 
+#[allow(dead_code, reason = "not every protocol needs all of it")]
+#[path = "../fuzz/mod.rs"]
+mod fuzz;
+
 mod attacks;
 mod cases;
 mod codes;
@@ -10,6 +14,7 @@ mod flow;
 mod frames;
 mod hpack;
 mod malformed;
+mod mutations;
 mod properties;
 mod request;
 mod response;

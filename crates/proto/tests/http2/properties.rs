@@ -25,7 +25,7 @@ fn observations(peer: &Peer) -> Vec<String> {
 }
 
 /// Hands over `bytes` behind the prefaces, cut at `cuts`.
-fn converse(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Option<(u32, u32)>) {
+pub fn converse(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Option<(u32, u32)>) {
     let mut peer = Peer::new();
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
     places.extend([0, bytes.len()]);
