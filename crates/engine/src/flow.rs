@@ -38,6 +38,8 @@ pub(crate) struct FlowState {
     pub input: BytesMut,
     /// The peer sends no more of it.
     pub input_ended: bool,
+    /// The application has taken the connection: nothing more comes of the request.
+    pub taken_over: bool,
     /// A request body that was asked for and is now complete.
     pub body: Option<Body>,
     /// The connection given up by a full hijack.
@@ -110,6 +112,7 @@ impl Flow {
                 credit: credit as i64,
                 input: BytesMut::new(),
                 input_ended: false,
+                taken_over: false,
                 body: None,
                 hijacked: None,
             }),

@@ -8,7 +8,7 @@ use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId};
 
 use crate::bridge::Bridges;
-use crate::flow::{Flow, Interrupt, Wait};
+use crate::flow::{Flow, FlowState, Interrupt, Wait};
 use crate::inbox::{Inbox, Message, ReplyKey};
 use crate::job::Body;
 use crate::log::Extras;
@@ -273,9 +273,23 @@ impl ReplyHandle {
         self.inbox.push(Message::WantBody(self.key));
     }
 
-    /// Waits until the requested body is complete; take it with [`take_body`](Self::take_body).
+    /// Waits until the requested body is complete, or will never be; take it with
+    /// [`take_body`](Self::take_body).
     pub fn wait_body(&self, interrupt: &Interrupt, timeout: Option<Duration>) -> Wait {
-        self.flow.wait(interrupt, timeout, |state| state.body.is_some())
+        let is_over = |state: &FlowState| state.input_ended || state.taken_over;
+        self.flow.wait(interrupt, timeout, |state| state.body.is_some() || is_over(state))
+    }
+
+    /// Waits for more of a body that is read while it arrives, or for its end; take it with
+    /// [`take_input`](Self::take_input).
+    pub fn wait_part(&self, interrupt: &Interrupt, timeout: Option<Duration>) -> Wait {
+        let is_over = |state: &FlowState| state.input_ended || state.taken_over;
+        self.flow.wait(interrupt, timeout, |state| !state.input.is_empty() || is_over(state))
+    }
+
+    /// Whether the application has taken the connection.
+    pub fn is_taken_over(&self) -> bool {
+        self.flow.lock().taken_over
     }
 
     /// The requested body, once.
@@ -311,6 +325,7 @@ impl ReplyHandle {
         self.phase
             .compare_exchange(UNANSWERED, DONE, Ordering::AcqRel, Ordering::Acquire)
             .map_err(|_| WriteError::NotOpen)?;
+        self.flow.update(|state| state.taken_over = true);
         self.inbox.push(Message::Hijack(self.key));
         Ok(())
     }

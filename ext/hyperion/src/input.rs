@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperion_engine::{Body, Wait};
+use hyperion_engine::Body;
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RString, Ruby, TypedData, Value, method};
@@ -227,12 +227,9 @@ impl Input {
                 _ => return Ok(()),
             };
             // Nothing is borrowed while other threads run.
-            let waited = wait_for(ruby, &peer, |peer, interrupt| peer.wait_body(interrupt, None))?;
-            if let Some(body) = peer.take_body() {
-                self.source.replace(Source::new(body, &peer));
-            } else if waited == Wait::Abandoned {
-                return Err(cut_off(ruby, &peer));
-            }
+            wait_for(ruby, &peer, |peer, interrupt| peer.wait_body(interrupt, None))?;
+            let body = peer.take_body().ok_or_else(|| cut_off(ruby, &peer))?;
+            self.source.replace(Source::new(body, &peer));
         }
     }
 }
@@ -323,7 +320,7 @@ fn request_once(asked: &mut bool, peer: &Peer) {
 
 /// Why no more will come: the client has left, or has its response and was told to send no more.
 fn cut_off(ruby: &Ruby, peer: &Peer) -> Error {
-    match peer.is_complete() {
+    match peer.is_complete() || peer.is_taken_over() {
         true => Error::new(ruby.exception_io_error(), "closed stream"),
         false => client_disconnected(ruby),
     }

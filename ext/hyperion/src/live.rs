@@ -152,8 +152,8 @@ pub fn wait(ruby: &Ruby, peer: &Arc<Peer>) -> Result<bool, Error> {
     if !peer.is_here() {
         return Ok(false);
     }
-    let waited = wait_for(ruby, peer, |peer, interrupt| peer.wait_input(interrupt, None))?;
-    Ok(waited != Wait::Abandoned)
+    let waited = wait_for(ruby, peer, |peer, interrupt| peer.wait_part(interrupt, None))?;
+    Ok(waited != Wait::Abandoned && !peer.is_taken_over())
 }
 
 #[cfg(test)]

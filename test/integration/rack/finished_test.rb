@@ -13,11 +13,16 @@ class FinishedTest < HyperionTest::RackCase
   # The next so many ends. A request must not wait for them: they may be for the thread that it occupies.
   def ends(count)
     seen = []
-    eventually("only #{seen} of #{count}") { (seen += unmarshal(get("/ends"))).size >= count }
+    begin
+      eventually { (seen += unmarshal(get("/ends"))).size >= count }
+    rescue Minitest::Assertion
+      flunk "only #{seen.size} of #{count}: #{seen.tally}"
+    end
     seen
   end
 
   def test_G2_callbacks_run_on_the_thread_of_their_request
+    server # boots it, once
     CLIENTS.times.map { Thread.new { busy_client } }.each(&:join)
     told = ends(2 * CLIENTS * REQUESTS)
     assert_equal({ ["finished", true] => CLIENTS * REQUESTS, ["reply", true] => CLIENTS * REQUESTS }, told.tally)

@@ -62,6 +62,12 @@ class HijackTest < HyperionTest::RackCase
     assert_equal "[:wait_readable, \"late\"]\n", client.read_to_end
   end
 
+  def test_a_body_that_the_client_holds_back_never_comes_behind_a_hijack
+    client = connect.request("POST", "/body", "expect" => "100-continue", "content-length" => "5")
+    assert_equal "closed stream", client.response.body
+    assert_equal "12345", connect.request("POST", "/body", body: "12345").response.body
+  end
+
   def test_raising_behind_a_hijack_adds_nothing
     client = connect.request("GET", "/raise")
     read_until(client, /mine/)

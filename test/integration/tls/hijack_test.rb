@@ -62,6 +62,12 @@ class TlsHijackTest < HyperionTest::TlsCase
     eventually("sockets of clients that have left stay open") { server.descriptor_count <= before }
   end
 
+  def test_a_body_that_the_client_holds_back_never_comes_behind_a_hijack
+    client = secure_client.request("POST", "/body", "expect" => "100-continue", "content-length" => "5")
+    assert_equal "closed stream", client.response.body
+    assert_equal "12345", secure_client.request("POST", "/body", body: "12345").response.body
+  end
+
   def test_raising_behind_a_hijack_adds_nothing
     client = secure_client.request("GET", "/raise")
     assert_includes read_line(client, /mine/), "mine"

@@ -27,10 +27,10 @@ fn conversation() -> Vec<Vec<u8>> {
     let post = request("POST", "/upload", &[("content-length", "5"), ("x-long", "abcdefgh")]);
     vec![
         frame(HEADERS, END_STREAM | END_HEADERS, 1, plain_block()),
-        frame(HEADERS, 0, 3, post[..4].to_vec()),
-        frame(CONTINUATION, END_HEADERS, 3, post[4..].to_vec()),
+        frame(HEADERS, 0, 3, &post[..4]),
+        frame(CONTINUATION, END_HEADERS, 3, &post[4..]),
         frame(DATA, PADDED, 3, padded(b"hel", 2)),
-        frame(DATA, 0, 3, b"lo".to_vec()),
+        frame(DATA, 0, 3, b"lo"),
         frame(HEADERS, END_STREAM | END_HEADERS, 3, literal("x-sum", "7")),
         frame(HEADERS, END_HEADERS, 5, request("PUT", "/x?y=z", &[("cookie", "a=b")])),
         frame(DATA, END_STREAM, 5, vec![b'x'; 40]),

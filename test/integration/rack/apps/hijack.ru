@@ -83,9 +83,22 @@ upgrade = lambda do |_env|
   [101, { "connection" => "upgrade", "upgrade" => "talk", "rack.hijack" => writer }, []]
 end
 
+# Reads the request's body behind the hijack, when only the socket brings more.
+body = lambda do |env|
+  io = env["rack.hijack"].call
+  read = begin
+    env["rack.input"].read
+  rescue IOError => e
+    e.message
+  end
+  io.write(format(ANSWER, read.bytesize, read))
+  io.close
+  [200, {}, []]
+end
+
 ROUTES = {
   "/full" => full, "/echo" => echo, "/keep" => keep, "/poke" => poke, "/nonblock" => nonblock,
-  "/partial" => partial, "/upgrade" => upgrade,
+  "/body" => body, "/partial" => partial, "/upgrade" => upgrade,
   "/open" => ->(env) { report(env["QUERY_STRING"]) << true and [200, {}, ["opened"]] },
   "/report" => ->(env) { [200, {}, [report(env["QUERY_STRING"]).pop.inspect]] },
   "/raise" => ->(env) { env["rack.hijack"].call.write("HTTP/1.1 200 OK\r\n\r\nmine") and raise "after hijack" },
