@@ -31,7 +31,6 @@ module Hyperion
     # @return [Integer] the process ID of the child
     # @raise [SystemCallError]
     def fork(&block)
-      try_thread
       Thread.handle_interrupt(Waits => :on_blocking) do
         @waits = true
         @forks << Thread.current
@@ -40,15 +39,11 @@ module Hyperion
         Thread.handle_interrupt(Waits => :never) { @lock.synchronize { @waits = false } }
         forget_interruption
       end
-    rescue Errno::EAGAIN, ThreadError # Ruby turns what strikes into the former.
+    rescue Errno::EAGAIN # Ruby turns what strikes into this.
       raise Errno::EAGAIN, "no process is left; #{MORE}"
     end
 
     private
-
-    # Threads count as processes do. Ruby ends its own timer thread before a fork and makes it anew behind it; where it
-    # cannot, its next try waits for ever for the end of a thread that never began, and nothing strikes there.
-    def try_thread = Thread.new { nil }.join
 
     def interrupt(thread)
       sleep(PATIENCE_S)
