@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "error"
+require_relative "service"
 
 module Hyperion
   # Forks, or fails in time. Where the system has no process to give, Ruby tries again each second for ever, and
@@ -31,6 +32,10 @@ module Hyperion
     # @return [Integer] the process ID of the child
     # @raise [SystemCallError]
     def fork(&block)
+      # Threads count as processes do. Ruby ends its own timer thread before a fork and makes it anew behind it; where
+      # it cannot, it may wait for ever for the end of a thread that never began, and nothing strikes there.
+      raise Errno::EAGAIN unless Service.engine_class.begins_threads?
+
       Thread.handle_interrupt(Waits => :on_blocking) do
         @waits = true
         @forks << Thread.current

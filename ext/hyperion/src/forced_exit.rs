@@ -132,6 +132,12 @@ fn force_exit(ruby: &Ruby, settings: RHash) -> Result<(), Error> {
     Ok(())
 }
 
+/// `begins_threads?`: whether the system gives this process one more thread. Ruby asks in ways that leave it
+/// broken where it does not.
+fn begins_threads() -> bool {
+    std::thread::Builder::new().spawn(|| {}).is_ok_and(|thread| thread.join().is_ok())
+}
+
 /// Defines what belongs to the class Engine, but to no engine.
 ///
 /// # Errors
@@ -141,5 +147,6 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_singleton_method("force_exit", function!(force_exit, 1))?;
     class.define_singleton_method("watch_signals", function!(stop::watch_signals, 0))?;
     class.define_singleton_method("announce_stop", function!(stop::announce_stop, 0))?;
-    class.define_singleton_method("end_watch", function!(stop::end_watch, 0))
+    class.define_singleton_method("end_watch", function!(stop::end_watch, 0))?;
+    class.define_singleton_method("begins_threads?", function!(begins_threads, 0))
 }

@@ -93,6 +93,8 @@ class SignalsTest < HyperionTest::ProcessCase
   def test_G4_term_while_a_worker_is_replaced
     cluster = boot(BASIC, "-w", "2")
     Process.kill(:KILL, cluster.worker_pids.first)
+    # One that is seen to die behind the request to stop makes the status 1.
+    cluster.wait_for_log(/ended: killed by SIGKILL/)
     cluster.signal(:TERM)
     assert_equal 0, cluster.wait.exitstatus
     assert_empty cluster.pids
