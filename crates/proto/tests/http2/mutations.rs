@@ -6,10 +6,10 @@ use crate::fuzz::{Fault, fault, settings};
 use crate::properties::converse;
 use crate::wire::*;
 
-/// Frames of every kind but GOAWAY, behind which it depends on the moment what is still served, and what stands in them.
+/// Frames of all kinds but GOAWAY and RST_STREAM, behind which it depends on the moment what is still heard, and
+/// what stands in them.
 const WORDS: &[&[u8]] = &[
     b"\0\0\x04\x08\0\0\0\0\0\0\0\0\x01",
-    b"\0\0\x04\x03\0\0\0\0\x03\0\0\0\x08",
     b"\0\0\0\x04\0\0\0\0\0",
     b"\0\0\x08\x06\0\0\0\0\0pingpong",
     b"\0\0\x05\x02\0\0\0\0\x03\0\0\0\0\x10",
