@@ -174,7 +174,12 @@ where
         self.share_requests();
         self.show_connections();
         let context = &self.sessions.context;
-        context.inbox.budget.tell_waiting(context.waiting.get() as usize);
+        let waiting = context.waiting.get();
+        debug_assert!(
+            waiting == 0 || !self.sessions.slab.is_empty(),
+            "{waiting} bytes are nobody's"
+        );
+        context.inbox.budget.tell_waiting(waiting as usize);
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
         if self.sessions.phase != Phase::Open {
             let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);

@@ -226,7 +226,7 @@ impl Session {
                 Event::Request { id, request } => self.open(id, request, context),
                 Event::Data { id, bytes } => self.receive_body(id, bytes, context),
                 Event::End { id, .. } => self.end_body(id, context),
-                Event::Aborted { id } => aborted = self.take_stream(id),
+                Event::Aborted { id } => aborted = self.take_stream(id, context),
                 Event::Finished { id, bytes, complete } => {
                     self.close_stream(id, bytes, complete, context);
                 }
@@ -238,7 +238,8 @@ impl Session {
 
     /// The socket is gone: whoever still works for it is told. False once nobody is left.
     pub fn abandon_next(&mut self, context: &Context) -> bool {
-        let Some(stream) = self.streams.pop_front() else { return false };
+        let Some(mut stream) = self.streams.pop_front() else { return false };
+        stream.release(&context.waiting);
         self.abandon_stream(&stream, context);
         self.end_stream(stream, 0, false, context);
         true
@@ -469,9 +470,12 @@ impl Session {
         }
     }
 
-    fn take_stream(&mut self, id: StreamId) -> Option<OpenStream> {
+    /// What it keeps counts no more, whatever fails from here on.
+    fn take_stream(&mut self, id: StreamId, context: &Context) -> Option<OpenStream> {
         let index = self.streams.iter().position(|stream| stream.id == id)?;
-        self.streams.remove(index)
+        let mut stream = self.streams.remove(index)?;
+        stream.release(&context.waiting);
+        Some(stream)
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut OpenStream> {

@@ -11,7 +11,7 @@ use client::Client;
 use hyperion_sim::{Answer, Faults, Random, World};
 use support::config;
 
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 300;
 
 /// A client, and what its streams are to bring.
 struct Story {

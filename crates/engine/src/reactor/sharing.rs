@@ -96,9 +96,11 @@ where
             let mut session = self.sessions.slab.remove(key.index as usize);
             let listener = self.sessions.number_of(session.listener());
             let now = self.sessions.context.now;
-            let stats = &self.sessions.context.stats;
+            let context = &self.sessions.context;
             let vacated = session.vacated();
-            let detached = contain(stats, || session.handle_detached(socket.into(), listener, now));
+            let detached = contain(&context.stats, || {
+                session.handle_detached(socket.into(), listener, context)
+            });
             self.sessions.abandon(session);
             let Some(siblings) = &self.siblings else { continue };
             let Some(detached) = detached else {

@@ -125,18 +125,18 @@ impl Session {
         &mut self,
         socket: OwnedFd,
         listener: u32,
-        now: Instant,
+        context: &Context,
     ) -> Option<(Place, OwnedFd, Parcel)> {
         let Departure { to, unread } = self.departure.take()?;
         match to {
             Destination::Application(id) => {
                 let hijacked = Hijacked::Socket { socket, unread: unread.freeze() };
-                self.take_stream(id)?.share(|state| state.hijacked = Some(hijacked));
+                self.take_stream(id, context)?.share(|state| state.hijacked = Some(hijacked));
                 None
             }
             Destination::Sibling(place, received_at, hops) => {
                 self.streams.clear();
-                let age = now.saturating_duration_since(received_at);
+                let age = context.now.saturating_duration_since(received_at);
                 let parcel = Parcel { listener, hops, age, bytes: unread.freeze() };
                 Some((place, socket, parcel))
             }

@@ -51,7 +51,7 @@ impl Session {
         complete: bool,
         context: &Context,
     ) {
-        let Some(stream) = self.take_stream(id) else { return };
+        let Some(stream) = self.take_stream(id, context) else { return };
         if complete {
             // Whoever still waits for the rest of the request waits in vain.
             stream.abandon();
@@ -137,12 +137,11 @@ impl Session {
 
     pub(super) fn end_stream(
         &self,
-        mut stream: OpenStream,
+        stream: OpenStream,
         bytes: u64,
         complete: bool,
         context: &Context,
     ) {
-        stream.release(&context.waiting);
         if let Some(completion) = stream.completion {
             context.give().finished(completion, complete);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyperion_proto::StreamId;
 
 use super::{Context, Session};
+use crate::stream::Phase;
 
 /// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
 /// request while the process has no memory for bodies left; with more than this in heads it gets none at all.
@@ -50,6 +51,11 @@ impl Session {
     pub(super) fn admits_head(&mut self, id: StreamId, bytes: usize, context: &Context) -> bool {
         let is_kept = self.keep_head(id, bytes, context);
         if !is_kept {
+            if let Some(stream) = self.stream(id) {
+                // What still comes of it goes nowhere.
+                stream.phase = Phase::Dispatched;
+                (stream.status, stream.refusal) = (503, Some("slow_reader"));
+            }
             context.stats.per_conn_rejections.add(1);
             self.connection.turn_away(context.now, id);
         }
