@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "monitor"
 require "minitest/autorun"
 require_relative "test_server"
 
@@ -20,6 +21,9 @@ module HyperionTest
   #
   # A test that needs other options boots its own with `boot`, which is destroyed behind that test.
   class IntegrationCase < Minitest::Test
+    # Threads of a test may ask for its server at once.
+    BOOT = Monitor.new
+
     class << self
       # Arguments as of TestServer.start.
       def serve(app, *options, **settings)
@@ -30,11 +34,13 @@ module HyperionTest
 
       # The server of this class, booted on first use and again when a test has ended it.
       def server
-        return @server if @server&.alive?
+        BOOT.synchronize do
+          next @server if @server&.alive?
 
-        @server&.destroy
-        app, options, settings = serving
-        @server = TestServer.start(app, *options, **settings)
+          @server&.destroy
+          app, options, settings = serving
+          @server = TestServer.start(app, *options, **settings)
+        end
       end
 
       def run(*)

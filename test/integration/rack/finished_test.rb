@@ -22,7 +22,6 @@ class FinishedTest < HyperionTest::RackCase
   end
 
   def test_G2_callbacks_run_on_the_thread_of_their_request
-    server # boots it, once
     CLIENTS.times.map { Thread.new { busy_client } }.each(&:join)
     told = ends(2 * CLIENTS * REQUESTS)
     assert_equal({ ["finished", true] => CLIENTS * REQUESTS, ["reply", true] => CLIENTS * REQUESTS }, told.tally)
