@@ -30,6 +30,7 @@ class FakeEngine
     def force_exit(_settings) = nil
     def watch_signals = nil
     def announce_stop = nil
+    def begins_threads? = true
     def end_watch = nil
   end
 
