@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
-use hyperion_io::Waker;
-use rustix::event::{EventfdFlags, epoll, eventfd};
+use hyperion_io::{WakeCounter, Waker};
+use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, recv, send, shutdown,
@@ -66,7 +66,7 @@ impl Drop for Bridges {
         let carrier = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(carrier) = carrier {
             carrier.lock().closed = true;
-            carrier.wake();
+            carrier.waker.wake();
         }
     }
 }
@@ -74,7 +74,7 @@ impl Drop for Bridges {
 /// What the thread shares with those who bring it work.
 struct Carrier {
     epoll: OwnedFd,
-    counter: OwnedFd,
+    waker: Waker,
     news: Mutex<News>,
 }
 
@@ -90,10 +90,10 @@ struct News {
 impl Carrier {
     fn start() -> io::Result<Arc<Self>> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let counter = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let counter = WakeCounter::new()?;
         let edge = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &counter, epoll::EventData::new_u64(WAKE), edge)?;
-        let carrier = Arc::new(Self { epoll, counter, news: Mutex::default() });
+        epoll::add(&epoll, counter.descriptor(), epoll::EventData::new_u64(WAKE), edge)?;
+        let carrier = Arc::new(Self { epoll, waker: counter.waker(), news: Mutex::default() });
         let its = carrier.clone();
         std::thread::Builder::new().name("hyperion-bridge".to_owned()).spawn(move || its.run())?;
         Ok(carrier)
@@ -113,18 +113,13 @@ impl Carrier {
         news.begun.push((id, Bridge { handle, socket, unwritten: Bytes::new(), told_end: false }));
         news.ready.push(id);
         drop(news);
-        self.wake();
+        self.waker.wake();
         Ok(())
     }
 
     fn ready(&self, id: u64) {
         self.lock().ready.push(id);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        // A write fails only when the counter is full, which takes centuries of waking.
-        let _ = rustix::io::write(&self.counter, &1u64.to_ne_bytes());
+        self.waker.wake();
     }
 
     fn run(&self) {

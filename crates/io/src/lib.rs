@@ -55,4 +55,6 @@ pub use shared_memory::SharedMemory;
 pub use socket::{block_signals, local_address};
 #[cfg(target_os = "linux")]
 pub use uring::{RingSizes, UringDriver};
+#[cfg(target_os = "linux")]
+pub use waker::WakeCounter;
 pub use waker::Waker;

@@ -31,20 +31,26 @@ impl fmt::Debug for Waker {
 /// event of its own, and so it is never read: that saves a system call for each wake.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Debug)]
-pub(crate) struct WakeCounter(Arc<OwnedFd>);
+pub struct WakeCounter(Arc<OwnedFd>);
 
 #[cfg(target_os = "linux")]
 impl WakeCounter {
+    /// A counter that nobody has raised.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
     pub fn new() -> io::Result<Self> {
         use rustix::event::{EventfdFlags, eventfd};
         let counter = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self(Arc::new(counter)))
     }
 
+    /// What to watch.
     pub fn descriptor(&self) -> &OwnedFd {
         &self.0
     }
 
+    /// A waker that raises it.
     pub fn waker(&self) -> Waker {
         let counter = self.0.clone();
         Waker::new(Arc::new(move || {
