@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Bodies above this size count against the budget; smaller ones are no more than what else a request costs.
-const COUNTED_BYTES: usize = 4 * 1024;
+/// Bodies and heads above this size count against the budget; smaller ones are no more than what else a request
+/// costs.
+pub(crate) const COUNTED_BYTES: usize = 4 * 1024;
 
 /// Memory that bodies on their way to their readers may take in one process; the same again for pieces of
 /// those that are streamed, with large heads, and for bodies that arrive.
@@ -70,8 +71,8 @@ impl Budget {
         }
     }
 
-    /// Pieces of streamed responses, and large heads, take so much in all. Who counts them tells it now and then: executors look
-    /// at it for each piece.
+    /// Pieces of streamed responses, and large heads, take so much in all. Who counts them tells it now and then:
+    /// executors look at it for each piece.
     pub fn tell_waiting(&self, bytes: usize) {
         let before = self.waiting.load(Ordering::Relaxed);
         if before.abs_diff(bytes) >= WAITING_STEP || (bytes == 0 && before > 0) {

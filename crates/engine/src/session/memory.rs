@@ -5,15 +5,13 @@ use std::time::Duration;
 use hyperion_proto::StreamId;
 
 use super::{Context, Session};
+use crate::budget::COUNTED_BYTES;
 use crate::stream::Phase;
 
 /// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
 /// request while the process has no memory for bodies left; with more than this in heads it gets none at all.
 const WAITING_BYTES: u64 = 256 * 1024;
 const STALL: Duration = Duration::from_secs(1);
-
-/// Smaller heads are no more than what else a request costs.
-const COUNTED_BYTES: usize = 4 * 1024;
 
 impl Session {
     /// Whether one more job would be too many for one connection, because of what is still worked on for
