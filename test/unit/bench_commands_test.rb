@@ -81,7 +81,7 @@ module BenchTest
     end
 
     def test_a_rails_app_is_made_once_in_a_process
-      skip "Rails is not installed" if Gem::Specification.find_all_by_name("railties").empty?
+      skip "Rails is not installed, or what it needs" if %w[railties nokogiri].any? { |name| Gem::Specification.find_all_by_name(name).empty? }
       code = "require 'rack'; 2.times { Rack::Builder.parse_file(#{Bench::RailsRow::PATH.inspect}) }; puts 'loaded'"
       assert_equal "loaded\n", IO.popen([{ "RACK_ENV" => "production" }, RbConfig.ruby, "-e", code, err: %i[child out]], &:read)
     end

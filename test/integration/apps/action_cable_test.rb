@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
 require_relative "../tls/tls_case"
-require_relative "cable_client"
 
 # Rails' own Action Cable, on plain and on TLS addresses.
 class ActionCableTest < HyperionTest::TlsCase
@@ -9,6 +8,12 @@ class ActionCableTest < HyperionTest::TlsCase
   serve CHAT, *LOCAL.flags, "-t", "3", env: { "RAILS_ENV" => "production" }
 
   CLIENTS = 10
+
+  def setup
+    super
+    need_rails
+    require_relative "cable_client"
+  end
 
   def test_a_broadcast_over_tls_reaches_all = assert_heard("wss") { secure_client }
 
