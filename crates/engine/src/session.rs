@@ -29,9 +29,7 @@ mod doubt;
 mod ending;
 mod lookup;
 mod memory;
-
-/// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
-const INPUT_BYTES: usize = 256 * 1024;
+mod request_body;
 
 /// A call has no end to wait for, and whoever reads it trusts the lengths that its client tells: so much of one is
 /// kept for a reader that asks for more.
@@ -350,47 +348,6 @@ impl Session {
         }
     }
 
-    fn receive_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        if matches!(stream.phase, Phase::Tunnel | Phase::Live) {
-            let mut waiting = 0;
-            stream.share(|state| {
-                state.input.extend_from_slice(&bytes);
-                waiting = state.input.len();
-            });
-            if waiting > INPUT_BYTES {
-                stream.input_paused = true;
-                self.connection.pause_body(id);
-            }
-        } else if stream.phase != Phase::Dispatched
-            && let Err(error) = stream.body.push(
-                bytes,
-                context.config.spool_threshold_bytes,
-                &context.inbox.budget,
-                &context.spool_bound,
-            )
-        {
-            self.refuse_body(id, &error, context);
-        }
-    }
-
-    fn end_body(&mut self, id: StreamId, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        let body = match std::mem::take(&mut stream.body).finish() {
-            Ok(body) => body,
-            Err(error) => return self.refuse_body(id, &error, context),
-        };
-        match stream.phase {
-            Phase::Receiving => self.dispatch(id, body, Phase::Dispatched, context),
-            Phase::OnDemand => {
-                stream.phase = Phase::Dispatched;
-                stream.share(|state| state.body = Some(body));
-            }
-            Phase::Tunnel | Phase::Live => stream.share(|state| state.input_ended = true),
-            Phase::Dispatched => {}
-        }
-    }
-
     fn dispatch(&mut self, id: StreamId, body: Body, phase: Phase, context: &Context) {
         let key = ReplyKey { session: self.key, stream: id };
         let is_overworked = self.is_overworked(context);
@@ -439,15 +396,6 @@ impl Session {
         self.connection.reject(context.now, id, 503, Some(1));
     }
 
-    fn refuse_body(&mut self, id: StreamId, error: &std::io::Error, context: &Context) {
-        context.complain_about_spool(&error.to_string());
-        if let Some(stream) = find(&mut self.streams, id) {
-            // What still comes of it goes nowhere.
-            stream.phase = Phase::Dispatched;
-        }
-        self.refuse(id, "spool_failed", context);
-    }
-
     fn fail(&mut self, id: StreamId, now: Instant) {
         if let Some(stream) = find(&mut self.streams, id)
             && stream.status == 0
@@ -455,13 +403,6 @@ impl Session {
             stream.status = 500;
         }
         self.connection.reset(now, id);
-    }
-
-    fn resume_tunnel(&mut self, id: StreamId) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        if std::mem::take(&mut stream.input_paused) {
-            self.connection.resume_body(id);
-        }
     }
 
     fn add_outstanding(&mut self, key: ReplyKey, bytes: u64) {

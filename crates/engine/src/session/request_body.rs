@@ -1,0 +1,70 @@
+//! What arrives behind the head of a request: collected before the request is dispatched, or handed to whoever
+//! reads it while it arrives.
+
+use bytes::Bytes;
+use hyperion_proto::StreamId;
+
+use super::{Context, Session, find};
+use crate::stream::Phase;
+
+/// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
+const INPUT_BYTES: usize = 256 * 1024;
+
+impl Session {
+    pub(super) fn receive_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        if matches!(stream.phase, Phase::Tunnel | Phase::Live) {
+            let mut waiting = 0;
+            stream.share(|state| {
+                state.input.extend_from_slice(&bytes);
+                waiting = state.input.len();
+            });
+            if waiting > INPUT_BYTES {
+                stream.input_paused = true;
+                self.connection.pause_body(id);
+            }
+        } else if stream.phase != Phase::Dispatched
+            && let Err(error) = stream.body.push(
+                bytes,
+                context.config.spool_threshold_bytes,
+                &context.inbox.budget,
+                &context.spool_bound,
+            )
+        {
+            self.refuse_body(id, &error, context);
+        }
+    }
+
+    pub(super) fn end_body(&mut self, id: StreamId, context: &Context) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        let body = match std::mem::take(&mut stream.body).finish() {
+            Ok(body) => body,
+            Err(error) => return self.refuse_body(id, &error, context),
+        };
+        match stream.phase {
+            Phase::Receiving => self.dispatch(id, body, Phase::Dispatched, context),
+            Phase::OnDemand => {
+                stream.phase = Phase::Dispatched;
+                stream.share(|state| state.body = Some(body));
+            }
+            Phase::Tunnel | Phase::Live => stream.share(|state| state.input_ended = true),
+            Phase::Dispatched => {}
+        }
+    }
+
+    fn refuse_body(&mut self, id: StreamId, error: &std::io::Error, context: &Context) {
+        context.complain_about_spool(&error.to_string());
+        if let Some(stream) = find(&mut self.streams, id) {
+            // What still comes of it goes nowhere.
+            stream.phase = Phase::Dispatched;
+        }
+        self.refuse(id, "spool_failed", context);
+    }
+
+    pub(super) fn resume_tunnel(&mut self, id: StreamId) {
+        let Some(stream) = find(&mut self.streams, id) else { return };
+        if std::mem::take(&mut stream.input_paused) {
+            self.connection.resume_body(id);
+        }
+    }
+}
