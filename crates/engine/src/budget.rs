@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 pub(crate) const COUNTED_BYTES: usize = 4 * 1024;
 
 /// Memory that bodies on their way to their readers may take in one process; the same again for pieces of
-/// those that are streamed, with large heads, and for bodies that arrive.
+/// those that are streamed, for large heads, and for bodies that arrive.
 pub(crate) const MEMORY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Changes of less are not told.
@@ -27,6 +28,15 @@ pub(crate) struct Budget {
     received: AtomicUsize,
     /// So much was taken that the allocator has much to give back.
     was_high: AtomicBool,
+}
+
+/// Bytes in memory that wait for their peers. Exact within a turn, in which a client may ask for much.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Of streamed responses.
+    pub pieces: Cell<u64>,
+    /// Of large heads, which cannot wait on a disk.
+    pub heads: Cell<u64>,
 }
 
 /// What an incomplete request body takes, until it is dropped.
@@ -95,6 +105,18 @@ impl Budget {
     /// Whether no more bodies are kept in memory.
     pub fn is_exhausted(&self) -> bool {
         self.taken.load(Ordering::Relaxed) >= MEMORY_BYTES * 3 / 4 || !self.has_room_for_pieces()
+    }
+}
+
+impl Waiting {
+    /// Bodies that wait take no room from heads: with slow readers about, others still get their requests through.
+    pub fn has_room_for_heads(&self) -> bool {
+        self.heads.get() < MEMORY_BYTES as u64
+    }
+
+    /// Bytes of both.
+    pub fn total(&self) -> u64 {
+        self.pieces.get() + self.heads.get()
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hyperion_io::{Driver, Key};
 use hyperion_proto::Closing;
 
+use crate::budget::Waiting;
 use crate::config::Config;
 use crate::fault::contain;
 use crate::inbox::{Inbox, Message};
@@ -89,7 +90,7 @@ where
             now,
             date,
             gave,
-            waiting: Cell::new(0),
+            waiting: Waiting::default(),
             spool_complained_at,
         };
         let sessions = Sessions::new(context, clock);
@@ -174,7 +175,7 @@ where
         self.share_requests();
         self.show_connections();
         let context = &self.sessions.context;
-        let waiting = context.waiting.get();
+        let waiting = context.waiting.total();
         debug_assert!(
             waiting == 0 || !self.sessions.slab.is_empty(),
             "{waiting} bytes are nobody's"

@@ -54,7 +54,7 @@ pub(crate) struct Session {
     pub is_broken: bool,
     /// When it was accepted, or came from a sibling.
     pub opened_at: Instant,
-    /// When bytes last left, or it was opened.
+    /// When bytes last left, or began to wait for that, or it was opened.
     progress_at: Instant,
     /// The timer entry that will look at this session.
     pub timer: Option<Instant>,
@@ -118,7 +118,7 @@ impl Session {
         for stream in &mut self.streams {
             if stream.outstanding > 0 {
                 let freed = stream.return_credit(self.connection.buffered(stream.id));
-                context.waiting.set(context.waiting.get().saturating_sub(freed));
+                context.waiting.pieces.update(|all| all.saturating_sub(freed));
             }
         }
         self.advance(context);
@@ -127,7 +127,11 @@ impl Session {
     /// Handles what the connection has to say and collects its output.
     pub fn advance(&mut self, context: &Context) {
         self.handle_events(context);
+        let was_quiet = self.output.is_empty();
         self.connection.poll_transmit(&mut self.output);
+        if was_quiet && !self.output.is_empty() {
+            self.progress_at = context.now;
+        }
     }
 
     /// Whether the driver must be told something.
@@ -168,7 +172,7 @@ impl Session {
                 if let Some(stream) = self.stream(key.stream) {
                     stream.outstanding += length;
                     stream.in_memory += length;
-                    context.waiting.set(context.waiting.get() + length);
+                    context.waiting.pieces.update(|all| all + length);
                 }
                 self.connection.send_body(key.stream, bytes);
             }

@@ -1,10 +1,10 @@
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyperion_proto::{Fields, Request, StreamId};
 
 use crate::body::BodyBuffer;
+use crate::budget::Waiting;
 use crate::flow::{Flow, FlowState};
 use crate::reply::Completion;
 use crate::routes::Target;
@@ -97,15 +97,17 @@ impl OpenStream {
     }
 
     /// Counts a head that is kept, here and in what waits in all.
-    pub fn keep_head(&mut self, bytes: u64, waiting: &Cell<u64>) {
+    pub fn keep_head(&mut self, bytes: u64, waiting: &Waiting) {
         self.heads += bytes;
-        waiting.set(waiting.get() + bytes);
+        waiting.heads.update(|all| all + bytes);
     }
 
     /// What it keeps counts no more.
-    pub fn release(&mut self, waiting: &Cell<u64>) {
-        let kept = std::mem::take(&mut self.heads) + std::mem::take(&mut self.in_memory);
-        waiting.set(waiting.get().saturating_sub(kept));
+    pub fn release(&mut self, waiting: &Waiting) {
+        let (heads, pieces) =
+            (std::mem::take(&mut self.heads), std::mem::take(&mut self.in_memory));
+        waiting.heads.update(|all| all.saturating_sub(heads));
+        waiting.pieces.update(|all| all.saturating_sub(pieces));
     }
 
     /// Returns credit for streamed bytes that have left; `buffered` is what is still on its way. Tells how many

@@ -66,6 +66,18 @@ class WaitingMemoryTest < HyperionTest::Http2Case
     assert_match(/600 succeeded, 0 failed, 0 errored/, out)
   end
 
+  # What waits for others takes no room from the requests of a proxy, whose heads are large where cookies are.
+  { "bodies" => "/body?250000", "streams" => "/stream?250000" }.each do |name, path|
+    define_method("test_I4_a_proxy_with_large_heads_is_served_beside_slow_readers_of_#{name}") do
+      booted = boot_h2(APP_OF_SIZES, "-t", "3", "--log-level", "error")
+      Array.new(4) { attack(booted, path) }
+      eventually("the requests are not done", timeout: 60) { quiet?(booted) }
+      out, status = Open3.capture2e("h2load", "-n", "600", "-c", "2", "-m", "100", "-H", "cookie: #{"a" * 6000}", booted.url("/body?100"))
+      assert_predicate status, :success?, out
+      assert_match(/600 succeeded, 0 failed, 0 errored/, out)
+    end
+  end
+
   private
 
   def attack(booted, path, fields = {}, settings = { 4 => 0 })

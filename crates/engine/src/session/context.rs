@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::budget::MEMORY_BYTES;
+use crate::budget::Waiting;
 use crate::config::Config;
 use crate::inbox::Inbox;
 use crate::job_queue::Service;
@@ -32,8 +32,8 @@ pub(crate) struct Context {
     pub date: String,
     /// Executors were given something since the driver was told how long to wait.
     pub gave: Cell<bool>,
-    /// Bytes of streamed responses, and of large heads, that wait in memory.
-    pub waiting: Cell<u64>,
+    /// What waits in memory for the peers of this reactor.
+    pub waiting: Waiting,
     /// When it was last told that no temporary file can be written.
     pub spool_complained_at: Cell<Option<Instant>>,
 }
@@ -56,11 +56,6 @@ impl Context {
             "bodies cannot be written to temporary files: requests with large ones are refused, and slow readers hold threads; make room, or name another directory in TMPDIR",
             &[("directory", &folder.to_string_lossy()), ("error", error)],
         );
-    }
-
-    /// Exact within a turn, in which a client may ask for much.
-    pub fn has_room_for_heads(&self) -> bool {
-        self.waiting.get() < MEMORY_BYTES as u64 && !self.inbox.budget.is_exhausted()
     }
 
     /// Where executors find work. The one that drives this reactor must not sleep on what it gets.

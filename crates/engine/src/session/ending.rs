@@ -27,7 +27,6 @@ pub(super) struct Rejection<'a> {
 }
 
 impl Session {
-    /// The response has left, or as much of it as ever will.
     /// Hands over a response, if what it keeps may wait for the peer.
     pub(super) fn respond(&mut self, id: StreamId, response: Response, context: &Context) {
         let is_kept = self.keep_head(id, response.fields.wire().len(), context);
@@ -44,6 +43,7 @@ impl Session {
         self.connection.respond(context.now, id, response, &context.date);
     }
 
+    /// The response has left, or as much of it as ever will.
     pub(super) fn close_stream(
         &mut self,
         id: StreamId,

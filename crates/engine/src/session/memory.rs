@@ -36,7 +36,7 @@ impl Session {
             return true;
         }
         let kept: u64 = self.streams.iter().map(|stream| stream.heads).sum();
-        if kept > WAITING_BYTES && !context.has_room_for_heads() {
+        if kept > WAITING_BYTES && !context.waiting.has_room_for_heads() {
             return false;
         }
         if let Some(stream) = self.stream(id) {
