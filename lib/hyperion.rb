@@ -6,16 +6,16 @@ require_relative "hyperion/error"
 # A Rack web server with its engine in Rust. This half reads options, opens sockets, minds processes
 # and signals; it never touches a request. Loading it loads neither the native library nor rack.
 module Hyperion
-  autoload :Certificates, "hyperion/certificates"
-  autoload :Configuration, "hyperion/configuration"
+  autoload :Certificates, "hyperion/process/certificates"
+  autoload :Configuration, "hyperion/config/configuration"
   autoload :CLI, "hyperion/cli"
-  autoload :Launcher, "hyperion/launcher"
+  autoload :Launcher, "hyperion/process/launcher"
   autoload :Log, "hyperion/log"
   autoload :Metrics, "hyperion/metrics"
   autoload :Routes, "hyperion/routes"
   autoload :Runtime, "hyperion/runtime"
   autoload :Server, "hyperion/server"
-  autoload :Service, "hyperion/service"
+  autoload :Service, "hyperion/process/engine_runner"
 
   class << self
     # The log of this process: `debug`, `info`, `warn`, `error`, each with a message and optional fields.

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require_relative "command_line"
+require_relative "config/command_line"
 require_relative "error"
 
 module Hyperion
@@ -32,7 +32,7 @@ module Hyperion
     private
 
     def help
-      require_relative "help"
+      require_relative "config/help"
       @out.puts(Help.text)
       0
     end
@@ -44,13 +44,13 @@ module Hyperion
     end
 
     def check
-      require_relative "check"
+      require_relative "config/check"
       Check.new(configuration, out: @out).run
       0
     end
 
     def serve
-      require_relative "launcher"
+      require_relative "process/launcher"
       launcher = Launcher.new(configuration, out: @out)
       # Registered first, so run last. Ruby would wait for threads that cannot be ended.
       at_exit { exit!($!.is_a?(SystemExit) ? $!.status : 1) if launcher.stubborn? }
@@ -58,7 +58,7 @@ module Hyperion
     end
 
     def configuration
-      require_relative "configuration"
+      require_relative "config/configuration"
       Configuration.for_command(@command_line)
     end
 

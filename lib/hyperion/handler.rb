@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "../hyperion"
-require_relative "configuration"
+require_relative "config/configuration"
 
 module Hyperion
   # What `rackup -s hyperion` and `rails server -u hyperion` call, whichever of rack and rackup has it.
@@ -25,7 +25,7 @@ module Hyperion
       out = options[:Silent] ? File.open(File::NULL, "w") : $stdout.tap { |io| io.sync = true }
       return embed(app, configuration, out) { |server| yield server if block_given? } unless Thread.current == Thread.main
 
-      require_relative "launcher"
+      require_relative "process/launcher"
       launcher = Launcher.new(configuration, app: app, out: out)
       @running = launcher
       yield launcher if block_given?

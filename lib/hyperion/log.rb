@@ -3,7 +3,7 @@
 require "io/wait"
 require "json"
 require "time"
-require_relative "terminal_line"
+require_relative "log/terminal_line"
 
 module Hyperion
   # Log lines of this half, in the shape of the engine's. While an engine runs in this process the

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require_relative "service"
+require_relative "process/engine_runner"
 
 module Hyperion
   # What all processes of a server count, in memory that they share. Made before any fork.

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-require_relative "mount"
-require_relative "route"
+require_relative "routes/mount"
+require_relative "routes/route"
 
 module Hyperion
   # What is answered without the Rack app: static responses, blocks and directories of files. The

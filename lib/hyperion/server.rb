@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
-require_relative "certificates"
-require_relative "configuration"
-require_relative "listeners"
+require_relative "process/certificates"
+require_relative "config/configuration"
+require_relative "process/listeners"
 require_relative "metrics"
 require_relative "routes"
 require_relative "runtime"
-require_relative "service"
+require_relative "process/engine_runner"
 
 module Hyperion
   # A server inside another program: threads of this process, no master, no signals, no files.

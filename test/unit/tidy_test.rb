@@ -54,8 +54,8 @@ class TidyTest < Minitest::Test
   def test_a_long_ruby_file
     write("lib/hyperion.rb", "A = 1\n" * 201)
     write("test/long_test.rb", "A = 1\n" * 501)
-    write("lib/hyperion/options.rb", "A = 1\n" * 900)
-    write("exe/hyperion", "#!/usr/bin/env ruby\nrequire \"hyperion/options\"\n")
+    write("lib/hyperion/config/options.rb", "A = 1\n" * 900)
+    write("exe/hyperion", "#!/usr/bin/env ruby\nrequire \"hyperion/config/options\"\n")
     assert_caught "lib/hyperion.rb:200: the file has 201 lines, more than 200",
       "test/long_test.rb:500: the file has 501 lines, more than 500"
   end

@@ -11,7 +11,7 @@ module Tidy
     OTHER_FILE = 500
 
     # Tables: long because they list, not because they do.
-    TABLES = %w[lib/hyperion/options.rb].freeze
+    TABLES = %w[lib/hyperion/config/options.rb].freeze
 
     DEF = /\A(\s*)def\s+(\S+?)(?=[(\s;]|\z)/
     ONE_LINER = /\A\s*def\s.*(?:\s=\s|;\s*end\b)/

@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
 require_relative "lines_case"
-require "hyperion/log_format"
-require "hyperion/options"
-require "hyperion/restarts"
+require "hyperion/config/log_format"
+require "hyperion/config/options"
+require "hyperion/cluster/restart_counter"
 
 # What docs/logging.md and docs/operations.md name is there.
 class DocumentedTest < HyperionTest::LinesCase

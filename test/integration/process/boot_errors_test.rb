@@ -143,6 +143,6 @@ class BootErrorsTest < HyperionTest::ProcessCase
   private
 
   def assert_no_backtrace(message)
-    refute_match(%r{lib/hyperion/\w+\.rb:\d+:in}, message)
+    refute_match(%r{lib/hyperion/[\w/]+\.rb:\d+:in}, message)
   end
 end

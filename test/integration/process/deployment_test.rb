@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
-require "hyperion/forced_exit"
+require "hyperion/process/forced_exit"
 
 # What docs/operations.md says of systemd and of containers, as far as it can be tried without either.
 class DeploymentTest < HyperionTest::ProcessCase

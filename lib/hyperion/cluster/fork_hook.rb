@@ -1,0 +1,65 @@
+# frozen_string_literal: true
+
+require_relative "../error"
+
+module Hyperion
+  # Runs `before_fork` on a thread beside the master's loop, which goes on whatever the hook does.
+  class ForkHook
+    # @param launcher [Launcher]
+    # @param timeout_s [Numeric] what the hook may take
+    def initialize(launcher, timeout_s)
+      @launcher = launcher
+      @timeout_s = timeout_s
+    end
+
+    # @return [Boolean] whether the hook runs
+    def running? = !@thread.nil?
+
+    # To be asked until it is true, each time before workers are forked; the mailbox hears :forkable when it may be.
+    # @return [Boolean] whether the hook has ended
+    # @raise [BootError] where it has failed, or takes too long
+    def ended?(now)
+      return true if @launcher.configuration.hooks_for(:before_fork).empty?
+
+      start(now) unless running?
+      return finish unless @thread.alive?
+      return false if now < @deadline
+
+      @thread.kill
+      @thread = nil
+      raise BootError, "before_fork: it has not ended for #{@timeout_s} s"
+    end
+
+    private
+
+    def start(now)
+      @deadline = now + @timeout_s
+      @thread = Thread.new do
+        Thread.current.name = "hyperion before_fork"
+        run
+      ensure
+        @launcher.mailbox.post(:forkable)
+      end
+    rescue ThreadError => e
+      raise BootError, "before_fork: it cannot be called: #{e.message}"
+    end
+
+    # @return [BootError, nil]
+    def run
+      @launcher.hook(:before_fork)
+      nil
+    rescue BootError => e
+      e
+    rescue Exception => e # An exit on this thread would be one of the master.
+      BootError.new("before_fork: #{e.message} (#{e.class})")
+    end
+
+    def finish
+      failure = @thread.value
+      @thread = nil
+      raise failure if failure
+
+      true
+    end
+  end
+end

@@ -1,0 +1,182 @@
+# frozen_string_literal: true
+
+require_relative "covering"
+require_relative "fork_hook"
+require_relative "forking"
+require_relative "recycling"
+require_relative "restart_counter"
+require_relative "shutdown"
+require_relative "slot"
+require_relative "watchdog"
+
+module Hyperion
+  # A master and its workers. The master makes sockets and processes, and never serves.
+  class Cluster
+    TICK_S = 1
+
+    # @param launcher [Launcher]
+    def initialize(launcher)
+      @launcher = launcher
+      @configuration = launcher.configuration
+      @log = launcher.log
+      @slots = Array.new(@configuration.workers) { |index| Slot.new(index, @configuration.worker_boot_retry_timeout) }
+      @covering = Covering.new(@slots)
+      @fork_hook = ForkHook.new(launcher, @configuration.worker_boot_timeout)
+      @forking = Forking.new(launcher, @slots)
+      @recycling = Recycling.new(@configuration, @log, @slots)
+      @watch = Watch.new(@configuration, @log, @slots, launcher.metrics)
+      @restarts = Restarts.new(@log, launcher.metrics)
+      @shutdown = Shutdown.new(launcher, @slots, @watch)
+    end
+
+    # Serves until told to stop, until a worker cannot boot, or until none stays alive.
+    # @return [Integer] the exit status
+    def run
+      @forking.warm_up
+      @shutdown.arm
+      @launcher.signals.master
+      Process.setproctitle("hyperion: master [#{@launcher.listeners.urls.join(", ")}]")
+      turn until @shutdown.over?
+      raise BootError, @failure if @failure
+
+      @log.error(@last_words) if @last_words
+      @shutdown.status
+    end
+
+    private
+
+    # One pass over everything that may have happened.
+    def turn
+      start_due
+      events, = @launcher.mailbox.take(wait_s, children.map(&:reader))
+      @watch.awake(now)
+      children.each { |child| child.read(now) }
+      events.each { |event, detail| handle(event, detail) }
+      @slots.each { |slot| slot.children.each { |child| reap(slot, child) } }
+      announce
+      stopping? ? @shutdown.round(now) : look_after
+    end
+
+    def handle(event, detail)
+      case event
+      when :TERM, :QUIT then @launcher.give_notice(event)
+      when :INT then stopping? || @launcher.leaving? ? abandon : @launcher.give_notice(event)
+      when :leave then stop(detail)
+      when :HUP then @launcher.hung_up? ? @launcher.give_notice(event) : reopen_logs
+      when :CHLD, :forkable then nil
+      else @launcher.ignore(event)
+      end
+    end
+
+    def start_due
+      return if stopping?
+
+      due = @slots.select { |slot| slot.due?(now) }
+      due.each { |slot| start(slot) } if due.any? && @fork_hook.ended?(now)
+    rescue BootError => e
+      give_up_for_now(due, e.message)
+    end
+
+    def start(slot)
+      slot.filled(@forking.child(slot.index, now))
+    rescue SystemCallError => e
+      give_up_for_now([slot], "#{slot} cannot be forked: #{e.message}")
+    end
+
+    # Before the server has served, what fails ends it; behind that, it is tried again.
+    def give_up_for_now(slots, message)
+      return fail_boot(message) unless @announced
+
+      @log.error(message)
+      slots.each { |slot| slot.postpone(now) }
+    end
+
+    def reap(slot, child)
+      _, status = Process.waitpid2(child.pid, Process::WNOHANG | Process::WUNTRACED)
+      return unless status
+      return bury(slot, child, status) unless status.stopped?
+
+      @log.warn("#{slot} (#{child.pid}) was stopped by SIG#{Signal.signame(status.stopsig)}")
+      child.stopped(now)
+    rescue Errno::ECHILD
+      bury(slot, child, nil)
+    end
+
+    def bury(slot, child, status)
+      @forking.buried(child)
+      role = slot.lost(child, child.reason || Restarts.reason(status), now)
+      how = [Restarts.describe(status), child.failure].compact.join("; ")
+      return @failure || @shutdown.ended(slot, child, status, how) if stopping?
+      return @log.info("#{slot} (#{child.pid}) has left", how: how) if role == :leaving
+      return fail_boot("#{slot} (#{child.pid}) could not boot: #{child.failure || how}") unless @announced || child.booted?
+
+      pause = slot.due ? "; the next one starts in #{[slot.due - now, 0].max.round(1)} s" : ""
+      @log.public_send(status&.success? ? :info : :error, "#{slot} (#{child.pid}) ended: #{how}#{pause}")
+      give_up("the last one was #{slot} (#{child.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
+    end
+
+    def announce
+      return if @announced || stopping? || !@slots.all?(&:serving?)
+
+      first = @slots.first.current
+      @launcher.announce(first.io_driver, first.routes)
+      @announced = true
+    rescue BootError => e
+      fail_boot(e.message)
+    end
+
+    def fail_boot(message)
+      return if stopping?
+
+      @failure = message
+      stop(:boot)
+    end
+
+    # What starts the server again may have better luck, or tell somebody.
+    def give_up(last)
+      @shutdown.status = 1
+      @last_words = "hyperion ends: one worker after the other died before it served; #{last}"
+      stop(:crash_loop)
+    end
+
+    def stop(reason) = @shutdown.begin(reason, now)
+
+    def stopping? = @shutdown.begun?
+
+    def abandon
+      @shutdown.status = 130
+      stop(:INT)
+      children.each(&:kill)
+    end
+
+    # Workers of no use are replaced, and so are those that have served enough.
+    def look_after
+      @watch.round(now)
+      @recycling.round(now) if @announced
+      @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
+      @covering.round if @announced
+      @slots.select(&:serving?).each { |slot| @restarts.tell(slot) }
+      @launcher.certificates.look # Workers tell what they read; those to come have it from here.
+    end
+
+    def take_over(slot)
+      slot.take_over(now).retire(now + Serving::LAST_CALL_S + @shutdown.patience_s)
+    end
+
+    def reopen_logs
+      @launcher.reopen_log
+      @launcher.certificates.reload(nil) # Each worker tells what it reads.
+      children.each { |child| child.signal(:HUP) }
+    end
+
+    def children = @slots.flat_map(&:children)
+
+    def wait_s
+      return TICK_S if stopping? || @fork_hook.running?
+
+      [TICK_S, *@slots.filter_map(&:due).map { |due| [due - now, 0].max }].min
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end

@@ -1,0 +1,71 @@
+# frozen_string_literal: true
+
+require_relative "../process/forced_exit"
+
+module Hyperion
+  # The end of a master and its workers, from the first request to stop to the exit status.
+  class Shutdown
+    MARGIN_S = 2 # What a worker may take beyond the graceful timeout to end.
+
+    # What workers may take to accept for the last time. One that hangs would let clients connect and wait.
+    LAST_ACCEPT_S = 2
+
+    # @return [Integer] the exit status of the server
+    attr_accessor :status
+
+    # @param launcher [Launcher]
+    # @param slots [Array<Slot>]
+    # @param watch [Watch]
+    def initialize(launcher, slots, watch)
+      @launcher = launcher
+      @log = launcher.log
+      @slots = slots
+      @watch = watch
+      @status = 0
+    end
+
+    # @return [Numeric] what a worker may take to end
+    def patience_s = @launcher.configuration.graceful_timeout + MARGIN_S
+
+    # Has the process ended natively where the end takes too long.
+    def arm = @launcher.forced_exit.arm(@launcher.configuration.drain_delay + patience_s + ForcedExit::MARGIN_S)
+
+    # @return [Boolean]
+    def begun? = !@begun_at.nil?
+
+    # @return [Boolean] whether nothing is left to wait for
+    def over? = begun? && children.empty?
+
+    # Tells every worker to finish what it has begun.
+    # @param reason [Symbol]
+    def begin(reason, now)
+      return if begun?
+
+      @begun_at = now
+      @log.info("stopping", reason: reason, workers: children.size)
+      @launcher.forced_exit.announce
+      @launcher.remove_socket_files
+      children.each(&:stop)
+    end
+
+    # To be called from time to time once it has begun.
+    def round(now)
+      @launcher.end_listening if now >= @begun_at + LAST_ACCEPT_S
+      @status = 1 if now >= @begun_at + patience_s && @watch.kill_all
+    end
+
+    # A worker that did not come to a clean end, as behind a hook that hangs, is no clean end of the server.
+    # @param status [Process::Status, nil]
+    # @param how [String] it ended
+    def ended(slot, child, status, how)
+      return if status.nil? || status.success? || child.killed?
+
+      @status = 1 if @status.zero?
+      @log.error("#{slot} (#{child.pid}) ended while the server stops: #{how}")
+    end
+
+    private
+
+    def children = @slots.flat_map(&:children)
+  end
+end

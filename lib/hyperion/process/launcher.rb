@@ -1,0 +1,198 @@
+# frozen_string_literal: true
+
+require_relative "application"
+require_relative "banner"
+require_relative "certificates"
+require_relative "forced_exit"
+require_relative "listeners"
+require_relative "../log"
+require_relative "event_queue"
+require_relative "../metrics"
+require_relative "pid_file"
+require_relative "process_settings"
+require_relative "engine_runner"
+require_relative "signals"
+require_relative "terminal"
+
+module Hyperion
+  # Runs a server of one process or of many, from a resolved configuration to its end. Holds what all
+  # of its processes share.
+  class Launcher
+    # @return [Configuration]
+    attr_reader :configuration
+    # @return [Log]
+    attr_reader :log
+    # @return [Mailbox]
+    attr_reader :mailbox
+    # @return [Signals]
+    attr_reader :signals
+    # @return [Listeners]
+    attr_reader :listeners
+
+    # @return [Certificates] of the addresses that speak TLS
+    attr_reader :certificates
+
+    # @return [Metrics] what all processes count
+    attr_reader :metrics
+
+    # @return [Listeners] for the server's own pages; of no address, usually
+    attr_reader :admin
+
+    # @return [Siblings, nil] the ways between the workers of a cluster
+    attr_reader :siblings
+
+    # @return [Metrics::Seat] where this process counts
+    attr_accessor :seat
+
+    # @return [ForcedExit] ends this process where its end does not come by itself
+    attr_reader :forced_exit
+
+    # @param app [#call, nil] loaded already; nil loads the configured one
+    # @param out [IO] takes the banner
+    def initialize(configuration, app: nil, out: $stdout)
+      @configuration = configuration
+      @app = app
+      @out = out
+      @mailbox = Mailbox.new
+      @signals = Signals.new(@mailbox)
+      @terminal = Terminal.new
+      @pid_file = PidFile.new(configuration.pid_file)
+    end
+
+    # Serves until told to stop.
+    # @return [Integer] the exit status
+    # @raise [Error] where it cannot start; nothing was announced then
+    def run
+      prepare
+      app if configuration.preload || !configuration.cluster?
+      Hyperion.master_pid = Process.pid # The app may have made a daemon of this process.
+      @listeners = Listeners.new(configuration.bind, slots: [configuration.workers, 1].max,
+                                                     reuseport: configuration.worker_model == :reuseport)
+      @admin = Listeners.new([*configuration.admin_bind])
+      serve
+    ensure
+      clean_up
+    end
+
+    # Drains and ends, as TERM does. Safe on any thread.
+    def stop = mailbox.post(:TERM)
+
+    # @return [#call] loaded on first use, so in each worker unless preloaded
+    def app = @app ||= Application.load(configuration)
+
+    # What a hook has forked and let return is no part of the server.
+    # @raise [BootError] where a hook raises or exits
+    def hook(name, *arguments)
+      process = Process.pid
+      configuration.hooks_for(name).each do |block|
+        block.call(*arguments)
+      ensure
+        exit!($!.nil?) unless Process.pid == process
+      end
+    rescue SystemExit, ScriptError, StandardError => e
+      raise BootError, "#{name}: #{e.backtrace&.first.to_s[/\A.*?:\d+/]}: #{e.message} (#{e.class})"
+    end
+
+    # A hook at the end: what it raises is logged.
+    def late_hook(name, *arguments)
+      hook(name, *arguments)
+    rescue BootError => e
+      log.error(e.message)
+    end
+
+    # Tells the world that requests are served.
+    # @param routes [String, nil] what is answered without the app
+    # @raise [BootError] where the pid file or the banner cannot be written
+    def announce(io_driver, routes = nil)
+      @pid_file.write
+      metrics.phase = :serving
+      certificates.tell(log)
+      @out.print(Banner.new(configuration, listeners.urls, io_driver: io_driver, routes: routes, admin: admin.urls.first).to_s)
+      @out.flush
+    rescue IOError, SystemCallError => e
+      raise BootError, "standard output cannot be written to: #{e.message}; where nobody reads it, redirect it to /dev/null"
+    end
+
+    def reopen_log
+      log.reopen
+    rescue Error => e
+      log.error(e.message)
+    end
+
+    # Whoever asks is told that the server is not ready any more. It serves as before for the delay, until
+    # the mailbox hears :leave.
+    def give_notice(reason)
+      return if leaving?
+
+      @leaving = true
+      log.info("a second interrupt ends the server at once") if reason == :INT
+      metrics.phase = :draining
+      delay = configuration.drain_delay
+      return mailbox.post([:leave, reason]) if delay.zero?
+
+      log.info("not ready any more", reason: reason, drain_delay: delay)
+      mailbox.post_in(delay, [:leave, reason])
+    end
+
+    def leaving? = @leaving || false
+
+    # A hangup asks for log and certificates to be read again; but where the terminal was closed there is no place
+    # left for the log, and nobody who would stop the server.
+    # @return [Boolean] whether it is a request to stop
+    def hung_up? = configuration.log_file.nil? && !signals.hangup_ignored? && @terminal.closed?
+
+    # Nobody finds the server by its socket files any more.
+    def remove_socket_files = [*listeners, *admin].each(&:remove_files)
+
+    # Nobody can connect any more, whatever process still holds the sockets.
+    def end_listening
+      [*listeners, *admin].each do |listeners|
+        listeners.shut
+        listeners.remove_files
+      end
+    end
+
+    # An event without a meaning yet.
+    def ignore(event) = log.info("signal ignored", signal: event)
+
+    # Threads of the app cannot be ended; the process must not wait for them.
+    def stubborn! = @stubborn = true
+    def stubborn? = @stubborn
+
+    private
+
+    def prepare
+      @app ? signals.boot : signals.boot { clean_up || true }
+      Hyperion.master_pid = Process.pid
+      @log = Hyperion.logger = Log.for(configuration)
+      configuration.warnings.each { |warning| log.warn(warning) }
+      @pid_file.check
+      @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
+      @forced_exit = signals.forced_exit = ForcedExit.new(log)
+      forced_exit.arm(ForcedExit::MARGIN_S, boots: true)
+      @certificates = Certificates.new(configuration.bind)
+      ProcessSettings.apply(configuration, log)
+    end
+
+    def serve
+      if configuration.cluster?
+        require_relative "../cluster/master"
+        require_relative "../cluster/handoff_channels"
+        @siblings = Siblings.new(configuration.workers)
+        return Cluster.new(self).run
+      end
+      require_relative "worker_life"
+      @seat = metrics.seat(0)
+      Serving.new(self).run { |io_driver, routes| announce(io_driver, routes) }
+      0
+    end
+
+    def clean_up
+      return unless Hyperion.master_pid == Process.pid
+
+      end_listening
+      @pid_file.remove
+      signals.restore
+    end
+  end
+end
