@@ -15,7 +15,7 @@ module Hyperion
   autoload :Routes, "hyperion/routes"
   autoload :Runtime, "hyperion/runtime"
   autoload :Server, "hyperion/server"
-  autoload :Service, "hyperion/process/engine_runner"
+  autoload :EngineRunner, "hyperion/process/engine_runner"
 
   class << self
     # The log of this process: `debug`, `info`, `warn`, `error`, each with a message and optional fields.

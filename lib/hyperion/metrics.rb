@@ -13,7 +13,7 @@ module Hyperion
 
     # @param workers [Integer]
     def initialize(workers = 1)
-      @segment = Service.engine_class::Segment.new([workers, 1].max * PROCESSES_PER_WORKER)
+      @segment = EngineRunner.engine_class::Segment.new([workers, 1].max * PROCESSES_PER_WORKER)
     end
 
     # A place for a process that is to be made; only the first process of a server gives them away.
@@ -31,7 +31,7 @@ module Hyperion
     def vacate(seat) = @segment.release(seat.block)
 
     # A worker was replaced.
-    # @param reason [Symbol] one of Restarts::REASONS
+    # @param reason [Symbol] one of RestartCounter::REASONS
     # @api private
     def restarted(reason) = @segment.restarted(reason)
 

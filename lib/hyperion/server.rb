@@ -84,7 +84,7 @@ module Hyperion
     # @return [self]
     # @raise [Error] where a socket cannot be opened or the engine not be started
     def start
-      @lock.synchronize { @service || launch }
+      @lock.synchronize { @runner || launch }
       self
     end
 
@@ -104,7 +104,7 @@ module Hyperion
     def stop
       ending = @ending if @pid == Process.pid
       ending&.begin { land }
-      ending&.wait unless @service&.executor?(Thread.current)
+      ending&.wait unless @runner&.executor?(Thread.current)
       nil
     end
 
@@ -140,40 +140,40 @@ module Hyperion
 
     def launch
       deaths = Thread::Queue.new
-      Service.engine_class
+      EngineRunner.engine_class
       @metrics = Metrics.new
       certificates = Certificates.new(@configuration.bind)
       @listeners = Listeners.new(@configuration.bind)
       @admin = Listeners.new([*@configuration.admin_bind])
       sockets = @listeners.binds_for_slot(0).transform_values { |bind| certificates.for(bind) }
-      service = Service.new(@app, @configuration, sockets, died: ->(dead) { dead == :engine ? deaths.close : deaths << dead }, runtime: @runtime,
+      runner = EngineRunner.new(@app, @configuration, sockets, died: ->(dead) { dead == :engine ? deaths.close : deaths << dead }, runtime: @runtime,
                                                            seat: @metrics.seat(0), admin: @admin.for_slot(0))
       @metrics.phase = :serving
       Hyperion.metrics ||= @metrics
-      @service = service
+      @runner = runner
       @pid = Process.pid
       @ending = Ending.new
-      @threads = [replacing(service, deaths), *looking(certificates)]
+      @threads = [replacing(runner, deaths), *looking(certificates)]
     ensure
-      take_down unless @service
+      take_down unless @runner
     end
 
     def land
       @metrics.phase = :draining
       @listeners.close
       @listeners.remove_files
-      @service.drain(for_good: true)
-      @service.wait_drained
-      @service.stop
+      @runner.drain(for_good: true)
+      @runner.wait_drained
+      @runner.stop
     ensure
       @threads.each(&:kill)
-      @service = @ending = nil
+      @runner = @ending = nil
       take_down
     end
 
     # @return [Thread] that replaces executors
-    def replacing(service, deaths)
-      Thread.new { while (index = deaths.pop) do sleep(Executors::RETRY_S) until service.replace(index) end }
+    def replacing(runner, deaths)
+      Thread.new { while (index = deaths.pop) do sleep(Executors::RETRY_S) until runner.replace(index) end }
     end
 
     # @return [Thread, nil] that reads changed certificates again

@@ -4,7 +4,7 @@ require_relative "../../lib/hyperion/config/options"
 
 module Hyperion
   # The files that derive from the table of options. `rake docs` writes them; a test holds them current.
-  module Derived
+  module OptionDocs
     ROOT = File.expand_path("../..", __dir__)
     FILES = { "docs/configuration.md" => :documentation, "sig/configuration.rbs" => :signatures }.freeze
 

@@ -15,7 +15,7 @@ module Hyperion
     # @return [Boolean] whether the hook runs
     def running? = !@thread.nil?
 
-    # To be asked until it is true, each time before workers are forked; the mailbox hears :forkable when it may be.
+    # To be asked until it is true, each time before workers are forked; the event queue gets :forkable when it may be.
     # @return [Boolean] whether the hook has ended
     # @raise [BootError] where it has failed, or takes too long
     def ended?(now)
@@ -38,7 +38,7 @@ module Hyperion
         Thread.current.name = "hyperion before_fork"
         run
       ensure
-        @launcher.mailbox.post(:forkable)
+        @launcher.event_queue.post(:forkable)
       end
     rescue ThreadError => e
       raise BootError, "before_fork: it cannot be called: #{e.message}"

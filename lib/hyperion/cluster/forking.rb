@@ -27,22 +27,22 @@ module Hyperion
     end
 
     # @param index [Integer] of the slot
-    # @return [Child] in the master; in the worker this does not return
+    # @return [WorkerHandle] in the master; in the worker this does not return
     # @raise [SystemCallError] with nothing left open
-    def child(index, now)
+    def worker(index, now)
       pipes = []
       seat = @launcher.metrics.seat(index)
       2.times { pipes << IO.pipe }
       (reader, writer), (orders, commands) = pipes
       master_pid = Process.pid
       pid = @safe_fork.fork do
-        [reader, commands, *@slots.flat_map(&:children).flat_map(&:pipes)].each(&:close)
+        [reader, commands, *@slots.flat_map(&:workers).flat_map(&:pipes)].each(&:close)
         @launcher.seat = seat
-        Worker.new(@launcher, index, Pulse.new(writer, orders, master_pid)).run
+        Worker.new(@launcher, index, Heartbeat.new(writer, orders, master_pid)).run
       end
       @seats[pid] = seat
       [writer, orders].each(&:close)
-      Child.new(pid, reader, commands, now)
+      WorkerHandle.new(pid, reader, commands, now)
     rescue SystemCallError
       pipes.flatten.each(&:close)
       @launcher.metrics.vacate(seat) if seat
@@ -50,7 +50,7 @@ module Hyperion
     end
 
     # The process is dead.
-    # @param child [Child]
-    def buried(child) = @seats.delete(child.pid)&.then { |seat| @launcher.metrics.vacate(seat) }
+    # @param worker [WorkerHandle]
+    def vacate(worker) = @seats.delete(worker.pid)&.then { |seat| @launcher.metrics.vacate(seat) }
   end
 end

@@ -6,7 +6,7 @@ require_relative "../error"
 module Hyperion
   # The sockets by which the workers of a cluster hand connections to each other: a pair for each slot.
   # Made before the first fork and kept by the master, so that what one worker leaves its successor finds.
-  class Siblings
+  class HandoffChannels
     # @param workers [Integer]
     # @raise [BootError] where there are no descriptors left
     def initialize(workers)

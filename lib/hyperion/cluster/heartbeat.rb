@@ -6,7 +6,7 @@ require_relative "../process/engine_runner"
 module Hyperion
   # A worker's side of the pipes between it and its master: signs of life and of progress one way,
   # orders the other. The master's end of `orders` closes with the master, however it dies.
-  class Pulse
+  class Heartbeat
     INTERVAL_S = 1
     MARGIN_S = 5
     # Workers that were born together do not all ask for successors together.
@@ -26,14 +26,14 @@ module Hyperion
     end
 
     # Beats on a thread of its own, from before the app is loaded.
-    # @param mailbox [Mailbox] hears :retire and :orphaned
+    # @param event_queue [EventQueue] hears :retire and :orphaned
     # @param grace_s [Numeric] what an orphan may take to drain
     # @param max_requests [Integer, nil] behind about so many a successor is asked for
-    def start(mailbox, grace_s:, max_requests: nil)
-      @mailbox = mailbox
+    def start(event_queue, grace_s:, max_requests: nil)
+      @event_queue = event_queue
       @enough = max_requests && (max_requests + Random.new.rand(0..(max_requests * JITTER).to_i))
       Thread.new do
-        Thread.current.name = "hyperion pulse"
+        Thread.current.name = "hyperion heartbeat"
         obey while beat
         orphaned(grace_s)
       end
@@ -53,7 +53,7 @@ module Hyperion
 
     # @return [Boolean] whether the master lives
     def beat
-      stats = Service.current&.stats || {}
+      stats = EngineRunner.current&.stats || {}
       write("beat #{BEAT.map { |name| stats.fetch(name, 0) }.join(" ")}\n")
       ask_for_successor if @enough && stats.fetch(:requests, 0) >= @enough
       Process.ppid == @master_pid && !@deserted
@@ -77,8 +77,8 @@ module Hyperion
     def follow(order)
       word, slot = order.split
       case word
-      when "retire", "stop" then @mailbox.post(word.to_sym)
-      when "cover", "uncover" then @mailbox.post([word.to_sym, Integer(slot)])
+      when "retire", "stop" then @event_queue.post(word.to_sym)
+      when "cover", "uncover" then @event_queue.post([word.to_sym, Integer(slot)])
       when "backtraces" then tell_backtraces
       end
     end
@@ -86,7 +86,7 @@ module Hyperion
     # The master has asked, so it reads; this may wait for it.
     def tell_backtraces
       beat
-      Backtraces.all.each { |lines| @writer.write("thread #{lines.join("\v")}\n") }
+      ThreadBacktraces.all.each { |lines| @writer.write("thread #{lines.join("\v")}\n") }
       @writer.write("told\n")
     rescue SystemCallError
       nil # It has died meanwhile.
@@ -94,7 +94,7 @@ module Hyperion
 
     def orphaned(grace_s)
       exit!(1) unless @booted
-      @mailbox.post(:orphaned)
+      @event_queue.post(:orphaned)
       sleep(grace_s + MARGIN_S)
       exit!(1)
     end

@@ -2,7 +2,7 @@
 
 module Hyperion
   # What the kernel tells about the threads of a process that runs no Ruby any more.
-  module Autopsy
+  module KernelStacks
     THREADS_MAX = 64
 
     # @param pid [Integer]

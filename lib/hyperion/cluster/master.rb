@@ -11,7 +11,7 @@ require_relative "watchdog"
 
 module Hyperion
   # A master and its workers. The master makes sockets and processes, and never serves.
-  class Cluster
+  class Master
     TICK_S = 1
 
     # @param launcher [Launcher]
@@ -24,9 +24,9 @@ module Hyperion
       @fork_hook = ForkHook.new(launcher, @configuration.worker_boot_timeout)
       @forking = Forking.new(launcher, @slots)
       @recycling = Recycling.new(@configuration, @log, @slots)
-      @watch = Watch.new(@configuration, @log, @slots, launcher.metrics)
-      @restarts = Restarts.new(@log, launcher.metrics)
-      @shutdown = Shutdown.new(launcher, @slots, @watch)
+      @watchdog = Watchdog.new(@configuration, @log, @slots, launcher.metrics)
+      @restart_counter = RestartCounter.new(@log, launcher.metrics)
+      @shutdown = Shutdown.new(launcher, @slots, @watchdog)
     end
 
     # Serves until told to stop, until a worker cannot boot, or until none stays alive.
@@ -48,11 +48,11 @@ module Hyperion
     # One pass over everything that may have happened.
     def turn
       start_due
-      events, = @launcher.mailbox.take(wait_s, children.map(&:reader))
-      @watch.awake(now)
-      children.each { |child| child.read(now) }
+      events, = @launcher.event_queue.take(wait_s, workers.map(&:reader))
+      @watchdog.awake(now)
+      workers.each { |worker| worker.read(now) }
       events.each { |event, detail| handle(event, detail) }
-      @slots.each { |slot| slot.children.each { |child| reap(slot, child) } }
+      @slots.each { |slot| slot.workers.each { |worker| reap(slot, worker) } }
       announce
       stopping? ? @shutdown.round(now) : look_after
     end
@@ -78,7 +78,7 @@ module Hyperion
     end
 
     def start(slot)
-      slot.filled(@forking.child(slot.index, now))
+      slot.fill(@forking.worker(slot.index, now))
     rescue SystemCallError => e
       give_up_for_now([slot], "#{slot} cannot be forked: #{e.message}")
     end
@@ -91,28 +91,28 @@ module Hyperion
       slots.each { |slot| slot.postpone(now) }
     end
 
-    def reap(slot, child)
-      _, status = Process.waitpid2(child.pid, Process::WNOHANG | Process::WUNTRACED)
+    def reap(slot, worker)
+      _, status = Process.waitpid2(worker.pid, Process::WNOHANG | Process::WUNTRACED)
       return unless status
-      return bury(slot, child, status) unless status.stopped?
+      return remove(slot, worker, status) unless status.stopped?
 
-      @log.warn("#{slot} (#{child.pid}) was stopped by SIG#{Signal.signame(status.stopsig)}")
-      child.stopped(now)
+      @log.warn("#{slot} (#{worker.pid}) was stopped by SIG#{Signal.signame(status.stopsig)}")
+      worker.stopped(now)
     rescue Errno::ECHILD
-      bury(slot, child, nil)
+      remove(slot, worker, nil)
     end
 
-    def bury(slot, child, status)
-      @forking.buried(child)
-      role = slot.lost(child, child.reason || Restarts.reason(status), now)
-      how = [Restarts.describe(status), child.failure].compact.join("; ")
-      return @failure || @shutdown.ended(slot, child, status, how) if stopping?
-      return @log.info("#{slot} (#{child.pid}) has left", how: how) if role == :leaving
-      return fail_boot("#{slot} (#{child.pid}) could not boot: #{child.failure || how}") unless @announced || child.booted?
+    def remove(slot, worker, status)
+      @forking.vacate(worker)
+      role = slot.remove(worker, worker.reason || RestartCounter.reason(status), now)
+      how = [RestartCounter.describe(status), worker.failure].compact.join("; ")
+      return @failure || @shutdown.ended(slot, worker, status, how) if stopping?
+      return @log.info("#{slot} (#{worker.pid}) has left", how: how) if role == :leaving
+      return fail_boot("#{slot} (#{worker.pid}) could not boot: #{worker.failure || how}") unless @announced || worker.booted?
 
       pause = slot.due ? "; the next one starts in #{[slot.due - now, 0].max.round(1)} s" : ""
-      @log.public_send(status&.success? ? :info : :error, "#{slot} (#{child.pid}) ended: #{how}#{pause}")
-      give_up("the last one was #{slot} (#{child.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
+      @log.public_send(status&.success? ? :info : :error, "#{slot} (#{worker.pid}) ended: #{how}#{pause}")
+      give_up("the last one was #{slot} (#{worker.pid}): #{how}") if @slots.all? { |one| one.crash_loop?(now) }
     end
 
     def announce
@@ -146,30 +146,30 @@ module Hyperion
     def abandon
       @shutdown.status = 130
       stop(:INT)
-      children.each(&:kill)
+      workers.each(&:kill)
     end
 
     # Workers of no use are replaced, and so are those that have served enough.
     def look_after
-      @watch.round(now)
+      @watchdog.round(now)
       @recycling.round(now) if @announced
       @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
       @covering.round if @announced
-      @slots.select(&:serving?).each { |slot| @restarts.tell(slot) }
+      @slots.select(&:serving?).each { |slot| @restart_counter.tell(slot) }
       @launcher.certificates.look # Workers tell what they read; those to come have it from here.
     end
 
     def take_over(slot)
-      slot.take_over(now).retire(now + Serving::LAST_CALL_S + @shutdown.patience_s)
+      slot.take_over(now).retire(now + WorkerLife::LAST_CALL_S + @shutdown.patience_s)
     end
 
     def reopen_logs
       @launcher.reopen_log
       @launcher.certificates.reload(nil) # Each worker tells what it reads.
-      children.each { |child| child.signal(:HUP) }
+      workers.each { |worker| worker.signal(:HUP) }
     end
 
-    def children = @slots.flat_map(&:children)
+    def workers = @slots.flat_map(&:workers)
 
     def wait_s
       return TICK_S if stopping? || @fork_hook.running?

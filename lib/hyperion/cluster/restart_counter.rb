@@ -2,7 +2,7 @@
 
 module Hyperion
   # Counts replaced workers by the reason.
-  class Restarts
+  class RestartCounter
     # Ended with a status other than 0 or by a fault; killed from outside; ended in peace without being
     # told by its master; gave no sign of life or made no progress; grew too large; served enough.
     REASONS = %i[crash signal exit timeout max_rss max_requests].freeze
@@ -19,7 +19,7 @@ module Hyperion
     # Counts and logs that the slot is filled again, once.
     # @param slot [Slot]
     def tell(slot)
-      former = slot.settle or return
+      former = slot.take_former or return
       count(former.reason)
       @log.info("worker restarted", slot: slot.index, old_pid: former.pid, new_pid: slot.current.pid,
                                     reason: former.reason, uptime_s: former.uptime_s)

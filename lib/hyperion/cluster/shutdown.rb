@@ -15,12 +15,12 @@ module Hyperion
 
     # @param launcher [Launcher]
     # @param slots [Array<Slot>]
-    # @param watch [Watch]
-    def initialize(launcher, slots, watch)
+    # @param watchdog [Watchdog]
+    def initialize(launcher, slots, watchdog)
       @launcher = launcher
       @log = launcher.log
       @slots = slots
-      @watch = watch
+      @watchdog = watchdog
       @status = 0
     end
 
@@ -34,7 +34,7 @@ module Hyperion
     def begun? = !@begun_at.nil?
 
     # @return [Boolean] whether nothing is left to wait for
-    def over? = begun? && children.empty?
+    def over? = begun? && workers.empty?
 
     # Tells every worker to finish what it has begun.
     # @param reason [Symbol]
@@ -42,30 +42,30 @@ module Hyperion
       return if begun?
 
       @begun_at = now
-      @log.info("stopping", reason: reason, workers: children.size)
+      @log.info("stopping", reason: reason, workers: workers.size)
       @launcher.forced_exit.announce
       @launcher.remove_socket_files
-      children.each(&:stop)
+      workers.each(&:stop)
     end
 
     # To be called from time to time once it has begun.
     def round(now)
       @launcher.end_listening if now >= @begun_at + LAST_ACCEPT_S
-      @status = 1 if now >= @begun_at + patience_s && @watch.kill_all
+      @status = 1 if now >= @begun_at + patience_s && @watchdog.kill_all
     end
 
     # A worker that did not come to a clean end, as behind a hook that hangs, is no clean end of the server.
     # @param status [Process::Status, nil]
     # @param how [String] it ended
-    def ended(slot, child, status, how)
-      return if status.nil? || status.success? || child.killed?
+    def ended(slot, worker, status, how)
+      return if status.nil? || status.success? || worker.killed?
 
       @status = 1 if @status.zero?
-      @log.error("#{slot} (#{child.pid}) ended while the server stops: #{how}")
+      @log.error("#{slot} (#{worker.pid}) ended while the server stops: #{how}")
     end
 
     private
 
-    def children = @slots.flat_map(&:children)
+    def workers = @slots.flat_map(&:workers)
   end
 end

@@ -14,11 +14,11 @@ module Hyperion
 
     # @return [Integer]
     attr_reader :index
-    # @return [Child, nil] who fills the place
+    # @return [WorkerHandle, nil] who fills the place
     attr_reader :current
-    # @return [Child, nil] who boots beside it
+    # @return [WorkerHandle, nil] who boots beside it
     attr_reader :successor
-    # @return [Array<Child>] who has been replaced and finishes its requests
+    # @return [Array<WorkerHandle>] who has been replaced and finishes its requests
     attr_reader :leaving
     # @return [Symbol, nil] why the current one is to be replaced
     attr_reader :wanted
@@ -35,8 +35,8 @@ module Hyperion
 
     def to_s = "worker #{index}"
 
-    # @return [Array<Child>]
-    def children = [*current, *successor, *leaving]
+    # @return [Array<WorkerHandle>]
+    def workers = [*current, *successor, *leaving]
 
     # @return [Boolean] whether the place is filled by a process that serves
     def serving? = current&.booted? || false
@@ -48,11 +48,11 @@ module Hyperion
     def due = lacks? ? @due : nil
 
     # A process was made.
-    def filled(child) = current ? @successor = child : @current = child
+    def fill(worker) = current ? @successor = worker : @current = worker
 
     # The place is filled again.
     # @return [Former, nil] by whom it was filled before, told once
-    def settle
+    def take_former
       return unless current
 
       @former.tap { @former = nil }
@@ -62,10 +62,10 @@ module Hyperion
     def replace(reason) = @wanted = reason
 
     # The successor serves: the current process leaves.
-    # @return [Child] who leaves
+    # @return [WorkerHandle] who leaves
     def take_over(now)
       @leaving << @current
-      miss(@current, @wanted, now)
+      promote_successor(@current, @wanted, now)
       @leaving.last
     end
 
@@ -74,16 +74,16 @@ module Hyperion
 
     # The process is dead.
     # @return [Symbol] what it was here: :leaving, :successor or :current
-    def lost(child, reason, now)
-      child.ended(now)
-      return :leaving if @leaving.delete(child)
+    def remove(worker, reason, now)
+      worker.ended(now)
+      return :leaving if @leaving.delete(worker)
 
-      pause(child, now)
-      if child.equal?(@successor)
+      delay_next(worker, now)
+      if worker.equal?(@successor)
         @successor = nil
         return :successor
       end
-      miss(child, reason, now)
+      promote_successor(worker, reason, now)
       :current
     end
 
@@ -94,14 +94,14 @@ module Hyperion
 
     def lacks? = current.nil? || (!wanted.nil? && successor.nil?)
 
-    def miss(child, reason, now)
-      @former = Former.new(child.pid, reason, child.uptime(now).round(1))
+    def promote_successor(worker, reason, now)
+      @former = Former.new(worker.pid, reason, worker.uptime(now).round(1))
       @current = @successor
       @successor = @wanted = nil
     end
 
-    def pause(child, now)
-      @failures = child.lived?(YOUNG_S, now) ? 0 : @failures + 1
+    def delay_next(worker, now)
+      @failures = worker.lived?(YOUNG_S, now) ? 0 : @failures + 1
       @failing_since = now if @failures <= 1
       @due = now + (@failures.zero? ? 0 : [FIRST_PAUSE_S * (2**(@failures - 1)), LONGEST_PAUSE_S].min)
     end

@@ -2,7 +2,7 @@
 
 module Hyperion
   # What the threads of this process are doing.
-  module Backtraces
+  module ThreadBacktraces
     FRAMES_MAX = 200
 
     # @return [Array<Array<String>>] for each thread but the calling one a title and the frames, the innermost first

@@ -5,7 +5,7 @@ require_relative "kernel_stacks"
 module Hyperion
   # Finds workers that are alive and of no use: stopped, silent, never booted, without progress, or staying
   # behind. Each is asked what its threads are doing, told in the log with the answer, and replaced.
-  class Watch
+  class Watchdog
     # A worker that can answer gets this long for it.
     ANSWER_S = 2
     # The master looks more often than that, unless something keeps it from it.
@@ -30,70 +30,70 @@ module Hyperion
     def awake(now)
       delay = now - (@awake_at || now)
       @awake_at = now
-      @slots.each { |slot| slot.children.each { |child| child.forgive(now) } } if delay > DELAY_S
+      @slots.each { |slot| slot.workers.each { |worker| worker.restart_clocks(now) } } if delay > DELAY_S
     end
 
     # To be called behind what workers wrote was read.
     def round(now)
       @slots.each do |slot|
-        slot.children.each { |child| judge(slot, child, now) unless child.killed? }
+        slot.workers.each { |worker| judge(slot, worker, now) unless worker.killed? }
       end
     end
 
     # The server stops, and the time for it is over.
     # @return [Boolean] whether somebody was left
     def kill_all
-      left = @slots.flat_map { |slot| slot.children.reject(&:killed?).map { |child| [slot, child] } }
-      left.each do |slot, child|
-        @log.error("#{slot} (#{child.pid}) did not stop in time and is killed")
-        child.kill
+      left = @slots.flat_map { |slot| slot.workers.reject(&:killed?).map { |worker| [slot, worker] } }
+      left.each do |slot, worker|
+        @log.error("#{slot} (#{worker.pid}) did not stop in time and is killed")
+        worker.kill
       end
       left.any?
     end
 
     private
 
-    def judge(slot, child, now)
-      name = "#{slot} (#{child.pid})"
-      fatal = child.frozen(now, @timeout_s) || overdue(child, now) || child.unborn(now, @boot_timeout_s)
-      complaint = fatal || (child.stalled(now, @timeout_s * FIRST_LOOK) if child.equal?(slot.current))
-      return child.withdraw_question unless complaint
-      return replace(slot, child, name, now) if !fatal && child.complained_of
-      return unless answered?(child, now)
+    def judge(slot, worker, now)
+      name = "#{slot} (#{worker.pid})"
+      fatal = worker.silence_complaint(now, @timeout_s) || overdue(worker, now) || worker.boot_complaint(now, @boot_timeout_s)
+      complaint = fatal || (worker.stall_complaint(now, @timeout_s * FIRST_LOOK) if worker.equal?(slot.current))
+      return worker.withdraw_complaint unless complaint
+      return replace(slot, worker, name, now) if !fatal && worker.complained_of
+      return unless answered?(worker, now)
 
-      show_threads(name, child)
-      return kill(child, name, fatal) if fatal
+      show_threads(name, worker)
+      return kill(worker, name, fatal) if fatal
 
-      child.complained_of = true
-      @metrics.stalled
+      worker.complained_of = true
+      @metrics.stall_complaint
       @log.error("#{name} #{complaint}")
     end
 
     # Long requests that come on are the app's own business.
-    def replace(slot, child, name, now)
-      return if slot.wanted || !child.stuck?(now, @timeout_s)
+    def replace(slot, worker, name, now)
+      return if slot.wanted || !worker.stuck?(now, @timeout_s)
 
       @log.error("#{name} has made no progress for #{@timeout_s} s while requests wait, and is replaced")
       slot.replace(:timeout)
     end
 
-    def kill(child, name, complaint)
+    def kill(worker, name, complaint)
       @log.error("#{name} #{complaint} and is killed")
-      child.kill(:timeout, complaint)
+      worker.kill(:timeout, complaint)
     end
 
-    def answered?(child, now)
-      child.ask(now) unless child.asked_at
-      child.told? || child.stopped? || now - child.asked_at >= ANSWER_S
+    def answered?(worker, now)
+      worker.ask(now) unless worker.asked_at
+      worker.told? || worker.stopped? || now - worker.asked_at >= ANSWER_S
     end
 
-    def overdue(child, now) = ("was replaced and did not end in time" if child.leave_by && now >= child.leave_by)
+    def overdue(worker, now) = ("was replaced and did not end in time" if worker.leave_by && now >= worker.leave_by)
 
-    def show_threads(name, child)
-      return if child.stopped?
-      return Autopsy.lines(child.pid).each { |line| @log.error("#{name} runs no Ruby: #{line}") } unless child.told?
+    def show_threads(name, worker)
+      return if worker.stopped?
+      return KernelStacks.lines(worker.pid).each { |line| @log.error("#{name} runs no Ruby: #{line}") } unless worker.told?
 
-      child.threads.each { |title, *frames| @log.error("#{name}: thread #{title}", backtrace: frames.join("\n")) }
+      worker.threads.each { |title, *frames| @log.error("#{name}: thread #{title}", backtrace: frames.join("\n")) }
     end
   end
 end

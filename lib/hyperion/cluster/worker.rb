@@ -8,17 +8,17 @@ module Hyperion
   class Worker
     # @param launcher [Launcher]
     # @param slot [Integer]
-    # @param pulse [Pulse]
-    def initialize(launcher, slot, pulse)
+    # @param heartbeat [Heartbeat]
+    def initialize(launcher, slot, heartbeat)
       @launcher = launcher
       @slot = slot
-      @pulse = pulse
+      @heartbeat = heartbeat
     end
 
     # Serves until told to stop; to be called in the forked process. Ends it.
     def run
       @launcher.signals.worker_boot
-      heard = @launcher.mailbox.after_fork # By the handlers of the master, before.
+      heard = @launcher.event_queue.after_fork # By the handlers of the master, before.
       exit!(0) if heard.include?(:TERM) || heard.include?(:QUIT)
       Process.setproctitle("hyperion: worker #{@slot}")
       serve
@@ -29,13 +29,13 @@ module Hyperion
     def serve
       @launcher.forced_exit.arm(ForcedExit::MARGIN_S, boots: true, master: Hyperion.master_pid)
       configuration = @launcher.configuration
-      @pulse.start(@launcher.mailbox, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
-      Serving.new(@launcher, slot: @slot).run { |io_driver, routes| @pulse.booted(io_driver, routes) }
+      @heartbeat.start(@launcher.event_queue, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
+      WorkerLife.new(@launcher, slot: @slot).run { |io_driver, routes| @heartbeat.booted(io_driver, routes) }
       exit(0)
     rescue SystemExit
       raise
     rescue Exception => e # Whatever it is, the master must know.
-      @pulse.failed(e.is_a?(Error) || e.is_a?(ThreadError) ? e.message : e.full_message(highlight: false))
+      @heartbeat.failed(e.is_a?(Error) || e.is_a?(ThreadError) ? e.message : e.full_message(highlight: false))
       exit!(1)
     end
   end

@@ -2,7 +2,7 @@
 
 module Hyperion
   # A forked worker in its master's eyes: the pipes to it, its signs of life, and what it has told.
-  class Child
+  class WorkerHandle
     STOPPED_S = 5
     SAY = /\A(\w+) ?(.*)\z/
 
@@ -32,7 +32,7 @@ module Hyperion
     attr_accessor :complained_of
 
     # @param pid [Integer]
-    # @param reader [IO] of its pulse
+    # @param reader [IO] of its heartbeat
     # @param orders [IO] to it; closed with this process
     # @param now [Numeric] monotonic seconds, as everywhere here
     def initialize(pid, reader, orders, now)
@@ -69,13 +69,13 @@ module Hyperion
     def stopped(now) = @stopped_at ||= now
 
     # The master itself was held up; no silence in that time counts.
-    def forgive(now)
+    def restart_clocks(now)
       @beat = @reactor_at = @progress_at = now
       @waiting_since &&= now
     end
 
     # @return [String, nil] why there is no hope that it hears anything
-    def frozen(now, timeout_s)
+    def silence_complaint(now, timeout_s)
       return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped_at && now - @stopped_at >= STOPPED_S
       return "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
 
@@ -83,17 +83,17 @@ module Hyperion
     end
 
     # @return [String, nil] why it will not come to serve
-    def unborn(now, timeout_s)
+    def boot_complaint(now, timeout_s)
       "has not booted for #{timeout_s} s" if !booted? && now - @started >= timeout_s
     end
 
     # @return [String, nil] that requests wait, and none is begun
-    def stalled(now, timeout_s)
+    def stall_complaint(now, timeout_s)
       "has #{@waiting} requests waiting and has begun none of them for #{timeout_s.round(1)} s" if @waiting_since && now - @waiting_since >= timeout_s
     end
 
     # @return [Boolean] whether what it has begun does not come on either
-    def stuck?(now, timeout_s) = !stalled(now, timeout_s).nil? && now - @progress_at >= timeout_s
+    def stuck?(now, timeout_s) = !stall_complaint(now, timeout_s).nil? && now - @progress_at >= timeout_s
 
     # @return [Boolean] whether the system has stopped it, so that it cannot answer
     def stopped? = !@stopped_at.nil?
@@ -110,7 +110,7 @@ module Hyperion
     end
 
     # There is no reason any more to have asked, or complained.
-    def withdraw_question = @asked_at = @complained_of = nil
+    def withdraw_complaint = @asked_at = @complained_of = nil
 
     # Connections to these slots are for it, too, while nobody else accepts them.
     # @param slots [Array<Integer>]

@@ -153,7 +153,7 @@ module Hyperion
     def resolve(tls, handler)
       values = @settings.transform_values(&:value)
       values[:bind] = values[:bind].map { |bind| bind.with_default_port(values[:port]).with_tls(tls.for_address(bind)) }.freeze
-      values[:workers] = Processors.count if values[:workers] == :auto
+      values[:workers] = CpuCount.count if values[:workers] == :auto
       values[:log_requests] = !(handler && values[:environment] == "development") if values[:log_requests] == :auto
       values[:log_format] = automatic_format(values) if values[:log_format] == :auto
       values[:admin_token] ||= token_of_file(values)

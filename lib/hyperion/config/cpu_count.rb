@@ -4,7 +4,7 @@ require "etc"
 
 module Hyperion
   # How many CPUs this process may use, the quota of its control group included.
-  module Processors
+  module CpuCount
     # @param root [String] where the control groups are mounted
     # @return [Integer] at least 1
     def self.count(root: "/sys/fs/cgroup")

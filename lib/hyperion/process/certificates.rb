@@ -72,7 +72,7 @@ module Hyperion
     private
 
     def native
-      Service.engine_class
+      EngineRunner.engine_class
       Tls
     end
 

@@ -4,16 +4,16 @@ module Hyperion
   # Waits for the end of a drain, so that the main thread goes on hearing of signals. Its thread is made with the
   # service: when it is needed, the system may have none left.
   class DrainWaiter
-    # @param service [Service]
-    # @param mailbox [Mailbox]
+    # @param runner [EngineRunner]
+    # @param event_queue [EventQueue]
     # @raise [ThreadError] where no thread can be made
-    def initialize(service, mailbox)
+    def initialize(runner, event_queue)
       @orders = Thread::Queue.new
       Thread.new do
         Thread.current.name = "hyperion drain"
         while (deadline, event = @orders.pop)
-          complete = service.wait_drained([deadline - now, 0].max)
-          mailbox.post([event, complete])
+          complete = runner.wait_drained([deadline - now, 0].max)
+          event_queue.post([event, complete])
         end
       end
     end

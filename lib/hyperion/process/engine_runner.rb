@@ -7,9 +7,9 @@ require_relative "../runtime"
 
 module Hyperion
   # An engine with its executors: what serves requests in one process. Made behind the last fork.
-  class Service
+  class EngineRunner
     class << self
-      # @return [Service, nil] the one of this process
+      # @return [EngineRunner, nil] the one of this process
       attr_accessor :current
 
       # Loads the native library; it starts nothing by that.
@@ -35,23 +35,23 @@ module Hyperion
     # @param seat [Metrics::Seat] where this process counts
     # @param admin [Array<Socket>] listening, for the server's own pages only; closed here once the engine has its copies
     # @param launched [Boolean] whether the process that made the seat ends by SIGTERM
-    # @param siblings [Siblings, nil] the ways to the other workers of a cluster; closed here, too
+    # @param handoff_channels [HandoffChannels, nil] the ways to the other workers of a cluster; closed here, too
     # @param runtime [Runtime] whose hooks hear of each request
     # @raise [Error] where the engine cannot start
-    def initialize(app, configuration, sockets, died:, seat:, admin: [], siblings: nil, launched: false, runtime: Runtime.default)
+    def initialize(app, configuration, sockets, died:, seat:, admin: [], handoff_channels: nil, launched: false, runtime: Runtime.default)
       @configuration = configuration
       @runtime = runtime
-      settings = configuration.engine_settings(multiprocess: !siblings.nil?)
+      settings = configuration.engine_settings(multiprocess: !handoff_channels.nil?)
       # A program that serves by itself may be in production without saying so.
       settings[:shows_errors] &&= launched
-      @engine = Service.engine_class.new(app, settings.merge(seat.to_h, siblings&.settings.to_h, owns_process: launched))
+      @engine = EngineRunner.engine_class.new(app, settings.merge(seat.to_h, handoff_channels&.settings.to_h, owns_process: launched))
       attach
       sockets.each { |socket, tls| @engine.listen(socket.fileno, tls) }
       admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
-      [*admin, *siblings].each(&:close)
+      [*admin, *handoff_channels].each(&:close)
       @executors = Executors.new(@engine, configuration.threads, died: died)
-      Service.current = self
+      EngineRunner.current = self
     ensure
       detach unless @executors
     end
@@ -118,7 +118,7 @@ module Hyperion
       @log.engine = nil if @log
       @engine.stop
       detach
-      Service.current = nil if Service.current.equal?(self)
+      EngineRunner.current = nil if EngineRunner.current.equal?(self)
       @executors.stop
     end
 

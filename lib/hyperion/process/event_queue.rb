@@ -3,7 +3,7 @@
 module Hyperion
   # Events for the main thread of one process. Signal handlers and other threads post; only the main
   # thread takes. Posting takes no lock, as handlers must not.
-  class Mailbox
+  class EventQueue
     def initialize = clear
 
     # @param event [Object]

@@ -21,17 +21,17 @@ module Hyperion
     # @param boots [Boolean] whether the process does not serve yet
     # @param master [Integer, nil] the process whose end is a request to stop
     def arm(grace_s, boots: false, master: nil)
-      Service.engine_class.force_exit({ grace_s: Float(grace_s), boots: boots, master: master, log_file: @log.path, utc_offset_s: Time.now.utc_offset,
+      EngineRunner.engine_class.force_exit({ grace_s: Float(grace_s), boots: boots, master: master, log_file: @log.path, utc_offset_s: Time.now.utc_offset,
                                         over: @log.template(:error, OVER), interrupted: @log.template(:warn, INTERRUPTED) })
     end
 
     # To be called behind each `trap`, which takes the handler of a signal away.
-    def watch = Service.engine_class.watch_signals
+    def watch = EngineRunner.engine_class.watch_signals
 
     # This process stops without a signal.
-    def announce = Service.engine_class.announce_stop
+    def announce = EngineRunner.engine_class.announce_stop
 
     # The process goes on with something else.
-    def cancel = Service.engine_class.end_watch
+    def cancel = EngineRunner.engine_class.end_watch
   end
 end

@@ -22,8 +22,8 @@ module Hyperion
     attr_reader :configuration
     # @return [Log]
     attr_reader :log
-    # @return [Mailbox]
-    attr_reader :mailbox
+    # @return [EventQueue]
+    attr_reader :event_queue
     # @return [Signals]
     attr_reader :signals
     # @return [Listeners]
@@ -38,8 +38,8 @@ module Hyperion
     # @return [Listeners] for the server's own pages; of no address, usually
     attr_reader :admin
 
-    # @return [Siblings, nil] the ways between the workers of a cluster
-    attr_reader :siblings
+    # @return [HandoffChannels, nil] the ways between the workers of a cluster
+    attr_reader :handoff_channels
 
     # @return [Metrics::Seat] where this process counts
     attr_accessor :seat
@@ -53,8 +53,8 @@ module Hyperion
       @configuration = configuration
       @app = app
       @out = out
-      @mailbox = Mailbox.new
-      @signals = Signals.new(@mailbox)
+      @event_queue = EventQueue.new
+      @signals = Signals.new(@event_queue)
       @terminal = Terminal.new
       @pid_file = PidFile.new(configuration.pid_file)
     end
@@ -75,7 +75,7 @@ module Hyperion
     end
 
     # Drains and ends, as TERM does. Safe on any thread.
-    def stop = mailbox.post(:TERM)
+    def stop = event_queue.post(:TERM)
 
     # @return [#call] loaded on first use, so in each worker unless preloaded
     def app = @app ||= Application.load(configuration)
@@ -120,7 +120,7 @@ module Hyperion
     end
 
     # Whoever asks is told that the server is not ready any more. It serves as before for the delay, until
-    # the mailbox hears :leave.
+    # the event queue gets :leave.
     def give_notice(reason)
       return if leaving?
 
@@ -128,10 +128,10 @@ module Hyperion
       log.info("a second interrupt ends the server at once") if reason == :INT
       metrics.phase = :draining
       delay = configuration.drain_delay
-      return mailbox.post([:leave, reason]) if delay.zero?
+      return event_queue.post([:leave, reason]) if delay.zero?
 
       log.info("not ready any more", reason: reason, drain_delay: delay)
-      mailbox.post_in(delay, [:leave, reason])
+      event_queue.post_in(delay, [:leave, reason])
     end
 
     def leaving? = @leaving || false
@@ -178,12 +178,12 @@ module Hyperion
       if configuration.cluster?
         require_relative "../cluster/master"
         require_relative "../cluster/handoff_channels"
-        @siblings = Siblings.new(configuration.workers)
-        return Cluster.new(self).run
+        @handoff_channels = HandoffChannels.new(configuration.workers)
+        return Master.new(self).run
       end
       require_relative "worker_life"
       @seat = metrics.seat(0)
-      Serving.new(self).run { |io_driver, routes| announce(io_driver, routes) }
+      WorkerLife.new(self).run { |io_driver, routes| announce(io_driver, routes) }
       0
     end
 

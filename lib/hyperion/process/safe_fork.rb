@@ -34,7 +34,7 @@ module Hyperion
     def fork(&block)
       # Threads count as processes do. Ruby ends its own timer thread before a fork and makes it anew behind it; where
       # it cannot, it may wait for ever for the end of a thread that never began, and nothing strikes there.
-      raise Errno::EAGAIN unless Service.engine_class.begins_threads?
+      raise Errno::EAGAIN unless EngineRunner.engine_class.begins_threads?
 
       Thread.handle_interrupt(Waits => :on_blocking) do
         @waits = true

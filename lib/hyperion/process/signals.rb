@@ -2,7 +2,7 @@
 
 module Hyperion
   # What this process does on each signal, from its start to its end. While it serves, a signal is an
-  # event of the mailbox; before, there is nothing to finish and a request to stop ends it at once.
+  # event of the queue; before, there is nothing to finish and a request to stop ends it at once.
   class Signals
     STOPPING = %w[TERM INT QUIT].freeze
     LASTING = %w[HUP USR1 USR2 TTIN TTOU].freeze
@@ -10,9 +10,9 @@ module Hyperion
     # @return [ForcedExit, nil] who hears of signals natively, too
     attr_writer :forced_exit
 
-    # @param mailbox [Mailbox]
-    def initialize(mailbox)
-      @mailbox = mailbox
+    # @param event_queue [EventQueue]
+    def initialize(event_queue)
+      @event_queue = event_queue
       @former = {}
     end
 
@@ -35,7 +35,7 @@ module Hyperion
     def single
       post(*LASTING)
       STOPPING.each do |name|
-        on(name) { name == "INT" && @stopping ? abandon : (@stopping = true) && @mailbox.post(name.to_sym) }
+        on(name) { name == "INT" && @stopping ? abandon : (@stopping = true) && @event_queue.post(name.to_sym) }
       end
     end
 
@@ -64,7 +64,7 @@ module Hyperion
 
     private
 
-    def post(*names) = names.each { |name| on(name) { @mailbox.post(name.to_sym) } }
+    def post(*names) = names.each { |name| on(name) { @event_queue.post(name.to_sym) } }
 
     def on(name, command = nil, &block)
       former = command ? Signal.trap(name, command) : Signal.trap(name, &block)

@@ -8,7 +8,7 @@ require_relative "engine_runner"
 
 module Hyperion
   # The life of a process that serves, alone or as a worker: hooks, events, drain, end.
-  class Serving
+  class WorkerLife
     # So long a worker that has a successor waits for the next request of each connection. Its response
     # announces the end, so that no client writes to a connection that is being closed.
     LAST_CALL_S = 5
@@ -21,7 +21,7 @@ module Hyperion
     def initialize(launcher, slot: 0)
       @launcher = launcher
       @configuration = launcher.configuration
-      @mailbox = launcher.mailbox
+      @event_queue = launcher.event_queue
       @slot = slot
       @uncovered = []
     end
@@ -35,7 +35,7 @@ module Hyperion
       app = @launcher.app
       @launcher.hook(:on_worker_boot, @slot)
       start(app)
-      yield @service.io_driver, @service.routes
+      yield @runner.io_driver, @runner.routes
       serve
     ensure
       finish
@@ -47,13 +47,13 @@ module Hyperion
       # A successor's master has read the files long ago.
       certificates.look(@launcher.log)
       sockets = @launcher.listeners.binds_for_slot(@slot).transform_values { |bind| certificates.for(bind) }
-      @service = Service.new(app, @configuration, sockets,
-                             died: ->(index) { @mailbox.post([:died, index]) }, siblings: @launcher.siblings,
+      @runner = EngineRunner.new(app, @configuration, sockets,
+                             died: ->(index) { @event_queue.post([:died, index]) }, handoff_channels: @launcher.handoff_channels,
                              seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
-      @drain_waiter = DrainWaiter.new(@service, @mailbox)
+      @drain_waiter = DrainWaiter.new(@runner, @event_queue)
       arm
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
-      @service.carry(@launcher.log)
+      @runner.carry(@launcher.log)
     rescue ThreadError => e
       raise BootError, "its threads cannot be made: #{e.message}; #{SafeFork::MORE}"
     end
@@ -68,7 +68,7 @@ module Hyperion
 
     def serve
       until @drained
-        @mailbox.take(pause_s).first.each { |event, detail| handle(event, detail) }
+        @event_queue.take(pause_s).first.each { |event, detail| handle(event, detail) }
         certificates.look(@launcher.log)
         @uncovered.dup.each { |slot| cover(slot) } unless @draining
       end
@@ -96,12 +96,12 @@ module Hyperion
     def replace(dead)
       raise EngineError, "its engine has failed; the log says how" if dead == :engine
 
-      @service.replace(dead) || @mailbox.post_in(Executors::RETRY_S, [:died, dead])
+      @runner.replace(dead) || @event_queue.post_in(Executors::RETRY_S, [:died, dead])
     end
 
     # Who cannot do so, as without a descriptor left, serves its own connections nevertheless, and tries again.
     def cover(slot, sockets = @launcher.listeners.others(@slot)[slot])
-      @service.cover(slot, sockets) if sockets
+      @runner.cover(slot, sockets) if sockets
       @uncovered.delete(slot)
     rescue Error => e
       return if @uncovered.include?(slot)
@@ -112,7 +112,7 @@ module Hyperion
 
     def uncover(slot)
       @uncovered.delete(slot)
-      @service.uncover(slot)
+      @runner.uncover(slot)
     end
 
     # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each
@@ -125,7 +125,7 @@ module Hyperion
 
     def retire
       @launcher.listeners.close
-      @service.last_call
+      @runner.last_call
       @launcher.log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
       @drain_waiter.notify(LAST_CALL_S, :retired)
     end
@@ -139,7 +139,7 @@ module Hyperion
       @launcher.forced_exit.announce
       @launcher.listeners.close
       @launcher.listeners.remove_files
-      @service.drain(for_good: for_good)
+      @runner.drain(for_good: for_good)
       @drain_waiter.notify(@configuration.graceful_timeout, :drained)
     end
 
@@ -149,14 +149,14 @@ module Hyperion
     end
 
     def finish
-      return unless @service
+      return unless @runner
 
       @launcher.late_hook(:on_worker_shutdown, @slot) if @drained
-      @launcher.stubborn! unless @service.stop
+      @launcher.stubborn! unless @runner.stop
     end
 
     def read_again
-      @service.reopen_log
+      @runner.reopen_log
       @launcher.reopen_log
       certificates.reload(@launcher.log)
     end

@@ -45,7 +45,7 @@ class DocumentedTest < HyperionTest::LinesCase
 
   def test_W17_each_reason_of_a_restart_is_told
     told = OPERATIONS[/^\| What happens to a worker.*?\n\n/m].scan(/\| `(\w+)` \|$/).flatten.uniq
-    assert_equal Hyperion::Restarts::REASONS.map(&:to_s).sort, told.sort
+    assert_equal Hyperion::RestartCounter::REASONS.map(&:to_s).sort, told.sort
   end
 
   def test_W17_each_option_is_one

@@ -138,4 +138,4 @@ class FakeEngine
 end
 
 require "hyperion"
-Hyperion::Service.engine_class = FakeEngine
+Hyperion::EngineRunner.engine_class = FakeEngine

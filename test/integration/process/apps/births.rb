@@ -5,7 +5,7 @@
 require "hyperion"
 require "socket"
 
-Hyperion::Service.engine_class
+Hyperion::EngineRunner.engine_class
 COUNT = Integer(ARGV.fetch(0))
 AT_ONCE = 4
 FIRST_REQUESTS = 8

@@ -51,7 +51,7 @@ CHILD = lambda do
   pid = fork do
     reader.close
     Hyperion.logger.info("a line of the child")
-    service = Hyperion::Service.current
+    service = Hyperion::EngineRunner.current
     service.last_call
     service.drain(for_good: true)
     drained = service.wait_drained(60)

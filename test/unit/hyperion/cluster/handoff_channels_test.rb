@@ -3,14 +3,14 @@
 require_relative "../../support/unit"
 require "hyperion/cluster/handoff_channels"
 
-class SiblingsTest < UnitCase
+class HandoffChannelsTest < UnitCase
   def test_what_is_sent_on_a_way_comes_out_of_the_inlet_of_its_slot
-    siblings = Hyperion::Siblings.new(3)
-    ways = siblings.settings[:ways].map { |descriptor| socket(descriptor) }
+    handoff_channels = Hyperion::HandoffChannels.new(3)
+    ways = handoff_channels.settings[:ways].map { |descriptor| socket(descriptor) }
     ways.each_with_index { |way, slot| way.send("to #{slot}", 0) }
-    3.times { |slot| assert_equal "to #{slot}", socket(siblings.settings[:inlets][slot]).recv(100) }
+    3.times { |slot| assert_equal "to #{slot}", socket(handoff_channels.settings[:inlets][slot]).recv(100) }
   ensure
-    siblings.close
+    handoff_channels.close
   end
 
   private

@@ -4,38 +4,38 @@ require_relative "../../support/unit"
 require "hyperion/process/event_queue"
 require "hyperion/cluster/heartbeat"
 
-class PulseTest < UnitCase
-  # What a pulse asks of a service.
+class HeartbeatTest < UnitCase
+  # What a heartbeat asks of an engine runner.
   Served = Struct.new(:stats)
 
   def setup
     @reader, @writer = IO.pipe
     @orders, @master = IO.pipe
-    @mailbox = Hyperion::Mailbox.new
-    @pulse = Hyperion::Pulse.new(@writer, @orders, Process.ppid)
+    @event_queue = Hyperion::EventQueue.new
+    @heartbeat = Hyperion::Heartbeat.new(@writer, @orders, Process.ppid)
   end
 
   def teardown
-    Hyperion::Service.current = nil
+    Hyperion::EngineRunner.current = nil
     @thread&.kill&.join
     super
   end
 
   def test_it_tells_that_requests_are_served_or_why_not
-    @pulse.booted("epoll")
-    @pulse.failed("a\nb")
+    @heartbeat.booted("epoll")
+    @heartbeat.failed("a\nb")
     assert_equal "booted epoll\nfailed a\vb\n", @reader.readpartial(100)
   end
 
   def test_it_beats_before_anything_is_served_and_then_tells_the_progress
     start
     assert_equal "beat 0 0 0 0\n", line
-    Hyperion::Service.current = Served.new({ queue_depth: 3, work_taken: 17, progress: 40, reactor_beats: 5 })
+    Hyperion::EngineRunner.current = Served.new({ queue_depth: 3, work_taken: 17, progress: 40, reactor_beats: 5 })
     assert_equal "beat 3 17 40 5\n", line
   end
 
   def test_it_asks_once_for_a_successor_behind_its_number_of_requests_and_up_to_a_tenth_more
-    Hyperion::Service.current = served = Served.new({ requests: 99 })
+    Hyperion::EngineRunner.current = served = Served.new({ requests: 99 })
     start(max_requests: 100)
     assert_match(/beat/, line)
     served.stats = { requests: 110 }
@@ -46,8 +46,8 @@ class PulseTest < UnitCase
   def test_jitter_makes_them_differ
     enough = Array.new(30) do
       reader, writer = IO.pipe
-      Hyperion::Service.current = Served.new({ requests: 1_000_000 })
-      thread = Hyperion::Pulse.new(writer, @orders, Process.ppid).start(@mailbox, grace_s: 1, max_requests: 1000)
+      Hyperion::EngineRunner.current = Served.new({ requests: 1_000_000 })
+      thread = Hyperion::Heartbeat.new(writer, @orders, Process.ppid).start(@event_queue, grace_s: 1, max_requests: 1000)
       [reader.gets, reader.gets].last[/\d+/].to_i.tap { thread.kill }
     end
     assert_operator enough.uniq.size, :>, 5
@@ -58,7 +58,7 @@ class PulseTest < UnitCase
     start
     @master.write("retire\ncover 3\nuncover 3\nstop\n")
     events = []
-    events.concat(@mailbox.take(5).first) until events.size == 4
+    events.concat(@event_queue.take(5).first) until events.size == 4
     assert_equal [:retire, [:cover, 3], [:uncover, 3], :stop], events
   end
 
@@ -72,23 +72,23 @@ class PulseTest < UnitCase
     lines << line until lines.last == "told\n"
     assert_match(/\Athread sleeper sleeps\v.*heartbeat_test\.rb:\d+/, lines.grep(/sleeper/).first)
     assert_match(/\Athread main .*\v/, lines.grep(/main/).first)
-    assert_empty lines.grep(/hyperion pulse/)
+    assert_empty lines.grep(/hyperion heartbeat/)
   ensure
     sleeper.kill
   end
 
   def test_W25_the_death_of_the_master_is_an_event_for_a_worker_that_serves
-    @pulse.booted("epoll")
+    @heartbeat.booted("epoll")
     start
     @master.close
-    assert_equal [:orphaned], @mailbox.take(5).first
+    assert_equal [:orphaned], @event_queue.take(5).first
   end
 
   def test_W25_it_is_the_end_of_a_worker_that_boots
     # The end of the pipe that stands for the master is open here until the child runs.
     pid = fork do
       @master.close
-      Hyperion::Pulse.new(@writer, @orders, Process.ppid).start(@mailbox, grace_s: 60)
+      Hyperion::Heartbeat.new(@writer, @orders, Process.ppid).start(@event_queue, grace_s: 60)
       sleep
     end
     @master.close
@@ -96,19 +96,19 @@ class PulseTest < UnitCase
   end
 
   def test_W25_another_parent_means_a_dead_master
-    @pulse = Hyperion::Pulse.new(@writer, @orders, 999_999_999)
-    @pulse.booted("epoll")
+    @heartbeat = Hyperion::Heartbeat.new(@writer, @orders, 999_999_999)
+    @heartbeat.booted("epoll")
     start
-    assert_equal [:orphaned], @mailbox.take(5).first
+    assert_equal [:orphaned], @event_queue.take(5).first
   end
 
   def test_a_master_that_does_not_read_holds_nothing_up
-    assert(20_000.times { @pulse.booted("epoll") })
+    assert(20_000.times { @heartbeat.booted("epoll") })
   end
 
   private
 
-  def start(**rest) = @thread = @pulse.start(@mailbox, grace_s: 60, **rest)
+  def start(**rest) = @thread = @heartbeat.start(@event_queue, grace_s: 60, **rest)
 
   def line
     assert IO.select([@reader], nil, nil, 5), "it says nothing"

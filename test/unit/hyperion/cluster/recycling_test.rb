@@ -31,16 +31,16 @@ class RecyclingTest < UnitCase
 
   def test_those_that_served_enough_are_replaced_one_after_the_other_in_the_order_of_asking
     recycling = recycling_with
-    children = @slots.map { |slot| boot(slot) }
-    say(children[2], "spent 5\n", 7)
-    say(children[0], "spent 5\n", 8)
+    workers = @slots.map { |slot| boot(slot) }
+    say(workers[2], "spent 5\n", 7)
+    say(workers[0], "spent 5\n", 8)
     2.times { recycling.round(9) }
     assert_equal [nil, nil, :max_requests], @slots.map(&:wanted)
     boot(@slots[2])
     @slots[2].take_over(10)
     recycling.round(10)
     assert_equal [nil, nil, nil], @slots.map(&:wanted), "one still leaves"
-    @slots[2].lost(children[2], :exit, 11)
+    @slots[2].remove(workers[2], :exit, 11)
     recycling.round(11)
     assert_equal [:max_requests, nil, nil], @slots.map(&:wanted)
   end
@@ -86,16 +86,16 @@ class RecyclingTest < UnitCase
 
   def boot(slot, pid: Process.pid)
     reader, writer = IO.pipe
-    child = Hyperion::Child.new(pid, reader, IO.pipe.last, 0)
-    @writers[child] = writer
-    slot.filled(child)
-    say(child, "booted epoll\n", 0)
+    worker = Hyperion::WorkerHandle.new(pid, reader, IO.pipe.last, 0)
+    @writers[worker] = writer
+    slot.fill(worker)
+    say(worker, "booted epoll\n", 0)
   end
 
-  def say(child, text, now)
-    @writers[child].write(text)
-    child.read(now)
-    child
+  def say(worker, text, now)
+    @writers[worker].write(text)
+    worker.read(now)
+    worker
   end
 
   # A process that takes 50 MiB for each line.

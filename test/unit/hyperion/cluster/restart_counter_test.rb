@@ -3,32 +3,32 @@
 require_relative "../../support/unit"
 require "hyperion/cluster/restart_counter"
 
-class RestartsTest < UnitCase
+class RestartCounterTest < UnitCase
   # What is told of a slot.
-  Filled = Struct.new(:index, :settle, :current)
+  Filled = Struct.new(:index, :take_former, :current)
   Former = Struct.new(:pid, :reason, :uptime_s)
   Current = Struct.new(:pid)
 
   def setup
     @log = Array.new
     log = @log
-    @restarts = Hyperion::Restarts.new(Object.new.tap { |one| one.define_singleton_method(:info) { |*said| log << said } })
+    @restart_counter = Hyperion::RestartCounter.new(Object.new.tap { |one| one.define_singleton_method(:info) { |*said| log << said } })
   end
 
   def test_each_replacement_is_counted_and_told
-    @restarts.tell(Filled.new(1, Former.new(10, :max_rss, 3.5), Current.new(20)))
-    assert_equal({ max_rss: 1 }, @restarts.to_h.reject { |_, count| count.zero? })
+    @restart_counter.tell(Filled.new(1, Former.new(10, :max_rss, 3.5), Current.new(20)))
+    assert_equal({ max_rss: 1 }, @restart_counter.to_h.reject { |_, count| count.zero? })
     assert_equal [["worker restarted", { slot: 1, old_pid: 10, new_pid: 20, reason: :max_rss, uptime_s: 3.5 }]], @log
   end
 
   def test_a_first_worker_is_no_restart
-    @restarts.tell(Filled.new(1, nil, Current.new(20)))
-    assert_equal [[0], []], [@restarts.to_h.values.uniq, @log]
+    @restart_counter.tell(Filled.new(1, nil, Current.new(20)))
+    assert_equal [[0], []], [@restart_counter.to_h.values.uniq, @log]
   end
 
   def test_all_reasons_are_there_from_the_start_and_there_are_no_others
-    assert_equal Hyperion::Restarts::REASONS, @restarts.to_h.keys
-    assert_raises(KeyError) { @restarts.count(:weather) }
+    assert_equal Hyperion::RestartCounter::REASONS, @restart_counter.to_h.keys
+    assert_raises(KeyError) { @restart_counter.count(:weather) }
   end
 
   def test_how_a_process_ended_is_told_and_is_a_reason
@@ -36,8 +36,8 @@ class RestartsTest < UnitCase
       "Process.kill(:KILL, $$); sleep" => [:signal, "killed by SIGKILL"],
       "Signal.trap(:ABRT, 'SYSTEM_DEFAULT'); Process.kill(:ABRT, $$); sleep" => [:crash, "killed by SIGABRT"] }.each do |code, expected|
       status = Process.wait2(fork { eval(code) }).last
-      assert_equal expected, [Hyperion::Restarts.reason(status), Hyperion::Restarts.describe(status)], code
+      assert_equal expected, [Hyperion::RestartCounter.reason(status), Hyperion::RestartCounter.describe(status)], code
     end
-    assert_equal [:crash, "status unknown"], [Hyperion::Restarts.reason(nil), Hyperion::Restarts.describe(nil)]
+    assert_equal [:crash, "status unknown"], [Hyperion::RestartCounter.reason(nil), Hyperion::RestartCounter.describe(nil)]
   end
 end

@@ -5,9 +5,9 @@ require "hyperion/cluster/worker_handle"
 require "hyperion/cluster/slot"
 require "hyperion/cluster/watchdog"
 
-class WatchTest < UnitCase
+class WatchdogTest < UnitCase
   Settings = Struct.new(:worker_timeout, :worker_boot_timeout)
-  Counts = Struct.new(:stalls) { def stalled = self.stalls += 1 }
+  Counts = Struct.new(:stalls) { def stall_complaint = self.stalls += 1 }
 
   # Takes lines as they are said.
   class Notes
@@ -20,12 +20,12 @@ class WatchTest < UnitCase
   def setup
     @log = Notes.new
     @slot = Hyperion::Slot.new(0, 60)
-    @watch = Hyperion::Watch.new(Settings.new(10, 600), @log, [@slot], @counts = Counts.new(0))
+    @watchdog = Hyperion::Watchdog.new(Settings.new(10, 600), @log, [@slot], @counts = Counts.new(0))
     @pid = fork { sleep }
     reader, @writer = IO.pipe
     @orders, commands = IO.pipe
-    @child = Hyperion::Child.new(@pid, reader, commands, 0)
-    @slot.filled(@child)
+    @worker = Hyperion::WorkerHandle.new(@pid, reader, commands, 0)
+    @slot.fill(@worker)
     @turn = 0
   end
 
@@ -53,7 +53,7 @@ class WatchTest < UnitCase
     round(12)
     assert_match(/\Aworker 0 \(#{@pid}\) runs no Ruby: thread #{@pid} /, @log.lines.first)
     assert_equal "worker 0 (#{@pid}) has given no sign of life for 10 s and is killed", @log.lines.last
-    assert_equal [Signal.list["KILL"], :timeout], [Process.wait2(@pid).last.termsig, @child.reason]
+    assert_equal [Signal.list["KILL"], :timeout], [Process.wait2(@pid).last.termsig, @worker.reason]
   end
 
   def test_a_silent_worker_that_answers_is_left_alone
@@ -63,11 +63,11 @@ class WatchTest < UnitCase
     assert_empty @log.lines
     round(21)
     assert_equal "backtraces\n" * 2, @orders.readpartial(100), "it is asked anew"
-    refute_predicate @child, :told?
+    refute_predicate @worker, :told?
   end
 
   def test_a_stopped_worker_is_not_asked_for_long
-    @child.stopped(0)
+    @worker.stopped(0)
     round(5)
     assert_equal ["worker 0 (#{@pid}) was stopped 5 s ago and does not go on and is killed"], @log.lines
   end
@@ -85,7 +85,7 @@ class WatchTest < UnitCase
     assert_equal [told, nil], [@log.lines, @slot.wanted]
     2.times { round(15) }
     assert_equal ["#{named} has made no progress for 10 s while requests wait, and is replaced"], @log.lines - told
-    assert_equal [:timeout, false, 1], [@slot.wanted, @child.killed?, @counts.stalls]
+    assert_equal [:timeout, false, 1], [@slot.wanted, @worker.killed?, @counts.stalls]
   end
 
   def test_a_worker_that_begins_again_is_forgiven
@@ -95,10 +95,10 @@ class WatchTest < UnitCase
     round(5.1)
     say("beat 3 6 6 2\n", at: 6)
     round(6)
-    assert_nil @child.asked_at
+    assert_nil @worker.asked_at
     say("beat 3 6 6 3\n", at: 10)
     round(10)
-    assert_equal 10, @child.asked_at
+    assert_equal 10, @worker.asked_at
   end
 
   def test_H4_a_worker_that_never_boots_is_killed
@@ -109,25 +109,25 @@ class WatchTest < UnitCase
     say("thread main sleeps\va.rb:1\ntold\n", at: 600)
     round(600.1)
     assert_equal "worker 0 (#{@pid}) has not booted for 600 s and is killed", @log.lines.last
-    assert_equal ["has not booted for 600 s", :timeout], [@child.failure, @child.reason]
+    assert_equal ["has not booted for 600 s", :timeout], [@worker.failure, @worker.reason]
   end
 
   def test_G3_silence_does_not_count_while_the_master_itself_was_held_up
-    @watch.awake(0)
-    @watch.awake(1)
-    @watch.awake(100)
+    @watchdog.awake(0)
+    @watchdog.awake(1)
+    @watchdog.awake(100)
     round(100)
     round(109)
-    assert_nil @child.asked_at
-    @watch.awake(101)
+    assert_nil @worker.asked_at
+    @watchdog.awake(101)
     round(110)
-    assert @child.asked_at
+    assert @worker.asked_at
   end
 
   def test_who_leaves_must_be_gone_in_time_but_need_not_make_progress
     say("booted epoll\nbeat 3 5 5 #{@turn += 1}\n", at: 1)
     @slot.replace(:timeout)
-    @slot.filled(successor = Hyperion::Child.new(1_000_000_000, @reader2 = IO.pipe.first, IO.pipe.last, 1))
+    @slot.fill(successor = Hyperion::WorkerHandle.new(1_000_000_000, @reader2 = IO.pipe.first, IO.pipe.last, 1))
     assert_equal successor, @slot.take_over(1).retire(20) && @slot.current
     15.times { |second| say("beat 3 5 5 #{@turn += 1}\n", at: 5 + second) }
     round(19.9)
@@ -136,21 +136,21 @@ class WatchTest < UnitCase
     say("thread one sleeps\ntold\n", at: 20)
     round(20.1)
     assert_match(/was replaced and did not end in time and is killed/, @log.lines.last)
-    assert_predicate @child, :killed?
+    assert_predicate @worker, :killed?
   end
 
   def test_at_the_end_everybody_is_killed_once
-    assert @watch.kill_all
-    refute @watch.kill_all
+    assert @watchdog.kill_all
+    refute @watchdog.kill_all
     assert_equal ["worker 0 (#{@pid}) did not stop in time and is killed"], @log.lines
   end
 
   private
 
-  def round(now) = @watch.round(now)
+  def round(now) = @watchdog.round(now)
 
   def say(text, at:)
     @writer.write(text)
-    @child.read(at)
+    @worker.read(at)
   end
 end

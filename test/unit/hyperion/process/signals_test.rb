@@ -28,11 +28,11 @@ class SignalsTest < UnitCase
   end
 
   def test_G4_a_process_without_a_master_is_told_all
-    told, = in_child do |signals, out, mailbox|
+    told, = in_child do |signals, out, event_queue|
       signals.single
       names = %i[HUP USR1 USR2 TTIN TTOU QUIT TERM]
       names.each { |name| kill(name) }
-      out.write((names - mailbox.take(5).first).inspect)
+      out.write((names - event_queue.take(5).first).inspect)
     end
     assert_equal "[]", told
   end
@@ -69,10 +69,10 @@ class SignalsTest < UnitCase
   end
 
   def test_G4_a_storm_of_requests_to_stop_is_one
-    told, = in_child do |signals, out, mailbox|
+    told, = in_child do |signals, out, event_queue|
       signals.single
       50.times { kill(:TERM) }
-      out.write(mailbox.take(5).first.uniq.inspect)
+      out.write(event_queue.take(5).first.uniq.inspect)
     end
     assert_equal "[:TERM]", told
   end
@@ -88,20 +88,20 @@ class SignalsTest < UnitCase
   end
 
   def test_a_worker_leaves_interrupts_to_its_master
-    told, = in_child do |signals, out, mailbox|
+    told, = in_child do |signals, out, event_queue|
       signals.worker_boot
       signals.worker
       %i[INT INT TERM].each { |name| kill(name) }
-      out.write(mailbox.take(5).first.inspect)
+      out.write(event_queue.take(5).first.inspect)
     end
     assert_equal "[:TERM]", told
   end
 
   def test_a_master_hears_of_its_children
-    told, = in_child do |signals, out, mailbox|
+    told, = in_child do |signals, out, event_queue|
       signals.master
       Process.wait(fork { exit!(0) })
-      out.write(mailbox.take(5).first.inspect)
+      out.write(event_queue.take(5).first.inspect)
     end
     assert_equal "[:CHLD]", told
   end
@@ -121,8 +121,8 @@ class SignalsTest < UnitCase
 
   def in_child
     forked do |out|
-      mailbox = Hyperion::Mailbox.new
-      yield Hyperion::Signals.new(mailbox), out, mailbox
+      event_queue = Hyperion::EventQueue.new
+      yield Hyperion::Signals.new(event_queue), out, event_queue
     end
   end
 
