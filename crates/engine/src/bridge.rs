@@ -20,7 +20,7 @@ use rustix::net::{
     socketpair,
 };
 
-use crate::reply::ReplyHandle;
+use crate::dispatch::reply::ReplyHandle;
 
 /// The way back to a client whose connection was taken over.
 pub type BridgedHandle = Arc<dyn Deref<Target = ReplyHandle> + Send + Sync>;

@@ -2,9 +2,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::admin::Admin;
+use crate::balance::Channels;
 use crate::log::{Level, Pattern, Terminal};
 use crate::routes::Routes;
-use crate::siblings::Channels;
 
 /// Everything an engine is told; resolved and checked before.
 #[derive(Clone, Debug)]

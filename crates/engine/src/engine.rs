@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use hyperion_io::{Driver, EpollDriver, UringDriver};
 
+use crate::balance::Siblings;
 use crate::config::{Config, IoChoice};
+use crate::dispatch::job::Listener;
+use crate::dispatch::queue::{Consumer, Service, Waited};
 use crate::fault;
-use crate::inbox::{Inbox, Message};
-use crate::job::Listener;
-use crate::job_queue::{Consumer, Service, Waited};
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
-use crate::relay::{self, Lead, Relay};
+use crate::reactor::inbox::{Inbox, Message};
+use crate::reactor::leader::{self, Lead, Relay};
+use crate::reactor::session_table::SystemClock;
 use crate::routes::Routes;
-use crate::sessions::SystemClock;
-use crate::siblings::Siblings;
 use crate::stats::{Snapshot, Stats};
 use crate::tls::Tls;
 
@@ -92,12 +92,12 @@ impl Engine {
 
     /// Waits as [`Consumer::wait`] does, and drives the reactor meanwhile where that saves time.
     pub fn wait(&self, consumer: &Consumer) -> Waited {
-        relay::wait(self.relay.as_deref(), consumer)
+        leader::wait(self.relay.as_deref(), consumer)
     }
 
     /// Makes the executor that [`wait`](Self::wait)s return.
     pub fn interrupt(&self, consumer: &Consumer) {
-        relay::interrupt(consumer, &self.inbox);
+        leader::interrupt(consumer, &self.inbox);
     }
 
     /// Answers with these routes from now on.

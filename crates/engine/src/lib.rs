@@ -8,56 +8,41 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod access_log;
 mod admin;
-mod body;
+mod balance;
 mod bridge;
-mod budget;
 mod config;
+mod dispatch;
 mod engine;
 mod fault;
 pub mod files;
-mod flow;
-mod inbox;
-mod job;
-mod job_queue;
 mod log;
-mod lookups;
 pub mod metrics;
 #[cfg(test)]
 #[cfg(feature = "model")]
 #[path = "../tests/models/mod.rs"]
 mod models;
-mod queue_time;
-mod rate;
 mod reactor;
-mod relay;
-mod reply;
 mod routes;
 mod session;
-mod sessions;
-mod siblings;
-mod spool;
 mod stats;
 pub mod stop;
-mod stream;
 mod sync;
-mod timers;
 mod tls;
 
 pub use admin::Admin;
+pub use balance::Channels;
 pub use config::{Config, IoChoice, LogConfig, LogFormat};
+pub use dispatch::flow::{Engagement, Interrupt, Wait};
+pub use dispatch::job::{Body, ConnectionInfo, Job, Listener, Observed};
+pub use dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
+pub use dispatch::reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
 pub use engine::{Engine, StartError};
-pub use flow::{Engagement, Interrupt, Wait};
-pub use inbox::Inbox;
-pub use job::{Body, ConnectionInfo, Job, Listener, Observed};
-pub use job_queue::{Consumer, JobQueue, Service, Waited, Work};
 pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError, Terminal};
 pub use reactor::Reactor;
-pub use reply::{Completion, Hijacked, Reply, ReplyHandle, WriteError};
+pub use reactor::inbox::Inbox;
+pub use reactor::session_table::Clock;
 pub use routes::{Answer, Mode, Routes, Search, StaticResponse, Target};
-pub use sessions::Clock;
-pub use siblings::Channels;
 pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 
 pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};

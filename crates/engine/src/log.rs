@@ -1,6 +1,7 @@
 //! The log of one process: lines are made where they arise, wait in a bounded buffer, and are written
 //! by a thread of their own.
 
+pub(crate) mod access;
 mod escape;
 mod extras;
 mod line;

@@ -8,26 +8,32 @@ use std::time::{Duration, Instant};
 use hyperion_io::{Driver, Key};
 use hyperion_proto::Closing;
 
-use crate::budget::Waiting;
+use crate::balance::{Adoption, Siblings};
 use crate::config::Config;
+use crate::dispatch::job::Listener;
+use crate::dispatch::queue::Service;
 use crate::fault::contain;
-use crate::inbox::{Inbox, Message};
-use crate::job::Listener;
-use crate::job_queue::Service;
 use crate::log::Log;
-use crate::lookups::Lookups;
+use crate::reactor::inbox::{Inbox, Message};
+use crate::reactor::lookups::Lookups;
+use crate::reactor::session_table::{Clock, Phase, Sessions, find};
 use crate::session::Context;
-use crate::sessions::{Clock, Phase, Sessions, find};
-use crate::siblings::{Adoption, Siblings};
-use crate::spool::SpoolBound;
+use crate::session::budget::Waiting;
+use crate::session::spool::SpoolBound;
 use crate::stats::{Recorder, Stats};
 
 use self::intake::Intake;
 
+mod balancing;
+pub(crate) mod inbox;
 mod intake;
-mod sharing;
+pub(crate) mod leader;
+pub(crate) mod lookups;
+pub(crate) mod session_table;
 #[cfg(test)]
 pub(crate) mod tests;
+mod timers;
+mod token_bucket;
 
 /// Accepting rests this long after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

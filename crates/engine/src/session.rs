@@ -9,27 +9,31 @@ use hyperion_proto::{
     BodyLength, Closing, Connection, Event, Fields, Request, Response, ResponseBody, StreamId,
 };
 
-use crate::flow::{Engagement, Flow};
-use crate::inbox::{Message, ReplyKey};
-use crate::job::{Body, ConnectionInfo, Job, Listener};
-use crate::reply::ReplyHandle;
+use crate::dispatch::flow::{Engagement, Flow};
+use crate::dispatch::job::{Body, ConnectionInfo, Job, Listener};
+use crate::dispatch::reply::ReplyHandle;
+use crate::reactor::inbox::{Message, ReplyKey};
 use crate::routes::{Answer, Mode, Resolution, Target};
-use crate::stream::{OpenStream, Phase};
+use crate::session::exchange::{OpenStream, Phase};
 use crate::tls::Tls;
 
-use self::departure::Departure;
 use self::ending::Rejection;
+use self::handoff::Departure;
 
 pub(crate) use self::context::Context;
-pub(crate) use self::departure::PATIENCE;
+pub(crate) use self::handoff::PATIENCE;
 
+pub(crate) mod body_buffer;
+pub(crate) mod budget;
 mod context;
-mod departure;
-mod doubt;
 mod ending;
+pub(crate) mod exchange;
+mod half_close;
+mod handoff;
 mod lookup;
 mod memory;
 mod request_body;
+pub(crate) mod spool;
 
 /// A call has no end to wait for, and whoever reads it trusts the lengths that its client tells: so much of one is
 /// kept for a reader that asks for more.

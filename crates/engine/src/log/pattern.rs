@@ -4,8 +4,8 @@ use super::escape::{self, Unwanted, word_byte};
 use super::extras::ExtraValue;
 use super::line::{milliseconds, number, scalar_value};
 use super::stamp::Stamp;
-use crate::access_log::{Access, LEVEL, MESSAGE, SOURCE};
 use crate::admin::TOKEN_FIELD;
+use crate::log::access::{Access, LEVEL, MESSAGE, SOURCE};
 
 /// What stands for a value that is not there.
 const ABSENT: &[u8] = b"-";
@@ -248,8 +248,8 @@ fn render(known: Known, access: &Access<'_>, place: &mut Place<'_>, stamp: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access_log::RequestLine;
     use crate::log::Extras;
+    use crate::log::access::RequestLine;
 
     fn rendered(pattern: &str, request: &[u8], extras: Option<&Extras>) -> String {
         let request = hyperion_proto::Request::from_head(request, &Default::default()).unwrap();

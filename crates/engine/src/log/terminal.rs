@@ -5,7 +5,7 @@ use super::escape::{self, Unwanted};
 use super::line::{Head, Line, number};
 use super::stamp::Stamp;
 use super::{Level, Shape};
-use crate::access_log::Access;
+use crate::log::access::Access;
 
 const RESET: &str = "\x1b[0m";
 const DIM: &str = "\x1b[2m";
@@ -160,7 +160,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::access_log::RequestLine;
+    use crate::log::access::RequestLine;
     use crate::log::{ExtraValue, Extras};
 
     const PLAIN: Terminal = Terminal { color: false, utc_offset_s: 3600 };

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use hyperion_io::{Driver, Key};
 
 use super::Reactor;
+use crate::balance::Siblings;
 use crate::log::Level;
-use crate::sessions::Phase;
-use crate::siblings::Siblings;
+use crate::reactor::session_table::Phase;
 
 /// So long a reactor that drains awaits requests that are on their way: on connections that were just made,
 /// and on those whose client does not know yet that they end.

@@ -9,10 +9,10 @@ use hyperion_io::{Completion, Peer, Sink, Waker};
 
 use super::*;
 use crate::config::{IoChoice, LogConfig, LogFormat};
-use crate::job_queue::JobQueue;
+use crate::dispatch::queue::JobQueue;
 use crate::log::Level;
+use crate::reactor::session_table::SystemClock;
 use crate::session::Session;
-use crate::sessions::SystemClock;
 
 /// What the next waits do.
 #[derive(Clone, Copy, Debug)]

@@ -2,14 +2,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::budget::Waiting;
 use crate::config::Config;
-use crate::inbox::Inbox;
-use crate::job_queue::Service;
+use crate::dispatch::queue::Service;
 use crate::log::{Level, Log};
-use crate::lookups::Lookups;
+use crate::reactor::inbox::Inbox;
+use crate::reactor::lookups::Lookups;
 use crate::routes::Routes;
-use crate::spool::SpoolBound;
+use crate::session::budget::Waiting;
+use crate::session::spool::SpoolBound;
 use crate::stats::{Recorder, Stats};
 
 /// What every session of a reactor works with.

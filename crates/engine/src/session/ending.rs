@@ -5,13 +5,13 @@ use std::time::Instant;
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId, Violation};
 
 use super::{Context, Session};
-use crate::access_log::{Access, RequestLine};
-use crate::flow::Flow;
-use crate::job::{Job, Observed};
+use crate::dispatch::flow::Flow;
+use crate::dispatch::job::{Job, Observed};
+use crate::dispatch::reply::Completion;
 use crate::log::Level;
-use crate::reply::Completion;
+use crate::log::access::{Access, RequestLine};
+use crate::session::exchange::{OpenStream, Phase};
 use crate::stats::Responded;
-use crate::stream::{OpenStream, Phase};
 
 /// What the log shows for a request that ended without an answer.
 const CLIENT_CLOSED: u16 = 499;

@@ -3,11 +3,11 @@
 use hyperion_proto::StreamId;
 
 use super::{Context, Session, find};
-use crate::inbox::ReplyKey;
-use crate::job::Body;
-use crate::lookups::{Found, Lookup};
+use crate::dispatch::job::Body;
+use crate::reactor::inbox::ReplyKey;
+use crate::reactor::lookups::{Found, Lookup};
 use crate::routes::Target;
-use crate::stream::Phase;
+use crate::session::exchange::Phase;
 
 impl Session {
     /// Has the file looked for that a request may name.

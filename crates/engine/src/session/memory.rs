@@ -5,8 +5,8 @@ use std::time::Duration;
 use hyperion_proto::StreamId;
 
 use super::{Context, Session};
-use crate::budget::COUNTED_BYTES;
-use crate::stream::Phase;
+use crate::session::budget::COUNTED_BYTES;
+use crate::session::exchange::Phase;
 
 /// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
 /// request while the process has no memory for bodies left; with more than this in heads it gets none at all.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hyperion_proto::StreamId;
 
 use super::{Context, Session, find};
-use crate::stream::Phase;
+use crate::session::exchange::Phase;
 
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
 const INPUT_BYTES: usize = 256 * 1024;

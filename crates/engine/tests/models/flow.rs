@@ -5,7 +5,7 @@ use std::sync::Arc;
 use shuttle::thread::spawn;
 
 use super::{check, join};
-use crate::flow::{Flow, Interrupt, Wait};
+use crate::dispatch::flow::{Flow, Interrupt, Wait};
 
 /// Takes so much credit, one by one, as a producer does that waits for its reader.
 fn write(flow: &Arc<Flow>, count: i64) {

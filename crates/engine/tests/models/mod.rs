@@ -6,9 +6,9 @@
 
 mod flow;
 mod inbox;
-mod job_queue;
+mod leader;
 mod network;
-mod relay;
+mod queue;
 
 use std::sync::Arc;
 

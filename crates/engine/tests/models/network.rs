@@ -12,9 +12,9 @@ use hyperion_buf::SendQueue;
 use hyperion_io::{Completion, Driver, Key, Peer, Sink, Waker};
 use shuttle::sync::{Condvar, Mutex, MutexGuard};
 
-use crate::inbox::Inbox;
-use crate::job_queue::JobQueue;
+use crate::dispatch::queue::JobQueue;
 use crate::reactor::Reactor;
+use crate::reactor::inbox::Inbox;
 use crate::reactor::tests::{file, listening};
 
 /// The clients of one reactor.

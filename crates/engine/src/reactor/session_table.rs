@@ -8,14 +8,14 @@ use hyperion_io::{Completion, Key, Peer, Sink};
 use hyperion_proto::Connection;
 use slab::Slab;
 
+use crate::balance::Place;
+use crate::dispatch::job::{ConnectionInfo, Job, Listener};
 use crate::fault::contain;
-use crate::inbox::Message;
-use crate::job::{ConnectionInfo, Job, Listener};
 use crate::log::Level;
-use crate::rate::Rate;
+use crate::reactor::inbox::Message;
+use crate::reactor::timers::Timers;
+use crate::reactor::token_bucket::Rate;
 use crate::session::{Context, PATIENCE, Session};
-use crate::siblings::Place;
-use crate::timers::Timers;
 
 /// Connections above the maximum that are still told 503; what comes on top is closed unheard.
 const REFUSED_CONNECTIONS: usize = 256;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use hyperion_buf::DiskFile;
 use hyperion_proto::{ClientCertificate, Fields, Request};
 
-use crate::flow::Engagement;
-use crate::reply::ReplyHandle;
+use crate::dispatch::flow::Engagement;
+use crate::dispatch::reply::ReplyHandle;
 use crate::routes::Target;
 use crate::tls::Tls;
 

@@ -10,12 +10,12 @@ use shuttle::thread::{JoinHandle, spawn};
 
 use super::network::{Failure, Network, NetworkDriver};
 use super::{check, join, threads};
+use crate::dispatch::job::Job;
+use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
+use crate::dispatch::reply::Reply;
 use crate::fault;
-use crate::inbox::Inbox;
-use crate::job::Job;
-use crate::job_queue::{Consumer, JobQueue, Service, Waited, Work};
-use crate::relay::{Lead, Relay, interrupt, wait};
-use crate::reply::Reply;
+use crate::reactor::inbox::Inbox;
+use crate::reactor::leader::{Lead, Relay, interrupt, wait};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
 

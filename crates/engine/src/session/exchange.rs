@@ -3,11 +3,11 @@ use std::time::Instant;
 
 use hyperion_proto::{Fields, Request, StreamId};
 
-use crate::body::BodyBuffer;
-use crate::budget::Waiting;
-use crate::flow::{Flow, FlowState};
-use crate::reply::Completion;
+use crate::dispatch::flow::{Flow, FlowState};
+use crate::dispatch::reply::Completion;
 use crate::routes::Target;
+use crate::session::body_buffer::BodyBuffer;
+use crate::session::budget::Waiting;
 
 /// One exchange of a session, from its request's head to the end of its response.
 #[derive(Debug)]

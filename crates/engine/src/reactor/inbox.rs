@@ -6,14 +6,14 @@ use hyperion_buf::FileRange;
 use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, StreamId};
 
+use crate::balance::Adoption;
 use crate::bridge::Bridges;
-use crate::budget::Budget;
-use crate::flow::Flow;
-use crate::lookups::Found;
-use crate::reply::Completion;
+use crate::dispatch::flow::Flow;
+use crate::dispatch::reply::Completion;
+use crate::reactor::lookups::Found;
 use crate::routes::{Routes, Target};
-use crate::siblings::Adoption;
-use crate::spool::SharedSpool;
+use crate::session::budget::Budget;
+use crate::session::spool::SharedSpool;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::budget::{Budget, Share};
-use crate::job::Body;
-use crate::spool::{Spool, SpoolBound};
+use crate::dispatch::job::Body;
+use crate::session::budget::{Budget, Share};
+use crate::session::spool::{Spool, SpoolBound};
 
 /// A request body as it arrives: the first piece as it is, more pieces joined in memory, and all of
 /// it in a temporary file once it outgrows the threshold, or all bodies together their budget.

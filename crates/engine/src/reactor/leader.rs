@@ -21,10 +21,10 @@ use std::time::Duration;
 
 use hyperion_io::Driver;
 
+use crate::dispatch::queue::{Consumer, Service, Waited};
 use crate::fault::fault;
-use crate::inbox::Inbox;
-use crate::job_queue::{Consumer, Service, Waited};
 use crate::reactor::Reactor;
+use crate::reactor::inbox::Inbox;
 use crate::sync::{Condvar, Mutex, MutexGuard, wait_timeout};
 
 /// How long the reactor may be left alone.

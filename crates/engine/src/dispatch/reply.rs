@@ -8,10 +8,10 @@ use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId};
 
 use crate::bridge::Bridges;
-use crate::flow::{Flow, FlowState, Interrupt, Wait};
-use crate::inbox::{Inbox, Message, ReplyKey};
-use crate::job::Body;
+use crate::dispatch::flow::{Flow, FlowState, Interrupt, Wait};
+use crate::dispatch::job::Body;
 use crate::log::Extras;
+use crate::reactor::inbox::{Inbox, Message, ReplyKey};
 use crate::routes::Target;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 

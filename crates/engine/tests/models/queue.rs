@@ -8,11 +8,11 @@ use shuttle::sync::{Barrier, Mutex};
 use shuttle::thread::{JoinHandle, spawn};
 
 use super::{check, join, threads};
-use crate::flow::{Engagement, Flow};
-use crate::inbox::{Inbox, Message, ReplyKey};
-use crate::job::{Body, ConnectionInfo, Job, Listener};
-use crate::job_queue::{Consumer, JobQueue, Service, Waited, Work};
-use crate::reply::{Completion, ReplyHandle};
+use crate::dispatch::flow::{Engagement, Flow};
+use crate::dispatch::job::{Body, ConnectionInfo, Job, Listener};
+use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
+use crate::dispatch::reply::{Completion, ReplyHandle};
+use crate::reactor::inbox::{Inbox, Message, ReplyKey};
 use crate::routes::Target;
 
 /// Waits as an executor does, until there is work. False when the queue is closed or the wait was interrupted.

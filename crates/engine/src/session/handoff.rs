@@ -7,10 +7,10 @@ use bytes::BytesMut;
 use hyperion_proto::{BodyLength, Closing, StreamId};
 
 use super::{Context, Session};
-use crate::job::{Body, Job};
-use crate::reply::Hijacked;
-use crate::siblings::{HOPS_MAX, Parcel, Place};
-use crate::stream::Phase;
+use crate::balance::{HOPS_MAX, Parcel, Place};
+use crate::dispatch::job::{Body, Job};
+use crate::dispatch::reply::Hijacked;
+use crate::session::exchange::Phase;
 
 /// A socket that is on its way out of the driver.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::job::Job;
+use crate::dispatch::job::Job;
 
 /// Fields in which proxies tell when they received a request, in the order in which they are believed.
 const FIELDS: [&str; 2] = ["x-request-start", "x-queue-start"];

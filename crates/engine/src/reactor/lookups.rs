@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use hyperion_proto::Request;
 
+use crate::dispatch::job::Body;
 use crate::fault;
-use crate::inbox::{Inbox, Message, ReplyKey};
-use crate::job::Body;
+use crate::reactor::inbox::{Inbox, Message, ReplyKey};
 use crate::routes::{Answer, Search, Target};
 
 /// Threads for the disks of this machine, and as many for all that may be elsewhere.

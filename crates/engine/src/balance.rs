@@ -24,8 +24,8 @@ use bytes::Bytes;
 use hyperion_io::passing::{Control, MESSAGE_BYTES_MAX, Receiver, pass};
 
 use self::inlets::Inlets;
-use crate::inbox::Inbox;
 use crate::log::Log;
+use crate::reactor::inbox::Inbox;
 use crate::stats::{Neighbour, Stats};
 
 mod inlets;

@@ -6,11 +6,11 @@ use std::time::Instant;
 use hyperion_io::{Driver, Peer, passing};
 
 use super::Reactor;
+use crate::balance::{HOPS_MAX, Parcel, Siblings};
+use crate::dispatch::job::Listener;
 use crate::fault::contain;
-use crate::job::Listener;
+use crate::reactor::session_table::Phase;
 use crate::session::PATIENCE;
-use crate::sessions::Phase;
-use crate::siblings::{HOPS_MAX, Parcel, Siblings};
 
 impl<D: Driver> Reactor<D>
 where

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use hyperion_io::Waker;
 
-use crate::job::Body;
+use crate::dispatch::job::Body;
+use crate::dispatch::reply::Hijacked;
 use crate::log::Extras;
-use crate::reply::Hijacked;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 

@@ -9,8 +9,8 @@ use hyperion_io::passing::{Arrival, Receiver};
 
 use super::{Adoption, Parcel};
 use crate::fault;
-use crate::inbox::{Inbox, Message};
 use crate::log::{Level, Log};
+use crate::reactor::inbox::{Inbox, Message};
 use crate::stats::Stats;
 
 /// Who decided to hand something over before it heard that this process takes no more is waited for: so long in
@@ -102,8 +102,8 @@ impl Inlets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::{Channels, Siblings};
     use crate::config::{LogConfig, LogFormat};
-    use crate::siblings::{Channels, Siblings};
     use crate::stats::Segment;
     use hyperion_io::Waker;
     use hyperion_io::passing::pass;

@@ -1,0 +1,7 @@
+//! Between the reactor and the executors: jobs one way, replies the other.
+
+pub(crate) mod flow;
+pub(crate) mod job;
+pub(crate) mod queue;
+pub(crate) mod queue_time;
+pub(crate) mod reply;
