@@ -14,11 +14,12 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Symbol, TryConvert, Value};
 
-use crate::env::Shared;
-use crate::file::SendfileHeader;
-use crate::hints::HintsPolicy;
+use crate::request::env::Shared;
+use crate::response::early_hints::HintsPolicy;
+use crate::response::sendfile::SendfileHeader;
 use crate::segment::Segment;
-use crate::{error, raw};
+use crate::vm::error;
+use crate::vm::raw;
 
 /// Body bytes kept in memory unless told otherwise.
 const SPOOL_THRESHOLD_BYTES: usize = 112 * 1024;

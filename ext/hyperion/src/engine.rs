@@ -17,16 +17,18 @@ use magnus::{
 };
 
 use crate::config::Settings;
-use crate::error::{self, HYPERION, contain};
 use crate::executor::Executor;
-use crate::file::SendfileHeader;
-use crate::finish::Finishing;
-use crate::gvl::{Birthplace, serve_here, without_gvl};
-use crate::hints::HintsPolicy;
 use crate::hooks::Hooks;
+use crate::request::env;
+use crate::response::early_hints::HintsPolicy;
+use crate::response::finished::Finishing;
+use crate::response::sendfile::SendfileHeader;
 use crate::routes::Table;
 use crate::tls::Tls;
-use crate::{class, env, raw};
+use crate::vm::class;
+use crate::vm::error::{self, HYPERION, contain};
+use crate::vm::gvl::{Birthplace, serve_here, without_gvl};
+use crate::vm::raw;
 
 /// Between two looks at whether everything has ended.
 const DRAIN_PAUSE: Duration = Duration::from_millis(5);

@@ -13,10 +13,11 @@ use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{DataTypeFunctions, Error, RHash, Ruby, TypedData, Value, method};
 
-use crate::chunks::Chunks;
-use crate::error::{HYPERION, client_disconnected, contain};
-use crate::gvl::{Birthplace, wait_for};
-use crate::{class, hijack};
+use crate::hijack;
+use crate::response::chunks::Chunks;
+use crate::vm::class;
+use crate::vm::error::{HYPERION, client_disconnected, contain};
+use crate::vm::gvl::{Birthplace, wait_for};
 
 /// The way back to one client, shared by the Ruby objects of one request.
 #[derive(Debug)]

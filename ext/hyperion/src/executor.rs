@@ -12,18 +12,18 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value, kwargs};
 
-use crate::delivery::Delivery;
-use crate::env::{self, Facts};
-use crate::error::{self, contain};
 use crate::exchange::{Exchange, Peer};
-use crate::file::SendfileHeader;
-use crate::finish::Finishing;
-use crate::gvl::{give_way, off_lock, without_gvl};
-use crate::hints::{EarlyHints, HintsPolicy};
 use crate::hooks::{Hooks, Observer};
-use crate::input::Input;
-use crate::names::CALL;
+use crate::request::env::{self, Facts};
+use crate::request::input::Input;
+use crate::response::delivery::Delivery;
+use crate::response::early_hints::{EarlyHints, HintsPolicy};
+use crate::response::finished::Finishing;
+use crate::response::sendfile::SendfileHeader;
 use crate::routes::Table;
+use crate::vm::error::{self, contain};
+use crate::vm::gvl::{give_way, off_lock, without_gvl};
+use crate::vm::names::CALL;
 
 /// So long an executor takes one job after another before it lets those go on that wait for the
 /// interpreter's lock. It does so between two jobs. Left to itself Ruby takes the lock away after a tenth of

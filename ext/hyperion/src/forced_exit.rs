@@ -10,7 +10,7 @@ use magnus::prelude::*;
 use magnus::{Error, RHash, Ruby, TryConvert, TypedData, function};
 
 use crate::engine::Engine;
-use crate::error;
+use crate::vm::error;
 
 /// Where a line has the time that it is written at.
 const TIMESTAMP: &str = "@ts@";

@@ -9,10 +9,10 @@ use hyperion_engine::{BridgedHandle, ConnectionInfo, Hijacked, Listener, bridge}
 use magnus::prelude::*;
 use magnus::{Error, RClass, RHash, Ruby, Value};
 
-use crate::error::client_disconnected;
 use crate::exchange::Peer;
-use crate::gvl::wait_for;
-use crate::names::{FOR_FD, UNGETBYTE};
+use crate::vm::error::client_disconnected;
+use crate::vm::gvl::wait_for;
+use crate::vm::names::{FOR_FD, UNGETBYTE};
 
 const HIJACK_IO: &str = "rack.hijack_io";
 

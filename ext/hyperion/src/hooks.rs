@@ -10,9 +10,10 @@ use magnus::prelude::*;
 use magnus::value::Opaque;
 use magnus::{ArgList, Error, RArray, Ruby, Value};
 
-use crate::names::CALL;
-use crate::request::{Request, text};
-use crate::{error, raw};
+use crate::request::hook_request::{Request, text};
+use crate::vm::error;
+use crate::vm::names::CALL;
+use crate::vm::raw;
 
 /// What Ruby has registered: an Array of the blocks for the start of a request and an Array of those
 /// for its end; nothing, where nobody wants to hear.

@@ -13,8 +13,9 @@ use magnus::gc::Marker;
 use magnus::value::Opaque;
 use magnus::{Error, RArray, RHash, RString, Ruby, Symbol, TryConvert, Value};
 
-use crate::gvl::off_lock;
-use crate::{error, raw};
+use crate::vm::error;
+use crate::vm::gvl::off_lock;
+use crate::vm::raw;
 
 /// Content of files up to this size is kept in memory.
 const CACHED_FILE_BYTES: u64 = 64 * 1024;

@@ -8,7 +8,8 @@ use magnus::prelude::*;
 use magnus::{Error, RHash, Ruby, Symbol, TypedData, function, method};
 
 use crate::engine::Engine;
-use crate::{class, error};
+use crate::vm::class;
+use crate::vm::error;
 
 /// Blocks of a segment, above which somebody has miscounted.
 const BLOCKS_MAX: usize = 8192;

@@ -8,8 +8,8 @@ use hyperion_engine::{Clients, KeyPair, Tls as Certificates, TlsLoadError, TlsSo
 use magnus::prelude::*;
 use magnus::{Error, RArray, RHash, Ruby, TryConvert, TypedData, function, method};
 
-use crate::class;
-use crate::error::{self, HYPERION, contain};
+use crate::vm::class;
+use crate::vm::error::{self, HYPERION, contain};
 
 /// One per address where TLS is spoken.
 #[derive(TypedData)]

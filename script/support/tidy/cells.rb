@@ -7,8 +7,8 @@ module Tidy
     GLUE = %r{\Aext/hyperion/src/}
     CELL = /\b(?:Lazy|LazyId|LazyLock|Once|OnceLock|Mutex|RwLock|Condvar|Barrier)\b/
     # Here they are filled by `init`, or set and read without waiting.
-    PLACES = { "ext/hyperion/src/error.rs" => %w[Lazy], "ext/hyperion/src/names.rs" => %w[LazyId],
-               "ext/hyperion/src/keys.rs" => %w[OnceLock], "ext/hyperion/src/engine.rs" => %w[OnceLock] }.freeze
+    PLACES = { "ext/hyperion/src/vm/error.rs" => %w[Lazy], "ext/hyperion/src/vm/names.rs" => %w[LazyId],
+               "ext/hyperion/src/request/keys.rs" => %w[OnceLock], "ext/hyperion/src/engine.rs" => %w[OnceLock] }.freeze
     WAITING = /\bget_or_(?:try_)?init\b|\bcall_once\b/
     CLASS = /\bderive\([^)]*\bTypedData\b[^)]*\)\][^;{]*?\bstruct\s+(\w+)/m
 

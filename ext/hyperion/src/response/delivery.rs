@@ -10,18 +10,23 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, RString, Ruby, Value};
 
-use crate::answer::{Answer, Headers};
-use crate::body::{self, Content};
-use crate::env::Callbacks;
 use crate::exchange::{Exchange, Peer};
-use crate::file::SendfileHeader;
-use crate::finish::{self, Finishing};
-use crate::gvl::off_lock;
-use crate::input::Input;
-use crate::names::{CALL, EACH};
+use crate::request::env::Callbacks;
+use crate::request::input::Input;
+use crate::response::body::{self, Content};
+use crate::response::chunks;
+use crate::response::finished::{self, Finishing};
+use crate::response::log_extras;
+use crate::response::rack_response::{Answer, Headers};
+use crate::response::sendfile;
+use crate::response::sendfile::SendfileHeader;
+use crate::response::stream::{Kind, Stream};
+use crate::response::trailers;
 use crate::routes::Table;
-use crate::stream::{Kind, Stream};
-use crate::{chunks, error, file, log_extras, raw, trailers};
+use crate::vm::error;
+use crate::vm::gvl::off_lock;
+use crate::vm::names::{CALL, EACH};
+use crate::vm::raw;
 
 /// One request that is being answered.
 pub struct Delivery<'a> {
@@ -106,7 +111,7 @@ impl Delivery<'_> {
         let Headers { mut fields, hijack, sendfile, is_chunked, .. } = headers;
         if is_chunked {
             // What it says of its chunks is not what the client gets.
-            fields = file::without_length(&fields)
+            fields = sendfile::without_length(&fields)
                 .map_err(|cause| error::error(self.ruby, cause.to_string()))?;
             self.exchange.chunks.begin();
         }
@@ -165,8 +170,9 @@ impl Delivery<'_> {
         let (routes, header) = (self.table.routes(), self.sendfile_header);
         let name = raw::with_bytes(name, <[u8]>::to_vec);
         let head = (head.status, head.fields);
-        let response =
-            off_lock(|| file::answer_named(self.log, header, &routes, self.request, head, &name));
+        let response = off_lock(|| {
+            sendfile::answer_named(self.log, header, &routes, self.request, head, &name)
+        });
         self.respond(response, progress)
     }
 
@@ -347,7 +353,7 @@ impl Delivery<'_> {
         let (status, headers) = self.told(progress.answer.as_ref());
         let nil = self.ruby.qnil().as_value();
         let exception = failure.map_or(nil, |failure| error::exception(self.ruby, failure));
-        finish::run(self.ruby, self.log, self.env, status, headers, exception)
+        finished::run(self.ruby, self.log, self.env, status, headers, exception)
     }
 
     /// Status and headers, for callbacks.

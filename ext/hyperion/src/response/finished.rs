@@ -14,10 +14,11 @@ use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{Error, RArray, RHash, Ruby, Value};
 
-use crate::env::Callbacks;
-use crate::input::Input;
-use crate::names::CALL;
-use crate::{error, raw};
+use crate::request::env::Callbacks;
+use crate::request::input::Input;
+use crate::vm::error;
+use crate::vm::names::CALL;
+use crate::vm::raw;
 
 /// Responses whose end somebody wants to hear of.
 pub struct Finishing {

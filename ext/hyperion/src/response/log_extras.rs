@@ -6,7 +6,9 @@ use magnus::r_hash::ForEach;
 use magnus::value::{Qfalse, Qtrue};
 use magnus::{Error, Fixnum, Float, RHash, RString, Ruby, Value};
 
-use crate::{env, error, raw};
+use crate::request::env;
+use crate::vm::error;
+use crate::vm::raw;
 
 /// What `env` holds; `None` where there is nothing. What is too much or cannot be shown, as something
 /// other than a Hash, is counted instead.

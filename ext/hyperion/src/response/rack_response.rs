@@ -5,9 +5,10 @@ use magnus::prelude::*;
 use magnus::r_hash::ForEach;
 use magnus::{Error, Fixnum, RArray, RHash, RString, Ruby, Symbol, Value};
 
-use crate::file::SendfileHeader;
-use crate::names::{INTEGER, TO_A, TO_ARY};
-use crate::{error, raw};
+use crate::response::sendfile::SendfileHeader;
+use crate::vm::error;
+use crate::vm::names::{INTEGER, TO_A, TO_ARY};
+use crate::vm::raw;
 
 /// Bytes of headers that most responses stay below.
 const FIELDS_BYTES: usize = 256;

@@ -5,9 +5,10 @@ use magnus::prelude::*;
 use magnus::r_hash::ForEach;
 use magnus::{Error, RHash, RString, Ruby, Symbol, Value};
 
-use crate::answer::Headers;
-use crate::names::TRAILERS;
-use crate::{error, raw};
+use crate::response::rack_response::Headers;
+use crate::vm::error;
+use crate::vm::names::TRAILERS;
+use crate::vm::raw;
 
 /// Whether a body has trailers.
 ///

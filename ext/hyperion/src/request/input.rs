@@ -11,12 +11,12 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RString, Ruby, TypedData, Value, method};
 
-use crate::class;
-use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
-use crate::gvl::{give_way, off_lock, wait_for};
-use crate::live::{self, Arrived, Want};
-use crate::spooled::Spooled;
+use crate::request::live_input::{self, Arrived, Want};
+use crate::request::spooled_input::Spooled;
+use crate::vm::class;
+use crate::vm::error::{HYPERION, client_disconnected, contain};
+use crate::vm::gvl::{give_way, off_lock, wait_for};
 
 /// The body of one request.
 #[derive(TypedData, magnus::DataTypeFunctions)]
@@ -163,7 +163,7 @@ impl Input {
                 _ => break,
             };
             // Nothing is borrowed while other threads run.
-            if !live::wait(ruby, &peer)? {
+            if !live_input::wait(ruby, &peer)? {
                 return Err(cut_off(ruby, &peer));
             }
         }

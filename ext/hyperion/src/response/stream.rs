@@ -14,14 +14,14 @@ use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
 
-use crate::chunks::Chunks;
-use crate::class;
-use crate::error::{HYPERION, client_disconnected, contain};
 use crate::exchange::Peer;
-use crate::gvl::wait_for;
-use crate::input::{Input, filled, read_arguments};
-use crate::live::Want;
-use crate::names::READ;
+use crate::request::input::{Input, filled, read_arguments};
+use crate::request::live_input::Want;
+use crate::response::chunks::Chunks;
+use crate::vm::class;
+use crate::vm::error::{HYPERION, client_disconnected, contain};
+use crate::vm::gvl::wait_for;
+use crate::vm::names::READ;
 
 /// The two directions of one exchange.
 #[derive(TypedData)]

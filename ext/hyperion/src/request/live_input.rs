@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 use hyperion_engine::Wait;
 use magnus::{Error, Ruby};
 
-use crate::error::error;
 use crate::exchange::Peer;
-use crate::gvl::wait_for;
+use crate::vm::error::error;
+use crate::vm::gvl::wait_for;
 
 /// What has arrived and was not read.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use magnus::prelude::*;
 use magnus::value::Lazy;
 use magnus::{Error, Exception, ExceptionClass, RArray, RModule, RString, Ruby, Value};
 
-use crate::gvl::is_child_of_server;
+use crate::vm::gvl::is_child_of_server;
 
 /// Lines of a backtrace in the log.
 const BACKTRACE_LINES: usize = 12;
@@ -196,11 +196,11 @@ fn backtrace(ruby: &Ruby, exception: Exception, most: usize) -> Vec<String> {
     let lines = exception.funcall::<_, _, Option<RArray>>("backtrace", ());
     let Some(lines) = lines.ok().flatten() else { return Vec::new() };
     (0..lines.len().min(most))
-        .filter_map(|index| RString::from_value(crate::raw::element(ruby, lines, index)))
+        .filter_map(|index| RString::from_value(crate::vm::raw::element(ruby, lines, index)))
         .map(text)
         .collect()
 }
 
 fn text(string: RString) -> String {
-    crate::raw::with_bytes(string, |bytes| String::from_utf8_lossy(bytes).into_owned())
+    crate::vm::raw::with_bytes(string, |bytes| String::from_utf8_lossy(bytes).into_owned())
 }

@@ -7,10 +7,10 @@ use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{DataTypeFunctions, Error, Ruby, TypedData, Value, method};
 
-use crate::answer::Headers;
-use crate::class;
-use crate::error::{HYPERION, contain};
 use crate::exchange::Exchange;
+use crate::response::rack_response::Headers;
+use crate::vm::class;
+use crate::vm::error::{HYPERION, contain};
 
 const EARLY_HINTS: u16 = 103;
 

@@ -11,7 +11,7 @@ use magnus::value::{IntoId, ReprValue};
 use magnus::{Error, RArray, RString, Ruby, Value};
 use rb_sys::{RARRAY_AREF, RARRAY_LEN, RBasic, RSTRING_LEN, RSTRING_PTR, VALUE};
 
-use crate::error::contain;
+use crate::vm::error::contain;
 
 /// Reads the bytes of a string where they are. `read` must not call Ruby.
 pub fn with_bytes<R>(string: RString, read: impl FnOnce(&[u8]) -> R) -> R {

@@ -15,9 +15,9 @@ use magnus::{Error, RArray, RHash, Ruby, Value};
 use rb_sys::{Qfalse, Qnil, VALUE};
 
 use crate::exchange::Exchange;
-use crate::hints::EarlyHints;
-use crate::input::Input;
-use crate::keys::{Keys, keys};
+use crate::request::input::Input;
+use crate::request::keys::{Keys, keys};
+use crate::response::early_hints::EarlyHints;
 
 /// Keys that the template has room for.
 const TEMPLATE_KEYS: usize = 56;

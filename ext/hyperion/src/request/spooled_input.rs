@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use bytes::Bytes;
 use hyperion_engine::DiskFile;
 
-use crate::live::Want;
+use crate::request::live_input::Want;
 
 /// The complete body, read through a buffer.
 pub struct Spooled {

@@ -9,10 +9,13 @@ use bytes::{Bytes, BytesMut};
 use magnus::prelude::*;
 use magnus::{Error, RArray, RString, Ruby, Value};
 
-use crate::file::Found;
-use crate::gvl::off_lock;
-use crate::names::{CALL, CLOSE, EACH, PATH, TO_ARY, TO_PATH};
-use crate::{error, file, raw, trailers};
+use crate::response::sendfile;
+use crate::response::sendfile::Found;
+use crate::response::trailers;
+use crate::vm::error;
+use crate::vm::gvl::off_lock;
+use crate::vm::names::{CALL, CLOSE, EACH, PATH, TO_ARY, TO_PATH};
+use crate::vm::raw;
 
 /// What is to be done with a body.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ fn at_path(ruby: &Ruby, path: Value) -> Result<Option<Content>, Error> {
     }
     let path: RString = ruby.class_file().funcall(*PATH, (path,))?;
     let path = raw::with_bytes(path, <[u8]>::to_vec);
-    let found = off_lock(|| file::open(Path::new(OsStr::from_bytes(&path))));
+    let found = off_lock(|| sendfile::open(Path::new(OsStr::from_bytes(&path))));
     Ok(found.map(|found| match found {
         Found::File(file) => Content::File(file),
         Found::Bytes(bytes) => Content::Full(bytes),

@@ -7,7 +7,8 @@ use hyperion_engine::{Fields, UnchunkError, Unchunker};
 use magnus::{Error, RString, Ruby};
 
 use crate::exchange::Peer;
-use crate::{error, raw};
+use crate::vm::error;
+use crate::vm::raw;
 
 /// The pieces of one response body.
 #[derive(Debug, Default)]

@@ -1,0 +1,9 @@
+//! The interpreter: its lock, its exceptions, and the few calls of it that magnus does not wrap.
+
+pub mod class;
+pub mod error;
+#[allow(unsafe_code)]
+pub mod gvl;
+pub mod names;
+#[allow(unsafe_code)]
+pub mod raw;
