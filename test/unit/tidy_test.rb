@@ -106,6 +106,7 @@ class TidyTest < Minitest::Test
   def test_unsafe_code_out_of_its_place
     write("crates/io/src/lib.rs", "// SAFETY: none is needed.\nunsafe impl Send for A {}\n")
     write("ext/hyperion/src/lib.rs", "mod vm;\nmod body;\n")
+    write("ext/hyperion/src/vm.rs", "mod gvl;\n")
     write("ext/hyperion/src/vm/gvl.rs", "// SAFETY: so.\nunsafe impl Send for A {}\n")
     write("ext/hyperion/src/body.rs", "// unsafe\nunsafe fn a() {}\n")
     assert_caught "ext/hyperion/src/body.rs:2: unsafe code has no place here"
@@ -206,7 +207,8 @@ class TidyTest < Minitest::Test
   end
 
   def test_a_lock_that_may_be_waited_for_with_the_interpreters_lock
-    crate("ext", "names", "tls", folder: "ext/hyperion")
+    crate("ext", "vm", "tls", folder: "ext/hyperion")
+    write("ext/hyperion/src/vm.rs", "mod names;\n")
     write("ext/hyperion/src/vm/names.rs", "static CALL: LazyId = LazyId::new(\"call\");\n")
     write("ext/hyperion/src/tls.rs", "use std::sync::Mutex;\nstatic TLS: OnceLock<u8> = OnceLock::new();\nfn tls() -> u8 {\n    *TLS.get_or_init(|| 1)\n}\n")
     assert_caught "ext/hyperion/src/tls.rs:1: a lock or a cell that a thread with the interpreter's lock may wait for",
