@@ -1,7 +1,7 @@
 use std::time::{Instant, SystemTime};
 
-use crate::deadlines::Timeouts;
 use crate::limits::Limits;
+use crate::timers::Timeouts;
 
 /// Everything that shapes a connection; shared by all connections of a process.
 #[derive(Clone, Debug, Default)]

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use hyperion_buf::{FileRange, SendQueue};
 
 use crate::config::Config;
-use crate::fields::Fields;
+use crate::message::fields::Fields;
+use crate::message::request::Request;
+use crate::message::response::Response;
 use crate::prepared::Prepared;
-use crate::protocol::Protocol;
-use crate::request::Request;
-use crate::response::Response;
-use crate::security::{ClientCertificate, Progress, Tls, TlsConfig};
+use crate::tls::{ClientCertificate, Progress, Tls, TlsConfig};
+use crate::version::Protocol;
 use crate::violation::Violation;
 
 /// Names one exchange of a connection: the sequence number of its request.

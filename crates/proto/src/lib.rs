@@ -16,31 +16,26 @@
 
 mod config;
 mod connection;
-mod deadlines;
-mod fields;
 mod http1;
 mod http2;
 mod limits;
-mod pace;
-mod plain;
+mod message;
 mod prepared;
-mod protocol;
-mod request;
-mod response;
-mod security;
-mod syntax;
+mod timers;
+mod tls;
 mod unchunker;
+mod version;
 mod violation;
 
 pub use config::{Config, UnderscorePolicy};
 pub use connection::{Closing, Connection, Event, StreamId};
-pub use deadlines::Timeouts;
-pub use fields::{FieldError, Fields};
 pub use limits::Limits;
+pub use message::fields::{FieldError, Fields};
+pub use message::request::{BodyLength, Request, Version};
+pub use message::response::{Response, ResponseBody};
 pub use prepared::Prepared;
-pub use request::{BodyLength, Request, Version};
-pub use response::{Response, ResponseBody};
-pub use security::{
+pub use timers::Timeouts;
+pub use tls::{
     Certificate, CertificateError, ClientAuth, ClientCertificate, Clock, TicketSecret, TlsConfig,
     TlsError, TlsSettings,
 };

@@ -1,8 +1,8 @@
 use bytes::Bytes;
 
-use crate::fields::Fields;
 use crate::http1::{LengthField, Rendered};
 use crate::http2::response;
+use crate::message::fields::Fields;
 
 /// A response that is rendered once and sent many times; only `date` and what concerns the
 /// connection are added when it leaves.

@@ -3,9 +3,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::fields::Fields;
 use crate::http1::Chunked;
 use crate::limits::Limits;
+use crate::message::fields::Fields;
 use crate::violation::Violation;
 
 /// Takes one such body apart.

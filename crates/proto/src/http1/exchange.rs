@@ -10,10 +10,10 @@ use std::io;
 use bytes::Bytes;
 use hyperion_buf::{FileRange, Segment, SendQueue};
 
-use super::encode::{self, Persistence};
+use super::encoder::{self, Persistence};
 use crate::connection::StreamId;
-use crate::fields::Fields;
-use crate::request::{Request, Version};
+use crate::message::fields::Fields;
+use crate::message::request::{Request, Version};
 
 /// What the response must know of its request.
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +161,7 @@ impl Exchange {
             }
             Framing::Chunked if piece.len() == 0 => {}
             Framing::Chunked => {
-                encode::write_chunk_size(out, piece.len());
+                encoder::write_chunk_size(out, piece.len());
                 piece.push_to(out);
                 out.extend(b"\r\n");
             }
@@ -181,7 +181,7 @@ impl Exchange {
             Framing::Length(_) => complete = false,
             Framing::Chunked => {
                 let trailers = trailers.filter(|_| self.asked.takes_trailers);
-                encode::write_last_chunk(out, trailers);
+                encoder::write_last_chunk(out, trailers);
             }
             Framing::UntilClose | Framing::Raw => self.close = true,
         }
@@ -235,7 +235,7 @@ impl Piece {
 
     fn push_to(self, out: &mut SendQueue) {
         match self {
-            Self::Bytes(bytes) if bytes.len() <= encode::COPY_MAX => out.extend(&bytes),
+            Self::Bytes(bytes) if bytes.len() <= encoder::COPY_MAX => out.extend(&bytes),
             Self::Bytes(bytes) => out.push_bytes(bytes),
             Self::File(range) => out.push_file(range),
         }

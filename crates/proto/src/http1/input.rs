@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::body::Receiving;
+use super::body_reader::Receiving;
 use super::exchange::{self, Answer, Asked, Exchange};
-use super::head::{self, HeadScan, Scan};
+use super::head_parser::{self, HeadScan, Scan};
 use super::{Connection, Ending, Input, Intake};
 use crate::connection::{Event, StreamId};
-use crate::deadlines::Timer;
-use crate::fields::Fields;
-use crate::request::Request;
+use crate::message::fields::Fields;
+use crate::message::request::Request;
+use crate::timers::Timer;
 use crate::violation::Violation;
 
 /// The request line is remembered for the log up to this length.
@@ -278,7 +278,7 @@ impl Connection {
         let parsed = match scan.advance(bytes, &self.config.limits) {
             Ok(Scan::Incomplete) => return Step::Wait,
             Ok(Scan::Complete(length)) => {
-                head::parse(&bytes[..length], &self.config).map(|request| (length, request))
+                head_parser::parse(&bytes[..length], &self.config).map(|request| (length, request))
             }
             Err(violation) => Err(violation),
         };

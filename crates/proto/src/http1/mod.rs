@@ -19,19 +19,19 @@
 //! ```
 //! Every call ends in [`Connection::settle`], the one place where the machines move each other.
 
-mod body;
-mod buffer;
-mod chunked;
-mod encode;
+mod body_reader;
+mod chunked_decoder;
+mod encoder;
 mod exchange;
-mod framing;
-pub(crate) mod head;
+pub(crate) mod head_parser;
 mod input;
+mod input_buffer;
 mod output;
 mod rendered;
-mod semantics;
-mod target;
-mod timing;
+mod request_semantics;
+mod request_target;
+mod response_framing;
+mod timers;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,19 +40,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyperion_buf::SendQueue;
 
-use self::body::Receiving;
-use self::buffer::Buffer;
-pub(crate) use self::chunked::Chunked;
-pub(crate) use self::encode::{LengthField, is_forbidden_trailer, reason};
+use self::body_reader::Receiving;
+pub(crate) use self::chunked_decoder::Chunked;
+pub(crate) use self::encoder::{LengthField, is_forbidden_trailer, reason};
 use self::exchange::Exchange;
 pub(crate) use self::exchange::{Asked, Framing, Piece};
-pub(crate) use self::framing::Plan;
-use self::head::HeadScan;
+use self::head_parser::HeadScan;
+use self::input_buffer::Buffer;
 pub(crate) use self::rendered::Rendered;
+pub(crate) use self::response_framing::Plan;
 use crate::config::Config;
 use crate::connection::{Closing, Event, StreamId};
-use crate::deadlines::Deadlines;
-use crate::pace::{Farewell, Pace};
+use crate::timers::Deadlines;
+use crate::timers::throughput::{Farewell, Pace};
 
 /// One HTTP/1 connection; see [`crate::Connection`] for the meaning of its public calls.
 #[derive(Debug)]

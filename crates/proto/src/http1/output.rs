@@ -5,16 +5,16 @@ use std::time::Instant;
 use bytes::Bytes;
 use hyperion_buf::{FileRange, SendQueue};
 
-use super::encode::{self, Head, Persistence};
+use super::encoder::{self, Head, Persistence};
 use super::exchange::{Answer, Framing, Piece};
-use super::framing::Plan;
+use super::response_framing::Plan;
 use super::{Connection, Ending, Input, Intake};
 use crate::connection::StreamId;
-use crate::fields::Fields;
-use crate::plain;
+use crate::message::fields::Fields;
+use crate::message::plain;
+use crate::message::request::Version;
+use crate::message::response::{Response, ResponseBody};
 use crate::prepared::Prepared;
-use crate::request::Version;
-use crate::response::{Response, ResponseBody};
 use crate::violation::Violation;
 
 impl Connection {
@@ -83,7 +83,7 @@ impl Connection {
             return;
         }
         if let Some(out) = self.informational_output(id) {
-            encode::write_informational(out, status, fields);
+            encoder::write_informational(out, status, fields);
             self.schedule();
         }
     }
@@ -93,7 +93,7 @@ impl Connection {
     pub fn probe(&mut self, id: StreamId) {
         self.presume();
         if let Some(out) = self.informational_output(id) {
-            encode::write_informational(out, 100, &Fields::new());
+            encoder::write_informational(out, 100, &Fields::new());
             self.schedule();
         }
     }
@@ -105,7 +105,7 @@ impl Connection {
             return;
         }
         if let Some(out) = self.informational_output(id) {
-            encode::write_informational(out, 100, &Fields::new());
+            encoder::write_informational(out, 100, &Fields::new());
         }
         if let Input::Body(receiving) = &mut self.input {
             receiving.awaited = false;
@@ -216,7 +216,7 @@ impl Connection {
         };
         let mut out = (index == 0).then_some(&mut self.output);
         let body_room = match &response.body {
-            ResponseBody::Full(bytes) if bytes.len() <= encode::COPY_MAX => bytes.len(),
+            ResponseBody::Full(bytes) if bytes.len() <= encoder::COPY_MAX => bytes.len(),
             _ => 0,
         };
         head.write(out.as_deref_mut().unwrap_or(&mut exchange.held), body_room);

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use hyperion_buf::SendQueue;
 
-use super::encode::{self, Head, LengthField, Persistence};
-use crate::fields::Fields;
+use super::encoder::{self, Head, LengthField, Persistence};
+use crate::message::fields::Fields;
 
 /// A response but for `date` and `connection`, which stand between its two pieces.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Rendered {
 impl Rendered {
     pub fn new(status: u16, fields: &Fields, body: &Bytes) -> Self {
         let mut beginning = Vec::new();
-        encode::write_status(&mut beginning, status);
+        encoder::write_status(&mut beginning, status);
         let length = match status {
             204 | 304 => LengthField::Omitted,
             _ => LengthField::Written(body.len() as u64),
@@ -31,7 +31,7 @@ impl Rendered {
         head.append_to(&mut whole);
         let mut rest = whole.split_off(beginning.len());
         let head_length = rest.len();
-        if body.len() <= encode::COPY_MAX {
+        if body.len() <= encoder::COPY_MAX {
             rest.extend_from_slice(body);
         }
         Self {
@@ -59,12 +59,12 @@ impl Rendered {
             buffer.reserve(self.beginning.len() + date.len() + 8 + line.len() + rest.len());
             buffer.extend_from_slice(&self.beginning);
             if !date.is_empty() && !self.has_date {
-                encode::extend(buffer, &[b"date: ", date.as_bytes(), b"\r\n"]);
+                encoder::extend(buffer, &[b"date: ", date.as_bytes(), b"\r\n"]);
             }
-            encode::extend(buffer, &[line, rest]);
+            encoder::extend(buffer, &[line, rest]);
         });
         if let Some(body) = body
-            && body.len() > encode::COPY_MAX
+            && body.len() > encoder::COPY_MAX
         {
             out.push_bytes(body.clone());
         }

@@ -13,10 +13,10 @@ use super::request;
 use super::stream::{Answer, Stream};
 use super::{Connection, Ending};
 use crate::connection::{Event, StreamId};
-use crate::deadlines::Timer;
-use crate::plain;
-use crate::request::{GRPC, Request};
-use crate::response::Response;
+use crate::message::plain;
+use crate::message::request::{GRPC, Request};
+use crate::message::response::Response;
+use crate::timers::Timer;
 use crate::violation::Violation;
 
 /// As much of a request line goes to the log.

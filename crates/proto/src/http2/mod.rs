@@ -9,16 +9,16 @@
 //!    └──────── idle too long, peer too slow, socket failed ────────────▲
 //! ```
 
-mod budget;
+mod flood_guard;
+mod frame_filter;
 mod frames;
-mod inbound;
 mod input;
+mod memory_pipe;
 mod output;
-mod pipe;
 mod request;
 pub(crate) mod response;
 mod stream;
-mod timing;
+mod timers;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -33,14 +33,14 @@ use h2::server::{Builder, Connection as Server};
 use http::HeaderValue;
 use hyperion_buf::SendQueue;
 
-use self::budget::Budget;
-use self::inbound::Inbound;
-use self::pipe::Pipe;
+use self::flood_guard::Budget;
+use self::frame_filter::Inbound;
+use self::memory_pipe::Pipe;
 use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
 use crate::connection::{Closing, Event, StreamId};
-use crate::deadlines::Deadlines;
-use crate::pace::{Farewell, Pace};
+use crate::timers::Deadlines;
+use crate::timers::throughput::{Farewell, Pace};
 use crate::violation::Violation;
 
 /// What a client with prior knowledge, or behind ALPN, sends first (section 3.4).

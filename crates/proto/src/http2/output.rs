@@ -11,11 +11,11 @@ use super::response;
 use super::stream::{Answer, Fault};
 use super::{Connection, Ending};
 use crate::connection::{Event, StreamId};
-use crate::fields::Fields;
 use crate::http1::{Asked, Framing, LengthField, Piece, Plan};
-use crate::plain;
+use crate::message::fields::Fields;
+use crate::message::plain;
+use crate::message::response::{Response, ResponseBody};
 use crate::prepared::Prepared;
-use crate::response::{Response, ResponseBody};
 use crate::violation::Violation;
 
 impl Connection {

@@ -5,10 +5,10 @@ use http::header::{COOKIE, EXPECT, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 
 use crate::config::Config;
-use crate::fields::Fields;
-use crate::http1::{head, is_forbidden_trailer};
+use crate::http1::{head_parser, is_forbidden_trailer};
 use crate::limits::Limits;
-use crate::request::{BodyLength, Request, Version};
+use crate::message::fields::Fields;
+use crate::message::request::{BodyLength, Request, Version};
 use crate::violation::Violation;
 
 /// The request; `ended` says that nothing follows its head.
@@ -20,7 +20,7 @@ pub(super) fn parse(parts: &Parts, ended: bool, config: &Config) -> Result<Reque
     if bytes.len() > config.limits.head_bytes {
         return Err(Violation::HeadTooLarge);
     }
-    let mut request = head::parse(&bytes, config)?;
+    let mut request = head_parser::parse(&bytes, config)?;
     request.version = Version::Http2;
     if !ended && request.body == BodyLength::None {
         request.body = BodyLength::Chunked;

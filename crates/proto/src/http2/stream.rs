@@ -19,7 +19,7 @@ use super::request;
 use crate::connection::{Event, StreamId};
 use crate::http1::{Framing, Piece};
 use crate::limits::Limits;
-use crate::pace::Pace;
+use crate::timers::throughput::Pace;
 use crate::violation::Violation;
 
 /// Bytes that are asked of the peer's window, and read of a file, at once.

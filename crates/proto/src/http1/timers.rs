@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Connection, Ending, Input, Intake};
-use crate::deadlines::Timer;
-use crate::pace::Pace;
+use crate::timers::Timer;
+use crate::timers::throughput::Pace;
 use crate::violation::Violation;
 
 impl Connection {

@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::head::FieldLine;
-use super::target::Target;
+use super::head_parser::FieldLine;
+use super::request_target::Target;
 use crate::config::{Config, UnderscorePolicy};
-use crate::request::{BodyLength, FieldSpan, Request, Span, Version};
-use crate::syntax;
+use crate::message::request::{BodyLength, FieldSpan, Request, Span, Version};
+use crate::message::syntax;
 use crate::violation::Violation;
 
 /// Collects, field by field, what matters beyond the field itself.

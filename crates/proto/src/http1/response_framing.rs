@@ -1,10 +1,10 @@
 //! Deciding how a response is framed.
 
-use super::encode::LengthField;
+use super::encoder::LengthField;
 use super::exchange::{Asked, Framing};
-use crate::fields::ContentLength;
-use crate::request::Version;
-use crate::response::{Response, ResponseBody};
+use crate::message::fields::ContentLength;
+use crate::message::request::Version;
+use crate::message::response::{Response, ResponseBody};
 
 /// The framing of one response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,12 +6,12 @@
 
 use smallvec::SmallVec;
 
-use super::semantics::Semantics;
-use super::target;
+use super::request_semantics::Semantics;
+use super::request_target;
 use crate::config::Config;
 use crate::limits::Limits;
-use crate::request::{FieldSpan, Request, Span, Version};
-use crate::syntax;
+use crate::message::request::{FieldSpan, Request, Span, Version};
+use crate::message::syntax;
 use crate::violation::Violation;
 
 const CR: u8 = b'\r';
@@ -182,7 +182,7 @@ pub(crate) fn parse(head: &[u8], config: &Config) -> Result<Request, Violation> 
         request.verbatim_target = target.starts_with(b"/").then(|| target.into());
         return Ok(request);
     }
-    let target = target::parse(head, line.method, line.target)?;
+    let target = request_target::parse(head, line.method, line.target)?;
     let mut semantics = Semantics::default();
     let fields = parse_fields(head, line_end + 2, limits, &mut semantics)?;
     semantics.into_request(head, fields, target, line.method, line.target, line.version, config)

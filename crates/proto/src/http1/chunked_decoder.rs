@@ -10,11 +10,11 @@
 //! White space around a size or an extension is refused: no client needs it and proxies disagree
 //! about it.
 
-use super::encode::is_forbidden_trailer;
-use super::head::FieldLine;
-use crate::fields::Fields;
+use super::encoder::is_forbidden_trailer;
+use super::head_parser::FieldLine;
 use crate::limits::Limits;
-use crate::syntax;
+use crate::message::fields::Fields;
+use crate::message::syntax;
 use crate::violation::Violation;
 
 /// Decodes one chunked body.

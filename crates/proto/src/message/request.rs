@@ -1,7 +1,7 @@
 use smallvec::SmallVec;
 
 use crate::config::Config;
-use crate::http1::head;
+use crate::http1::head_parser;
 use crate::violation::Violation;
 
 /// How the content types of gRPC begin.
@@ -78,9 +78,11 @@ impl Request {
     /// # Errors
     /// The [`Violation`] that a connection would answer.
     pub fn from_head(head: &[u8], config: &Config) -> Result<Self, Violation> {
-        let mut scan = head::HeadScan::default();
+        let mut scan = head_parser::HeadScan::default();
         match scan.advance(head, &config.limits)? {
-            head::Scan::Complete(length) if length == head.len() => head::parse(head, config),
+            head_parser::Scan::Complete(length) if length == head.len() => {
+                head_parser::parse(head, config)
+            }
             _ => Err(Violation::BadRequestLine),
         }
     }

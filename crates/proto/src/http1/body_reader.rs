@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::chunked::Chunked;
+use super::chunked_decoder::Chunked;
 use crate::connection::StreamId;
-use crate::fields::Fields;
 use crate::limits::Limits;
-use crate::request::{BodyLength, Request};
+use crate::message::fields::Fields;
+use crate::message::request::{BodyLength, Request};
 use crate::violation::Violation;
 
 /// A body on its way in.

@@ -2,7 +2,7 @@
 
 use hyperion_buf::SendQueue;
 
-use crate::fields::{ContentLength, Fields, Known};
+use crate::message::fields::{ContentLength, Fields, Known};
 
 /// Bodies up to this size are copied behind their head, so that both leave as one piece.
 pub(super) const COPY_MAX: usize = 4096;

@@ -1,3 +1,5 @@
+pub mod throughput;
+
 use std::time::{Duration, Instant};
 
 /// How long a peer may take.

@@ -15,8 +15,8 @@ use h2::Reason;
 use super::stream::{Output, Stream};
 use super::{Connection, Ending};
 use crate::config::Config;
-use crate::deadlines::Timer;
-use crate::pace::Pace;
+use crate::timers::Timer;
+use crate::timers::throughput::Pace;
 use crate::violation::Violation;
 
 impl Connection {

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::fields::Fields;
 use crate::http1::reason;
-use crate::response::{Response, ResponseBody};
+use crate::message::fields::Fields;
+use crate::message::response::{Response, ResponseBody};
 
 /// A response with `text`, or with the reason phrase of the status.
 pub(crate) fn response(

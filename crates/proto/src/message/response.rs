@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use hyperion_buf::{FileRange, Segment};
 
-use crate::fields::Fields;
+use crate::message::fields::Fields;
 
 /// A final response, before it is framed for its connection.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! TLS below the protocol (RFC 8446, RFC 5246), by rustls between buffers in memory. Nothing above it
 //! knows of records, and nothing outside this module knows of rustls.
 
-mod authorities;
 mod certificates;
 mod settings;
+mod strict_sni;
 mod tickets;
 
 use std::collections::VecDeque;
@@ -14,10 +14,10 @@ use hyperion_buf::SendQueue;
 use rustls::ServerConnection;
 
 use crate::config::Config;
-use crate::pace::Farewell;
-use crate::protocol::Agreed;
+use crate::timers::throughput::Farewell;
+use crate::version::Agreed;
 
-use self::authorities::Authorities;
+use self::strict_sni::Authorities;
 
 pub use self::certificates::{Certificate, CertificateError, ClientCertificate};
 pub use self::settings::{ClientAuth, Clock, TlsConfig, TlsError, TlsSettings};

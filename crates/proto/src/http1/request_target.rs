@@ -1,8 +1,8 @@
 //! The forms of a request target (RFC 9112, section 3.2).
 
-use super::head::span;
-use crate::request::Span;
-use crate::syntax;
+use super::head_parser::span;
+use crate::message::request::Span;
+use crate::message::syntax;
 use crate::violation::Violation;
 
 /// Where the parts of a target are in the head.

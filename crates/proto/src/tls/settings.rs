@@ -9,8 +9,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use thiserror::Error;
 
-use super::authorities::Witness;
 use super::certificates::{Certificate, CertificateError, Chooser, read_chain};
+use super::strict_sni::Witness;
 use super::tickets::{TicketSecret, Tickets};
 
 /// How one address speaks TLS.

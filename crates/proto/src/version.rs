@@ -8,10 +8,10 @@ use hyperion_buf::{FileRange, SendQueue};
 
 use crate::config::Config;
 use crate::connection::{Closing, Event, StreamId};
-use crate::fields::Fields;
 use crate::http2::PREFACE;
+use crate::message::fields::Fields;
+use crate::message::response::Response;
 use crate::prepared::Prepared;
-use crate::response::Response;
 use crate::violation::Violation;
 use crate::{http1, http2};
 

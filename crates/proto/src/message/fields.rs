@@ -1,6 +1,6 @@
 use smallvec::SmallVec;
 
-use crate::syntax;
+use crate::message::syntax;
 
 /// The fields of a response or of a trailer section, kept as HTTP/1 sends them, so that encoding is
 /// one copy. Only valid names and values get in; nothing in here can break a message apart.
