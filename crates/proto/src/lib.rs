@@ -16,6 +16,7 @@
 
 mod config;
 mod connection;
+mod event;
 mod http1;
 mod http2;
 mod limits;
@@ -28,7 +29,8 @@ mod version;
 mod violation;
 
 pub use config::{Config, UnderscorePolicy};
-pub use connection::{Closing, Connection, Event, StreamId};
+pub use connection::Connection;
+pub use event::{Closing, Event, StreamId};
 pub use limits::Limits;
 pub use message::fields::{FieldError, Fields};
 pub use message::request::{BodyLength, Request, Version};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyperion_buf::{FileRange, SendQueue};
 
 use crate::config::Config;
-use crate::connection::{Closing, Event, StreamId};
+use crate::event::{Closing, Event, StreamId};
 use crate::http2::PREFACE;
 use crate::message::fields::Fields;
 use crate::message::response::Response;
@@ -209,7 +209,10 @@ impl Protocol {
         prepared: &Prepared,
         date: &str,
     ) {
-        on_machine!(&mut self.machine, machine => machine.respond_prepared(now, id, prepared, date));
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.respond_prepared(now, id, &prepared.http1, date),
+            Machine::Http2(http2) => http2.respond_prepared(now, id, &prepared.http2, date),
+        }
     }
 
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {

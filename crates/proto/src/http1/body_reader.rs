@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::chunked_decoder::Chunked;
-use crate::connection::StreamId;
+use crate::event::StreamId;
 use crate::limits::Limits;
 use crate::message::fields::Fields;
 use crate::message::request::{BodyLength, Request};

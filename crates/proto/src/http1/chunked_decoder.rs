@@ -10,10 +10,9 @@
 //! White space around a size or an extension is refused: no client needs it and proxies disagree
 //! about it.
 
-use super::encoder::is_forbidden_trailer;
 use super::head_parser::FieldLine;
 use crate::limits::Limits;
-use crate::message::fields::Fields;
+use crate::message::fields::{Fields, is_forbidden_trailer};
 use crate::message::syntax;
 use crate::violation::Violation;
 

@@ -2,23 +2,12 @@
 
 use hyperion_buf::SendQueue;
 
-use crate::message::fields::{ContentLength, Fields, Known};
+use crate::message::fields::{ContentLength, Fields, Known, is_forbidden_trailer};
+use crate::message::framing::LengthField;
+use crate::message::status::reason;
 
 /// Bodies up to this size are copied behind their head, so that both leave as one piece.
 pub(super) const COPY_MAX: usize = 4096;
-
-/// How the head says where the body ends.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum LengthField {
-    /// The application's `content-length` stays.
-    Kept,
-    /// There is no `content-length`.
-    Omitted,
-    /// This many bytes.
-    Written(u64),
-    /// `transfer-encoding: chunked`.
-    Chunked,
-}
 
 /// What the head says about the connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -150,46 +139,6 @@ pub(super) fn write_last_chunk(out: &mut SendQueue, trailers: Option<&Fields>) {
     });
 }
 
-/// Fields that frame, route, authenticate or describe a message have no effect behind it and are
-/// dangerous where a recipient merges them (RFC 9110, section 6.5.1).
-pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
-    const FORBIDDEN: [&str; 32] = [
-        "authorization",
-        "cache-control",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-range",
-        "content-type",
-        "cookie",
-        "date",
-        "expect",
-        "expires",
-        "forwarded",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "keep-alive",
-        "location",
-        "max-forwards",
-        "proxy",
-        "proxy-authorization",
-        "proxy-connection",
-        "range",
-        "set-cookie",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "www-authenticate",
-        "x-forwarded-for",
-    ];
-    FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
-}
-
 pub(super) fn write_status(buffer: &mut Vec<u8>, status: u16) {
     if status == 200 {
         buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
@@ -203,73 +152,5 @@ pub(super) fn write_status(buffer: &mut Vec<u8>, status: u16) {
 pub(super) fn extend(buffer: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         buffer.extend_from_slice(part);
-    }
-}
-
-/// The reason phrase; empty for codes without one.
-pub(crate) fn reason(status: u16) -> &'static str {
-    match status {
-        100 => "Continue",
-        101 => "Switching Protocols",
-        102 => "Processing",
-        103 => "Early Hints",
-        200 => "OK",
-        201 => "Created",
-        202 => "Accepted",
-        203 => "Non-Authoritative Information",
-        204 => "No Content",
-        205 => "Reset Content",
-        206 => "Partial Content",
-        207 => "Multi-Status",
-        208 => "Already Reported",
-        226 => "IM Used",
-        300 => "Multiple Choices",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        305 => "Use Proxy",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        402 => "Payment Required",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        407 => "Proxy Authentication Required",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        410 => "Gone",
-        411 => "Length Required",
-        412 => "Precondition Failed",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        416 => "Range Not Satisfiable",
-        417 => "Expectation Failed",
-        418 => "I'm a Teapot",
-        421 => "Misdirected Request",
-        422 => "Unprocessable Content",
-        423 => "Locked",
-        424 => "Failed Dependency",
-        425 => "Too Early",
-        426 => "Upgrade Required",
-        428 => "Precondition Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        451 => "Unavailable For Legal Reasons",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        506 => "Variant Also Negotiates",
-        507 => "Insufficient Storage",
-        508 => "Loop Detected",
-        511 => "Network Authentication Required",
-        _ => "",
     }
 }

@@ -8,24 +8,13 @@
 use std::io;
 
 use bytes::Bytes;
-use hyperion_buf::{FileRange, Segment, SendQueue};
+use hyperion_buf::{Segment, SendQueue};
 
 use super::encoder::{self, Persistence};
-use crate::connection::StreamId;
+use crate::event::StreamId;
 use crate::message::fields::Fields;
-use crate::message::request::{Request, Version};
-
-/// What the response must know of its request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
-    pub version: Version,
-    /// HEAD: the response has no body.
-    pub head_only: bool,
-    pub keep_alive: bool,
-    pub takes_trailers: bool,
-    /// No other request may run beside it.
-    pub exclusive: bool,
-}
+use crate::message::framing::{Asked, Framing, Piece};
+use crate::message::request::Version;
 
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -47,61 +36,6 @@ pub(super) enum Answer {
     Waiting,
     Streaming(Framing),
     Done { complete: bool },
-}
-
-/// How the bytes of a body are framed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Framing {
-    /// The response has no body, whatever is handed over.
-    Nothing,
-    /// Bytes still to come.
-    Length(u64),
-    Chunked,
-    /// The end of the connection ends the body.
-    UntilClose,
-    /// Not a body, but the other protocol of a tunnel.
-    Raw,
-}
-
-/// Bytes of a body, in memory or in a file.
-#[derive(Debug)]
-pub(crate) enum Piece {
-    Bytes(Bytes),
-    File(FileRange),
-}
-
-impl Asked {
-    pub fn of(request: &Request) -> Self {
-        let method = request.method();
-        Self {
-            version: request.version,
-            head_only: method == "HEAD",
-            keep_alive: request.keep_alive,
-            takes_trailers: request.takes_trailers,
-            exclusive: request.upgrades || !is_safe(method.as_bytes()),
-        }
-    }
-
-    /// On a connection that frames bodies by itself and outlives each response.
-    pub fn multiplexed(head_only: bool) -> Self {
-        Self { head_only, keep_alive: true, takes_trailers: true, ..Self::nothing() }
-    }
-
-    /// For an answer to something that is no valid request.
-    pub fn nothing() -> Self {
-        Self {
-            version: Version::Http11,
-            head_only: false,
-            keep_alive: false,
-            takes_trailers: false,
-            exclusive: true,
-        }
-    }
-}
-
-/// Whether a method may run beside others (RFC 9110, section 9.2.1).
-pub(super) fn is_safe(method: &[u8]) -> bool {
-    matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE")
 }
 
 impl Exchange {

@@ -171,6 +171,21 @@ fn parse_version(version: &[u8]) -> Result<Version, Violation> {
     }
 }
 
+impl Request {
+    /// Parses `head`, a complete head with its empty line and nothing behind it; for tests and
+    /// tools, as connections do this by themselves.
+    ///
+    /// # Errors
+    /// The [`Violation`] that a connection would answer.
+    pub fn from_head(head: &[u8], config: &Config) -> Result<Self, Violation> {
+        let mut scan = HeadScan::default();
+        match scan.advance(head, &config.limits)? {
+            Scan::Complete(length) if length == head.len() => parse(head, config),
+            _ => Err(Violation::BadRequestLine),
+        }
+    }
+}
+
 /// Takes a complete head apart, as found by [`HeadScan`].
 pub(crate) fn parse(head: &[u8], config: &Config) -> Result<Request, Violation> {
     let limits = &config.limits;

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::body_reader::Receiving;
-use super::exchange::{self, Answer, Asked, Exchange};
+use super::exchange::{Answer, Exchange};
 use super::head_parser::{self, HeadScan, Scan};
 use super::{Connection, Ending, Input, Intake};
-use crate::connection::{Event, StreamId};
+use crate::event::{Event, StreamId};
 use crate::message::fields::Fields;
+use crate::message::framing::{self, Asked};
 use crate::message::request::Request;
 use crate::timers::Timer;
 use crate::violation::Violation;
@@ -423,7 +424,7 @@ fn may_be_safe(bytes: &[u8]) -> bool {
     const LONGEST: usize = "OPTIONS ".len();
     let start = &bytes[..bytes.len().min(LONGEST)];
     match memchr::memchr(b' ', start) {
-        Some(length) => exchange::is_safe(&start[..length]),
+        Some(length) => framing::is_safe(&start[..length]),
         None => start.first() == Some(&b'\r') || start.len() < LONGEST,
     }
 }

@@ -27,10 +27,9 @@ pub(crate) mod head_parser;
 mod input;
 mod input_buffer;
 mod output;
-mod rendered;
+mod prepared;
 mod request_semantics;
 mod request_target;
-mod response_framing;
 mod timers;
 
 use std::collections::VecDeque;
@@ -42,15 +41,12 @@ use hyperion_buf::SendQueue;
 
 use self::body_reader::Receiving;
 pub(crate) use self::chunked_decoder::Chunked;
-pub(crate) use self::encoder::{LengthField, is_forbidden_trailer, reason};
 use self::exchange::Exchange;
-pub(crate) use self::exchange::{Asked, Framing, Piece};
 use self::head_parser::HeadScan;
 use self::input_buffer::Buffer;
-pub(crate) use self::rendered::Rendered;
-pub(crate) use self::response_framing::Plan;
+pub(crate) use self::prepared::Prepared;
 use crate::config::Config;
-use crate::connection::{Closing, Event, StreamId};
+use crate::event::{Closing, Event, StreamId};
 use crate::timers::Deadlines;
 use crate::timers::throughput::{Farewell, Pace};
 

@@ -6,15 +6,15 @@ use bytes::Bytes;
 use hyperion_buf::{FileRange, SendQueue};
 
 use super::encoder::{self, Head, Persistence};
-use super::exchange::{Answer, Framing, Piece};
-use super::response_framing::Plan;
+use super::exchange::Answer;
+use super::prepared::Prepared;
 use super::{Connection, Ending, Input, Intake};
-use crate::connection::StreamId;
+use crate::event::StreamId;
 use crate::message::fields::Fields;
+use crate::message::framing::{Framing, Piece, Plan};
 use crate::message::plain;
 use crate::message::request::Version;
 use crate::message::response::{Response, ResponseBody};
-use crate::prepared::Prepared;
 use crate::violation::Violation;
 
 impl Connection {
@@ -58,7 +58,7 @@ impl Connection {
         if self.exchanges[index].answer != Answer::Waiting {
             return;
         }
-        let close = prepared.fields().says_close() || self.ends_with(index);
+        let close = prepared.says_close || self.ends_with(index);
         let exchange = &mut self.exchanges[index];
         exchange.close |= close;
         let persistence = exchange.persistence();
@@ -66,8 +66,8 @@ impl Connection {
             0 => &mut self.output,
             _ => &mut exchange.held,
         };
-        let body = (!exchange.asked.head_only).then_some(prepared.body());
-        prepared.http1().write(out, date, persistence, body);
+        let body = (!exchange.asked.head_only).then_some(&prepared.body);
+        prepared.write(out, date, persistence, body);
         exchange.body_bytes = body.map_or(0, |body| body.len() as u64);
         exchange.answer = Answer::Done { complete: true };
         self.settle();

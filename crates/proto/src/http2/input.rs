@@ -12,7 +12,7 @@ use http::request::Parts;
 use super::request;
 use super::stream::{Answer, Stream};
 use super::{Connection, Ending};
-use crate::connection::{Event, StreamId};
+use crate::event::{Event, StreamId};
 use crate::message::plain;
 use crate::message::request::{GRPC, Request};
 use crate::message::response::Response;

@@ -7,15 +7,15 @@ use h2::Reason;
 use http::HeaderValue;
 use hyperion_buf::FileRange;
 
+use super::prepared::Prepared;
 use super::response;
 use super::stream::{Answer, Fault};
 use super::{Connection, Ending};
-use crate::connection::{Event, StreamId};
-use crate::http1::{Asked, Framing, LengthField, Piece, Plan};
+use crate::event::{Event, StreamId};
 use crate::message::fields::Fields;
+use crate::message::framing::{Asked, Framing, LengthField, Piece, Plan};
 use crate::message::plain;
 use crate::message::response::{Response, ResponseBody};
-use crate::prepared::Prepared;
 use crate::violation::Violation;
 
 impl Connection {
@@ -51,13 +51,11 @@ impl Connection {
             return;
         }
         let date = self.date(date);
-        let length = prepared.length();
-        let head = response::head(prepared.status(), prepared.http2().clone(), length, date);
-        let framing = match prepared.body().len() {
+        let framing = match prepared.body.len() {
             0 => Framing::Nothing,
             length => Framing::Length(length as u64),
         };
-        self.send(id, head, framing, [Piece::Bytes(prepared.body().clone())].into());
+        self.send(id, prepared.head(date), framing, [Piece::Bytes(prepared.body.clone())].into());
     }
 
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {

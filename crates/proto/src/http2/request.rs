@@ -5,9 +5,9 @@ use http::header::{COOKIE, EXPECT, HOST, HeaderName, HeaderValue};
 use http::request::Parts;
 
 use crate::config::Config;
-use crate::http1::{head_parser, is_forbidden_trailer};
+use crate::http1::head_parser;
 use crate::limits::Limits;
-use crate::message::fields::Fields;
+use crate::message::fields::{Fields, is_forbidden_trailer};
 use crate::message::request::{BodyLength, Request, Version};
 use crate::violation::Violation;
 

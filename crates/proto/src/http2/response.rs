@@ -4,8 +4,8 @@
 use http::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
-use crate::http1::LengthField;
 use crate::message::fields::Fields;
+use crate::message::framing::LengthField;
 
 /// The fields that may be sent; none where they are more than a map of headers holds.
 pub(crate) fn header_map(fields: &Fields) -> Option<HeaderMap> {

@@ -16,9 +16,9 @@ use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
 
 use super::request;
-use crate::connection::{Event, StreamId};
-use crate::http1::{Framing, Piece};
+use crate::event::{Event, StreamId};
 use crate::limits::Limits;
+use crate::message::framing::{Framing, Piece};
 use crate::timers::throughput::Pace;
 use crate::violation::Violation;
 

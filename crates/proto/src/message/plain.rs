@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::http1::reason;
 use crate::message::fields::Fields;
 use crate::message::response::{Response, ResponseBody};
+use crate::message::status::reason;
 
 /// A response with `text`, or with the reason phrase of the status.
 pub(crate) fn response(

@@ -1,9 +1,5 @@
 use smallvec::SmallVec;
 
-use crate::config::Config;
-use crate::http1::head_parser;
-use crate::violation::Violation;
-
 /// How the content types of gRPC begin.
 pub(crate) const GRPC: &[u8] = b"application/grpc";
 
@@ -72,21 +68,6 @@ impl Span {
 }
 
 impl Request {
-    /// Parses `head`, a complete head with its empty line and nothing behind it; for tests and
-    /// tools, as connections do this by themselves.
-    ///
-    /// # Errors
-    /// The [`Violation`] that a connection would answer.
-    pub fn from_head(head: &[u8], config: &Config) -> Result<Self, Violation> {
-        let mut scan = head_parser::HeadScan::default();
-        match scan.advance(head, &config.limits)? {
-            head_parser::Scan::Complete(length) if length == head.len() => {
-                head_parser::parse(head, config)
-            }
-            _ => Err(Violation::BadRequestLine),
-        }
-    }
-
     /// The head as received, with its empty line.
     pub fn head(&self) -> &[u8] {
         &self.head

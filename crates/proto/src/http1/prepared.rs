@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use hyperion_buf::SendQueue;
 
-use super::encoder::{self, Head, LengthField, Persistence};
+use super::encoder::{self, Head, Persistence};
 use crate::message::fields::Fields;
+use crate::message::framing::LengthField;
 
 /// A response but for `date` and `connection`, which stand between its two pieces.
 #[derive(Debug)]
-pub(crate) struct Rendered {
+pub(crate) struct Prepared {
+    /// Whether the fields end the connection.
+    pub says_close: bool,
+    pub body: Bytes,
     /// The status line.
     beginning: Box<[u8]>,
     /// The fields with the empty line, and the body if it is worth copying.
@@ -18,7 +22,7 @@ pub(crate) struct Rendered {
     has_date: bool,
 }
 
-impl Rendered {
+impl Prepared {
     pub fn new(status: u16, fields: &Fields, body: &Bytes) -> Self {
         let mut beginning = Vec::new();
         encoder::write_status(&mut beginning, status);
@@ -35,6 +39,8 @@ impl Rendered {
             rest.extend_from_slice(body);
         }
         Self {
+            says_close: fields.says_close(),
+            body: body.clone(),
             beginning: beginning.into(),
             rest: rest.into(),
             head_length,
