@@ -20,8 +20,8 @@ use crate::version::Agreed;
 use self::strict_sni::Authorities;
 
 pub use self::certificates::{Certificate, CertificateError, ClientCertificate};
-pub use self::settings::{ClientAuth, Clock, TlsConfig, TlsError, TlsSettings};
-pub use self::tickets::TicketSecret;
+pub use self::settings::{ClientAuth, TlsConfig, TlsError, TlsSettings};
+pub use self::tickets::{Clock, TicketSecret};
 
 /// Bytes that are encrypted at once, a few records.
 const PIECE_BYTES: usize = 64 * 1024;

@@ -12,8 +12,9 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value, kwargs};
 
-use crate::exchange::{Exchange, Peer};
+use crate::exchange::Exchange;
 use crate::hooks::{Hooks, Observer};
+use crate::reply::SharedReply;
 use crate::request::env::{self, Facts};
 use crate::request::input::Input;
 use crate::response::delivery::Delivery;
@@ -146,37 +147,37 @@ impl Executor<'_> {
         let queued = job.queue_time();
         job.reply.record_dispatch(queued);
         let Job { request, target, body, connection, reply, engagement: _engagement, .. } = job;
-        let peer = Arc::new(Peer::new(reply));
-        let call = Call { request: &request, connection: &connection, peer: &peer, queued };
+        let client = Arc::new(SharedReply::new(reply));
+        let call = Call { request: &request, connection: &connection, client: &client, queued };
         let answered = contain(self.ruby, || self.answer(&call, &target, body));
         answered.or_else(|failure| {
             // The request itself may not have got as far as an answer.
-            if peer.is_here() && !peer.is_answered() {
-                peer.abort();
+            if client.is_here() && !client.is_answered() {
+                client.abort();
             }
             self.absorb(failure)
         })
     }
 
     fn answer(&self, call: &Call<'_>, target: &Target, body: Body) -> Result<bool, Error> {
-        let Call { request, connection, peer, queued } = *call;
+        let Call { request, connection, client, queued } = *call;
         let observer = self.hooks.observer(self.ruby, &self.log, request, connection);
-        let (target, own_answer) = resolve(target, request, peer);
+        let (target, own_answer) = resolve(target, request, client);
         let target = &target;
         if observer.is_none() && own_answer.is_some() {
-            return Ok(send(peer, own_answer));
+            return Ok(send(client, own_answer));
         }
         let env = env::begin(self.template)?;
         let body_length = body.complete_length();
-        let input = self.ruby.obj_wrap(Input::new(body, peer));
-        let exchange = self.ruby.obj_wrap(Exchange::new(env, peer.clone(), connection.clone()));
+        let input = self.ruby.obj_wrap(Input::new(body, client));
+        let exchange = self.ruby.obj_wrap(Exchange::new(env, client.clone(), connection.clone()));
         let _released = ReleaseOnDrop(exchange);
         let hints = self.early_hints.allows(request.version());
         let hints = hints.then(|| self.ruby.obj_wrap(EarlyHints::new(exchange)));
         let facts = Facts { request, connection, input, exchange, hints, body_length, queued };
         if let (Some(observer), Some(response)) = (&observer, &own_answer) {
             let observed = observe(observer, env, &facts, response);
-            send(peer, own_answer);
+            send(client, own_answer);
             return observed.map(|()| false);
         }
         let (called, observed) = match observer {
@@ -190,7 +191,7 @@ impl Executor<'_> {
             consumer: &self.consumer,
             env,
             exchange,
-            peer,
+            client,
             request,
             input,
             sendfile_header: self.sendfile_header,
@@ -232,24 +233,24 @@ impl Executor<'_> {
 struct Call<'a> {
     request: &'a Arc<Request>,
     connection: &'a Arc<ConnectionInfo>,
-    peer: &'a Arc<Peer>,
+    client: &'a Arc<SharedReply>,
     queued: Duration,
 }
 
 /// Who answers, and what needs no Ruby code.
-fn resolve(target: &Target, request: &Request, peer: &Peer) -> (Target, Option<Response>) {
+fn resolve(target: &Target, request: &Request, client: &SharedReply) -> (Target, Option<Response>) {
     let Target::Search(search) = target else {
         return (target.clone(), target.answer(request));
     };
     let (found, answer) = off_lock(|| search.run(request));
-    peer.record_target(found.clone());
+    client.record_target(found.clone());
     (found, answer.map(Answer::into_response))
 }
 
 /// Sends what the engine has made. False, as no stream is left open by it.
-fn send(peer: &Peer, response: Option<Response>) -> bool {
-    if let Some(response) = response.filter(|_| peer.is_here()) {
-        peer.send(Reply { response, completion: None });
+fn send(client: &SharedReply, response: Option<Response>) -> bool {
+    if let Some(response) = response.filter(|_| client.is_here()) {
+        client.send(Reply { response, completion: None });
     }
     false
 }

@@ -9,9 +9,9 @@ use hyperion_engine::{BridgedHandle, ConnectionInfo, Hijacked, Listener, bridge}
 use magnus::prelude::*;
 use magnus::{Error, RClass, RHash, Ruby, Value};
 
-use crate::exchange::Peer;
+use crate::reply::SharedReply;
+use crate::reply::wait_for;
 use crate::vm::error::client_disconnected;
-use crate::vm::gvl::wait_for;
 use crate::vm::names::{FOR_FD, UNGETBYTE};
 
 const HIJACK_IO: &str = "rack.hijack_io";
@@ -24,22 +24,22 @@ const HIJACK_IO: &str = "rack.hijack_io";
 pub fn hijack(
     ruby: &Ruby,
     env: RHash,
-    peer: Option<Arc<Peer>>,
+    client: Option<Arc<SharedReply>>,
     connection: &ConnectionInfo,
 ) -> Result<Value, Error> {
     if let Some(io) = env.get(HIJACK_IO).filter(|io| !io.is_nil()) {
         return Ok(io);
     }
-    let peer = peer.filter(|peer| peer.is_here()).ok_or_else(|| too_late(ruby))?;
-    peer.hijack().map_err(|_| too_late(ruby))?;
-    wait_for(ruby, &peer, |peer, interrupt| peer.wait_hijacked(interrupt, None))?;
-    let hijacked = peer.take_hijacked().ok_or_else(|| client_disconnected(ruby))?;
+    let client = client.filter(|client| client.is_here()).ok_or_else(|| too_late(ruby))?;
+    client.hijack().map_err(|_| too_late(ruby))?;
+    wait_for(ruby, &client, |client, interrupt| client.wait_hijacked(interrupt, None))?;
+    let hijacked = client.take_hijacked().ok_or_else(|| client_disconnected(ruby))?;
     let io = match hijacked {
         Hijacked::Socket { socket, unread } => {
             ruby_socket(ruby, socket, &unread, &connection.listener)
         }
         Hijacked::Tunnel => {
-            let handle: BridgedHandle = peer;
+            let handle: BridgedHandle = client;
             let socket = bridge(&handle)
                 .map_err(|cause| Error::new(ruby.exception_io_error(), cause.to_string()))?;
             ruby_socket(ruby, socket, &Bytes::new(), &Listener::Unix)

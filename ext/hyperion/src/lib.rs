@@ -16,7 +16,7 @@
 //!
 //! Ruby objects live on the stack of an executor or inside objects that mark them, nowhere else.
 //! Everything that can raise runs under `protect`, and no panic leaves this crate. `unsafe` is found
-//! in `request::env`, `vm::gvl` and `vm::raw` only.
+//! in `request::env`, `vm::block`, `vm::gvl` and `vm::raw` only.
 #![deny(unsafe_code)]
 
 mod config;
@@ -26,6 +26,7 @@ mod executor;
 mod forced_exit;
 mod hijack;
 mod hooks;
+mod reply;
 mod request;
 mod response;
 mod routes;
@@ -34,7 +35,7 @@ mod tls;
 mod vm;
 
 mod load {
-    use magnus::{Error, Ruby};
+    use magnus::{Error, Ruby, TypedData};
 
     /// Called by Ruby when it loads the library.
     #[magnus::init(name = "native")]
@@ -51,6 +52,6 @@ mod load {
         crate::request::hook_request::init(ruby)?;
         crate::engine::init(ruby)?;
         crate::forced_exit::init(ruby)?;
-        crate::segment::init(ruby)
+        crate::segment::init(ruby, crate::engine::Engine::class(ruby))
     }
 }

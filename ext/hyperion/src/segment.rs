@@ -5,9 +5,8 @@ use std::sync::Arc;
 use hyperion_engine::metrics::{self, Format};
 use hyperion_engine::{Phase, Restart, Segment as Memory, Snapshot, Stats};
 use magnus::prelude::*;
-use magnus::{Error, RHash, Ruby, Symbol, TypedData, function, method};
+use magnus::{Error, RClass, RHash, Ruby, Symbol, TypedData, function, method};
 
-use crate::engine::Engine;
 use crate::vm::class;
 use crate::vm::error;
 
@@ -140,12 +139,12 @@ fn named<T>(ruby: &Ruby, name: Symbol, find: impl Fn(&str) -> Option<T>) -> Resu
     })
 }
 
-/// Defines the class.
+/// Defines the class below that of the engine.
 ///
 /// # Errors
 /// Those of Ruby.
-pub fn init(ruby: &Ruby) -> Result<(), Error> {
-    let class = class::define::<Segment>(ruby, Engine::class(ruby), "Segment")?;
+pub fn init(ruby: &Ruby, engine: RClass) -> Result<(), Error> {
+    let class = class::define::<Segment>(ruby, engine, "Segment")?;
     class.define_singleton_method("new", function!(Segment::new, 1))?;
     class.define_method("take", method!(Segment::take, 0))?;
     class.define_method("release", method!(Segment::release, 1))?;

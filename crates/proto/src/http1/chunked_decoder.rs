@@ -10,7 +10,7 @@
 //! White space around a size or an extension is refused: no client needs it and proxies disagree
 //! about it.
 
-use super::head_parser::FieldLine;
+use super::field_line::FieldLine;
 use crate::limits::Limits;
 use crate::message::fields::{Fields, is_forbidden_trailer};
 use crate::message::syntax;

@@ -23,6 +23,7 @@ mod body_reader;
 mod chunked_decoder;
 mod encoder;
 mod exchange;
+mod field_line;
 pub(crate) mod head_parser;
 mod input;
 mod input_buffer;

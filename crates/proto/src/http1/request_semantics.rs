@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::head_parser::FieldLine;
+use super::field_line::FieldLine;
 use super::request_target::Target;
 use crate::config::{Config, UnderscorePolicy};
 use crate::message::request::{BodyLength, FieldSpan, Request, Span, Version};

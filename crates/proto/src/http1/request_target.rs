@@ -1,6 +1,6 @@
 //! The forms of a request target (RFC 9112, section 3.2).
 
-use super::head_parser::span;
+use super::field_line::span;
 use crate::message::request::Span;
 use crate::message::syntax;
 use crate::violation::Violation;

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::UnixTime;
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::certificates::{Certificate, CertificateError, Chooser, read_chain};
 use super::strict_sni::Witness;
-use super::tickets::{TicketSecret, Tickets};
+use super::tickets::{Clock, TicketSecret, Tickets};
 
 /// How one address speaks TLS.
 #[derive(Clone, Debug)]
@@ -30,9 +30,6 @@ pub struct TlsSettings {
     /// By which tickets and the certificates of clients are dated.
     pub clock: Clock,
 }
-
-/// Tells the present.
-pub type Clock = fn() -> SystemTime;
 
 #[derive(Debug)]
 struct Present(Clock);

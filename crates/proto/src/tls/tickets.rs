@@ -3,14 +3,15 @@
 //! The keys follow from one secret, from the rules for clients and from the time, so that workers rotate
 //! them together without a word.
 
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::server::ProducesTickets;
 
-use super::settings::Clock;
+/// Tells the present.
+pub type Clock = fn() -> SystemTime;
 
 /// How long a key encrypts; so long it decrypts afterwards.
 const EPOCH_S: u64 = 6 * 3600;

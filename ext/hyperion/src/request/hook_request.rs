@@ -60,7 +60,7 @@ impl Request {
         Ok(headers)
     }
 
-    /// `remote_addr`: the peer's address.
+    /// `remote_addr`: the client's address.
     fn remote_addr(ruby: &Ruby, this: Obj<Self>) -> RString {
         ruby.str_new(&this.connection.remote_addr)
     }

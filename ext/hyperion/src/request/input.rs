@@ -11,12 +11,13 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RString, Ruby, TypedData, Value, method};
 
-use crate::exchange::Peer;
+use crate::reply::SharedReply;
+use crate::reply::wait_for;
 use crate::request::live_input::{self, Arrived, Want};
 use crate::request::spooled_input::Spooled;
 use crate::vm::class;
 use crate::vm::error::{HYPERION, client_disconnected, contain};
-use crate::vm::gvl::{give_way, off_lock, wait_for};
+use crate::vm::gvl::{give_way, off_lock};
 
 /// The body of one request.
 #[derive(TypedData, magnus::DataTypeFunctions)]
@@ -37,12 +38,12 @@ enum Source {
     File(Spooled),
     /// With the client, who waits to be asked.
     Client {
-        peer: Arc<Peer>,
+        client: Arc<SharedReply>,
         asked: bool,
     },
     /// Read while it arrives, or once the client was asked for it.
     Live {
-        peer: Arc<Peer>,
+        client: Arc<SharedReply>,
         arrived: Arrived,
         asked: bool,
     },
@@ -59,12 +60,12 @@ impl Drop for Input {
 
 impl Input {
     /// The input of a request with this body.
-    pub fn new(body: Body, peer: &Arc<Peer>) -> Self {
+    pub fn new(body: Body, client: &Arc<SharedReply>) -> Self {
         let memory = match &body {
             Body::Memory(bytes) if bytes.len() >= NOTED_BYTES => bytes.len(),
             _ => 0,
         };
-        let source = RefCell::new(Source::new(body, peer));
+        let source = RefCell::new(Source::new(body, client));
         let input = Self { source, held: Cell::new(0) };
         input.tell_collector(memory as isize);
         input
@@ -150,21 +151,21 @@ impl Input {
     pub fn take(&self, ruby: &Ruby, want: Want) -> Result<Bytes, Error> {
         self.fetch(ruby)?;
         loop {
-            let peer = match &mut *self.source.borrow_mut() {
-                Source::Live { peer, arrived, asked } => {
+            let client = match &mut *self.source.borrow_mut() {
+                Source::Live { client, arrived, asked } => {
                     arrived.check_start(ruby)?;
-                    if let Some(bytes) = arrived.obtain(want, peer) {
+                    if let Some(bytes) = arrived.obtain(want, client) {
                         return Ok(bytes);
                     }
                     arrived.check_size(ruby)?;
-                    request_once(asked, peer);
-                    peer.clone()
+                    request_once(asked, client);
+                    client.clone()
                 }
                 _ => break,
             };
             // Nothing is borrowed while other threads run.
-            if !live_input::wait(ruby, &peer)? {
-                return Err(cut_off(ruby, &peer));
+            if !live_input::wait(ruby, &client)? {
+                return Err(cut_off(ruby, &client));
             }
         }
         match self.take_file(ruby)? {
@@ -205,9 +206,9 @@ impl Input {
     /// Whether whoever reads now has to wait for what still arrives.
     pub fn would_block(&self) -> bool {
         match &mut *self.source.borrow_mut() {
-            Source::Live { peer, arrived, asked } => {
-                request_once(asked, peer);
-                arrived.is_awaited(peer)
+            Source::Live { client, arrived, asked } => {
+                request_once(asked, client);
+                arrived.is_awaited(client)
             }
             _ => false,
         }
@@ -216,33 +217,33 @@ impl Input {
     /// Gets the body from a client that holds it back.
     fn fetch(&self, ruby: &Ruby) -> Result<(), Error> {
         loop {
-            let peer = match &mut *self.source.borrow_mut() {
-                Source::Client { peer, asked } => {
-                    if !peer.is_here() {
+            let client = match &mut *self.source.borrow_mut() {
+                Source::Client { client, asked } => {
+                    if !client.is_here() {
                         return Err(client_disconnected(ruby));
                     }
-                    request_once(asked, peer);
-                    peer.clone()
+                    request_once(asked, client);
+                    client.clone()
                 }
                 _ => return Ok(()),
             };
             // Nothing is borrowed while other threads run.
-            wait_for(ruby, &peer, |peer, interrupt| peer.wait_body(interrupt, None))?;
-            let body = peer.take_body().ok_or_else(|| cut_off(ruby, &peer))?;
-            self.source.replace(Source::new(body, &peer));
+            wait_for(ruby, &client, |client, interrupt| client.wait_body(interrupt, None))?;
+            let body = client.take_body().ok_or_else(|| cut_off(ruby, &client))?;
+            self.source.replace(Source::new(body, &client));
         }
     }
 }
 
 impl Source {
-    fn new(body: Body, peer: &Arc<Peer>) -> Self {
+    fn new(body: Body, client: &Arc<SharedReply>) -> Self {
         match body {
             Body::Empty => Source::Empty(io::empty()),
             Body::Memory(bytes) => Source::Memory(Cursor::new(bytes)),
             Body::File { file, length } => Source::File(Spooled::new(file, length)),
-            Body::OnDemand => Source::Client { peer: peer.clone(), asked: false },
+            Body::OnDemand => Source::Client { client: client.clone(), asked: false },
             Body::Live { at_once, on_demand } => Source::Live {
-                peer: peer.clone(),
+                client: client.clone(),
                 arrived: Arrived::new(at_once),
                 asked: !on_demand,
             },
@@ -312,15 +313,15 @@ impl Source {
 }
 
 /// Tells a client that holds back its body to send it.
-fn request_once(asked: &mut bool, peer: &Peer) {
-    if !std::mem::replace(asked, true) && peer.is_here() {
-        peer.request_body();
+fn request_once(asked: &mut bool, client: &SharedReply) {
+    if !std::mem::replace(asked, true) && client.is_here() {
+        client.request_body();
     }
 }
 
 /// Why no more will come: the client has left, or has its response and was told to send no more.
-fn cut_off(ruby: &Ruby, peer: &Peer) -> Error {
-    match peer.is_complete() || peer.is_taken_over() {
+fn cut_off(ruby: &Ruby, client: &SharedReply) -> Error {
+    match client.is_complete() || client.is_taken_over() {
         true => Error::new(ruby.exception_io_error(), "closed stream"),
         false => client_disconnected(ruby),
     }

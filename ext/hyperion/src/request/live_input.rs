@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 use hyperion_engine::Wait;
 use magnus::{Error, Ruby};
 
-use crate::exchange::Peer;
+use crate::reply::SharedReply;
+use crate::reply::wait_for;
 use crate::vm::error::error;
-use crate::vm::gvl::wait_for;
 
 /// What has arrived and was not read.
 #[derive(Debug)]
@@ -115,28 +115,28 @@ impl Arrived {
 
     /// Takes what is wanted, and gets more from the engine only where it is not here: what nobody asks
     /// for stays where it holds back the client.
-    pub fn obtain(&mut self, want: Want, peer: &Peer) -> Option<Bytes> {
+    pub fn obtain(&mut self, want: Want, client: &SharedReply) -> Option<Bytes> {
         self.take(want).or_else(|| {
-            if peer.is_here() {
-                self.fill(peer);
+            if client.is_here() {
+                self.fill(client);
             }
             self.take(want)
         })
     }
 
     /// Whether nothing is here, and something may still come.
-    pub fn is_awaited(&mut self, peer: &Peer) -> bool {
-        if self.bytes.is_empty() && peer.is_here() {
-            self.fill(peer);
+    pub fn is_awaited(&mut self, client: &SharedReply) -> bool {
+        if self.bytes.is_empty() && client.is_here() {
+            self.fill(client);
         }
-        self.bytes.is_empty() && !self.has_ended && peer.is_here() && !peer.is_abandoned()
+        self.bytes.is_empty() && !self.has_ended && client.is_here() && !client.is_abandoned()
     }
 
-    /// Adds what the engine has received; `peer` says whether it was all.
-    fn fill(&mut self, peer: &Peer) {
+    /// Adds what the engine has received; `client` says whether it was all.
+    fn fill(&mut self, client: &SharedReply) {
         // The end is looked at first, since what comes before it is there by then.
-        let has_ended = peer.input_ended();
-        while let Some(bytes) = peer.take_input() {
+        let has_ended = client.input_ended();
+        while let Some(bytes) = client.take_input() {
             self.bytes.extend_from_slice(&bytes);
         }
         self.has_ended |= has_ended;
@@ -148,12 +148,12 @@ impl Arrived {
 ///
 /// # Errors
 /// What an interrupt raises.
-pub fn wait(ruby: &Ruby, peer: &Arc<Peer>) -> Result<bool, Error> {
-    if !peer.is_here() {
+pub fn wait(ruby: &Ruby, client: &Arc<SharedReply>) -> Result<bool, Error> {
+    if !client.is_here() {
         return Ok(false);
     }
-    let waited = wait_for(ruby, peer, |peer, interrupt| peer.wait_part(interrupt, None))?;
-    Ok(waited != Wait::Abandoned && !peer.is_taken_over())
+    let waited = wait_for(ruby, client, |client, interrupt| client.wait_part(interrupt, None))?;
+    Ok(waited != Wait::Abandoned && !client.is_taken_over())
 }
 
 #[cfg(test)]

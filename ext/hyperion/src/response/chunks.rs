@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyperion_engine::{Fields, UnchunkError, Unchunker};
 use magnus::{Error, RString, Ruby};
 
-use crate::exchange::Peer;
+use crate::reply::SharedReply;
 use crate::vm::error;
 use crate::vm::raw;
 
@@ -41,19 +41,24 @@ impl Chunks {
     ///
     /// # Errors
     /// A `Hyperion::Error` in that case.
-    pub fn finish(&self, ruby: &Ruby, peer: &Peer, trailers: Option<Fields>) -> Result<(), Error> {
-        self.end(peer, trailers).map_err(|fault| malformed(ruby, fault))
+    pub fn finish(
+        &self,
+        ruby: &Ruby,
+        client: &SharedReply,
+        trailers: Option<Fields>,
+    ) -> Result<(), Error> {
+        self.end(client, trailers).map_err(|fault| malformed(ruby, fault))
     }
 
     /// [`finish`](Self::finish) for the collector, which calls no Ruby.
     ///
     /// # Errors
     /// As those of [`finish`](Self::finish).
-    pub fn end(&self, peer: &Peer, trailers: Option<Fields>) -> Result<(), UnchunkError> {
+    pub fn end(&self, client: &SharedReply, trailers: Option<Fields>) -> Result<(), UnchunkError> {
         match self.0.take().map_or(Ok(None), |mut unchunker| unchunker.finish()) {
-            Ok(own) => peer.finish(trailers.or(own)),
+            Ok(own) => client.finish(trailers.or(own)),
             Err(fault) => {
-                peer.abort();
+                client.abort();
                 return Err(fault);
             }
         }

@@ -10,7 +10,8 @@ use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::{Error, RHash, RString, Ruby, Value};
 
-use crate::exchange::{Exchange, Peer};
+use crate::exchange::Exchange;
+use crate::reply::SharedReply;
 use crate::request::env::Callbacks;
 use crate::request::input::Input;
 use crate::response::body::{self, Content};
@@ -23,6 +24,7 @@ use crate::response::sendfile::SendfileHeader;
 use crate::response::stream::{Kind, Stream};
 use crate::response::trailers;
 use crate::routes::Table;
+use crate::vm::block;
 use crate::vm::error;
 use crate::vm::gvl::off_lock;
 use crate::vm::names::{CALL, EACH};
@@ -43,7 +45,7 @@ pub struct Delivery<'a> {
     /// The way back, as Ruby has it.
     pub exchange: Obj<Exchange>,
     /// The way back.
-    pub peer: &'a Arc<Peer>,
+    pub client: &'a Arc<SharedReply>,
     /// The request.
     pub request: &'a Request,
     /// The request's body.
@@ -81,7 +83,7 @@ impl Delivery<'_> {
         observed: Result<(), Error>,
     ) -> Result<bool, Error> {
         // Only a hijack can have ended the exchange this early; what was returned is ignored.
-        let is_hijacked = self.peer.is_here() && self.peer.is_answered();
+        let is_hijacked = self.client.is_here() && self.client.is_answered();
         let mut progress = Progress { is_hijacked, ..Progress::default() };
         let failure = match called {
             Ok(value) if is_hijacked || observed.is_err() => {
@@ -102,7 +104,7 @@ impl Delivery<'_> {
     }
 
     fn send(&self, value: Value, progress: &mut Progress) -> Result<(), Error> {
-        if !self.peer.is_here() {
+        if !self.client.is_here() {
             return Ok(());
         }
         let answer = *progress.answer.insert(Answer::read(self.ruby, value)?);
@@ -162,7 +164,7 @@ impl Delivery<'_> {
     /// A response to HEAD, or one that has no body by its status: nobody is asked for one.
     fn send_head(&self, head: Head, progress: &mut Progress) -> Result<(), Error> {
         self.reply(head, ResponseBody::Stream { length: None }, progress)?;
-        self.peer.finish(None);
+        self.client.finish(None);
         Ok(())
     }
 
@@ -178,7 +180,7 @@ impl Delivery<'_> {
 
     fn send_each(&self, head: Head, body: Value, progress: &mut Progress) -> Result<(), Error> {
         self.reply(head, ResponseBody::Stream { length: None }, progress)?;
-        raw::each::<Pieces>(body, *EACH, self.exchange.as_value())?;
+        block::each::<Pieces>(body, *EACH, self.exchange.as_value())?;
         self.finish(trailers::of(self.ruby, self.log, body)?)
     }
 
@@ -194,7 +196,7 @@ impl Delivery<'_> {
         self.reply(head, kind, progress)?;
         let chunks = self.exchange.chunks.take();
         let kind = Kind { is_tunnel, has_trailers };
-        let stream = Stream::new(self.peer.clone(), self.input, chunks, kind);
+        let stream = Stream::new(self.client.clone(), self.input, chunks, kind);
         let stream = self.ruby.obj_wrap(stream);
         writer.funcall::<_, _, Value>(*CALL, (stream,))?;
         progress.is_left_open = !stream.is_finished();
@@ -208,7 +210,7 @@ impl Delivery<'_> {
 
     fn finish(&self, trailers: Option<Fields>) -> Result<(), Error> {
         error::leave_child(self.ruby, false);
-        self.exchange.chunks.finish(self.ruby, self.peer, trailers)
+        self.exchange.chunks.finish(self.ruby, self.client, trailers)
     }
 
     fn reply(&self, head: Head, body: ResponseBody, progress: &mut Progress) -> Result<(), Error> {
@@ -223,8 +225,8 @@ impl Delivery<'_> {
         }
         self.record_extras()?;
         let reply = Reply { response, completion: progress.completion };
-        if let Some(reply) = self.peer.send_from_memory(reply) {
-            off_lock(|| self.peer.send_from_disk(reply));
+        if let Some(reply) = self.client.send_from_memory(reply) {
+            off_lock(|| self.client.send_from_disk(reply));
         }
         Ok(())
     }
@@ -239,7 +241,7 @@ impl Delivery<'_> {
         // forked.
         error::leave_child(self.ruby, false);
         if let Some(extras) = extras {
-            self.peer.record_extras(extras);
+            self.client.record_extras(extras);
         }
         Ok(())
     }
@@ -291,8 +293,8 @@ impl Delivery<'_> {
         completion: Option<Completion>,
         failure: &Error,
     ) -> Result<Option<Completion>, Error> {
-        if self.peer.is_answered() {
-            self.peer.abort();
+        if self.client.is_answered() {
+            self.client.abort();
             return Ok(completion);
         }
         let mut completion = completion;
@@ -304,7 +306,7 @@ impl Delivery<'_> {
             false => Bytes::from_static(b"Internal Server Error\n"),
         };
         self.record_extras()?;
-        self.peer.send(Reply { response: internal_server_error(text), completion });
+        self.client.send(Reply { response: internal_server_error(text), completion });
         Ok(completion)
     }
 
@@ -339,7 +341,7 @@ impl Delivery<'_> {
     /// Callbacks were registered while the body was on its way, or a stream goes on with the request's body.
     fn await_end(&self, progress: &Progress) -> Result<Completion, Error> {
         let completion = self.register(progress.answer.as_ref())?;
-        self.peer.await_end(completion);
+        self.client.await_end(completion);
         Ok(completion)
     }
 
@@ -372,13 +374,13 @@ struct Head {
 /// Sends what `each` of a body yields.
 struct Pieces;
 
-impl raw::Consumer for Pieces {
+impl block::Consumer for Pieces {
     fn consume(ruby: &Ruby, owner: Value, yielded: &[Value]) -> Result<(), Error> {
         let exchange = Obj::<Exchange>::try_convert(owner)?;
         let nil = ruby.qnil().as_value();
         let piece = body::piece(ruby, yielded.first().copied().unwrap_or(nil))?;
-        match exchange.peer() {
-            Some(peer) => peer.write_piece(ruby, exchange.chunks.payload(ruby, piece)?),
+        match exchange.client() {
+            Some(client) => client.write_piece(ruby, exchange.chunks.payload(ruby, piece)?),
             None => Err(Error::new(ruby.exception_io_error(), "the response has ended")),
         }
     }

@@ -61,11 +61,11 @@ impl EarlyHints {
     fn call(ruby: &Ruby, this: Obj<Self>, headers: Value) -> Result<bool, Error> {
         contain(ruby, || {
             let Headers { fields, .. } = Headers::read(ruby, headers)?;
-            if let Some(peer) = ruby.get_inner(this.exchange).peer()
-                && peer.is_here()
+            if let Some(client) = ruby.get_inner(this.exchange).client()
+                && client.is_here()
                 && !fields.is_empty()
             {
-                peer.inform(EARLY_HINTS, fields);
+                client.inform(EARLY_HINTS, fields);
             }
             Ok(true)
         })

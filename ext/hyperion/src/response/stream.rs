@@ -14,20 +14,20 @@ use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, method};
 
-use crate::exchange::Peer;
+use crate::reply::SharedReply;
+use crate::reply::wait_for;
 use crate::request::input::{Input, filled, read_arguments};
 use crate::request::live_input::Want;
 use crate::response::chunks::Chunks;
 use crate::vm::class;
 use crate::vm::error::{HYPERION, client_disconnected, contain};
-use crate::vm::gvl::wait_for;
 use crate::vm::names::READ;
 
 /// The two directions of one exchange.
 #[derive(TypedData)]
 #[magnus(class = "Hyperion::Stream", mark, size, free_immediately, wb_protected)]
 pub struct Stream {
-    peer: Arc<Peer>,
+    client: Arc<SharedReply>,
     /// What is read when protocols were not switched; never changed, so it needs no write barrier.
     input: Opaque<Obj<Input>>,
     /// Whether both directions carry raw bytes.
@@ -59,19 +59,19 @@ impl DataTypeFunctions for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         // Nobody can write any more, which for a stream is what closing it means.
-        if self.peer.is_here() {
+        if self.client.is_here() {
             // Nobody is left to be told of chunks that are not complete; the client sees a cut response.
-            let _ = self.chunks.end(&self.peer, None);
+            let _ = self.chunks.end(&self.client, None);
         }
     }
 }
 
 impl Stream {
     /// The stream of a response whose head was handed over.
-    pub fn new(peer: Arc<Peer>, input: Obj<Input>, chunks: Chunks, kind: Kind) -> Self {
+    pub fn new(client: Arc<SharedReply>, input: Obj<Input>, chunks: Chunks, kind: Kind) -> Self {
         let Kind { is_tunnel, has_trailers } = kind;
         Self {
-            peer,
+            client,
             chunks,
             input: input.into(),
             is_tunnel,
@@ -190,8 +190,8 @@ impl Stream {
     /// `close_write`: the response is complete.
     fn close_write(ruby: &Ruby, this: Obj<Self>) -> Result<(), Error> {
         let was_closed = this.write_closed.replace(true);
-        match !was_closed && this.peer.is_here() && !this.has_trailers.get() {
-            true => this.chunks.finish(ruby, &this.peer, None),
+        match !was_closed && this.client.is_here() && !this.has_trailers.get() {
+            true => this.chunks.finish(ruby, &this.client, None),
             false => Ok(()),
         }
     }
@@ -205,7 +205,7 @@ impl Stream {
         if self.write_closed.get() {
             return Err(Error::new(ruby.exception_io_error(), "not opened for writing"));
         }
-        self.peer.write_piece(ruby, self.chunks.payload(ruby, piece)?)
+        self.client.write_piece(ruby, self.chunks.payload(ruby, piece)?)
     }
 
     fn check_readable(&self, ruby: &Ruby) -> Result<(), Error> {
@@ -227,16 +227,17 @@ impl Stream {
 
     /// The next bytes of the tunnel; `None` at the end. Waits without the interpreter's lock.
     fn receive(&self, ruby: &Ruby, most: usize) -> Result<Option<Bytes>, Error> {
-        if !self.peer.is_here() {
+        if !self.client.is_here() {
             return Err(client_disconnected(ruby));
         }
         loop {
             if let Some(part) = self.take_received(most) {
                 return Ok(Some(part));
             }
-            let waited =
-                wait_for(ruby, &self.peer, |peer, interrupt| peer.wait_input(interrupt, None))?;
-            let is_over = waited != Wait::Ready || self.peer.input_ended();
+            let waited = wait_for(ruby, &self.client, |client, interrupt| {
+                client.wait_input(interrupt, None)
+            })?;
+            let is_over = waited != Wait::Ready || self.client.input_ended();
             if let Some(part) = self.take_received(most) {
                 return Ok(Some(part));
             }
@@ -249,7 +250,7 @@ impl Stream {
     fn take_received(&self, most: usize) -> Option<Bytes> {
         let mut received = self.received.borrow_mut();
         if received.is_empty() {
-            *received = self.peer.take_input()?;
+            *received = self.client.take_input()?;
         }
         let length = received.len().min(most);
         Some(received.copy_to_bytes(length))
@@ -260,10 +261,10 @@ impl Stream {
             return ruby.get_inner(self.input).would_block();
         }
         let mut received = self.received.borrow_mut();
-        if received.is_empty() && self.peer.is_here() {
-            *received = self.peer.take_input().unwrap_or_default();
+        if received.is_empty() && self.client.is_here() {
+            *received = self.client.take_input().unwrap_or_default();
         }
-        received.is_empty() && !self.peer.input_ended() && !self.peer.is_abandoned()
+        received.is_empty() && !self.client.input_ended() && !self.client.is_abandoned()
     }
 }
 

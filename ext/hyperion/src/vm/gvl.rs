@@ -5,12 +5,9 @@ use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hyperion_engine::{Interrupt, Wait};
+use magnus::Error;
 use magnus::rb_sys::protect;
-use magnus::{Error, Ruby};
 use rb_sys::{Qnil, RB_NOGVL_INTR_FAIL, VALUE, rb_nogvl, rb_thread_schedule};
-
-use crate::exchange::Peer;
 
 /// Runs `work` without the interpreter's lock. `unblock` runs in another thread and must make `work`
 /// return soon; Ruby calls it when the thread is interrupted. `None` means that an interrupt was
@@ -41,24 +38,6 @@ pub fn off_lock<R>(work: impl FnOnce() -> R) -> R {
         None => run(),
     }
     .expect("the work is done once")
-}
-
-/// Waits for something of an exchange without the interpreter's lock; interruptible.
-///
-/// # Errors
-/// What the interrupt raises.
-pub fn wait_for(
-    ruby: &Ruby,
-    peer: &Peer,
-    wait: impl Fn(&Peer, &Interrupt) -> Wait,
-) -> Result<Wait, Error> {
-    loop {
-        let interrupt = peer.interrupt();
-        match without_gvl(|| wait(peer, &interrupt), || interrupt.raise()) {
-            Some(Wait::Interrupted) | None => ruby.thread_check_ints()?,
-            Some(waited) => return Ok(waited),
-        }
-    }
 }
 
 /// Lets threads go on that wait for the interpreter's lock, each for one turn; returns at once where there

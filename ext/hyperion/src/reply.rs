@@ -1,0 +1,89 @@
+//! The way back to one client, for all Ruby objects of its request.
+
+use std::ops::Deref;
+
+use bytes::Bytes;
+use hyperion_engine::{Interrupt, ReplyHandle, Wait, WriteError};
+use magnus::{Error, Ruby};
+
+use crate::vm::error::client_disconnected;
+use crate::vm::gvl::{Birthplace, without_gvl};
+
+/// The way back to one client, shared by the Ruby objects of one request.
+#[derive(Debug)]
+pub struct SharedReply {
+    /// Always there until it is dropped.
+    handle: Option<ReplyHandle>,
+    birthplace: Birthplace,
+}
+
+impl SharedReply {
+    /// Wraps a handle in the process it belongs to.
+    pub fn new(handle: ReplyHandle) -> Self {
+        Self { handle: Some(handle), birthplace: Birthplace::here() }
+    }
+
+    /// Whether this is the process that may answer, and not a child of it.
+    pub fn is_here(&self) -> bool {
+        self.birthplace.is_here()
+    }
+
+    /// Hands over a piece of a streamed body, and waits while the client is too far behind.
+    ///
+    /// # Errors
+    /// `Hyperion::ClientDisconnected` when nobody reads any more, an IOError when the body has ended.
+    pub fn write_piece(&self, ruby: &Ruby, bytes: Bytes) -> Result<(), Error> {
+        if !self.is_here() {
+            return Err(client_disconnected(ruby));
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match self.write(bytes) {
+            Ok(()) => {}
+            Err(WriteError::Abandoned) => return Err(client_disconnected(ruby)),
+            Err(WriteError::NotOpen) => {
+                return Err(Error::new(ruby.exception_io_error(), "not opened for writing"));
+            }
+        }
+        if self.needs_credit() {
+            wait_for(ruby, self, |client, interrupt| client.wait_credit(interrupt, None))?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for SharedReply {
+    type Target = ReplyHandle;
+
+    fn deref(&self) -> &ReplyHandle {
+        self.handle.as_ref().expect("the handle is only taken by drop")
+    }
+}
+
+impl Drop for SharedReply {
+    fn drop(&mut self) {
+        if !self.is_here() {
+            // Its locks may be held by threads that a forked child does not have.
+            std::mem::forget(self.handle.take());
+        }
+    }
+}
+
+/// Waits for something of an exchange without the interpreter's lock; interruptible.
+///
+/// # Errors
+/// What the interrupt raises.
+pub fn wait_for(
+    ruby: &Ruby,
+    client: &SharedReply,
+    wait: impl Fn(&SharedReply, &Interrupt) -> Wait,
+) -> Result<Wait, Error> {
+    loop {
+        let interrupt = client.interrupt();
+        match without_gvl(|| wait(client, &interrupt), || interrupt.raise()) {
+            Some(Wait::Interrupted) | None => ruby.thread_check_ints()?,
+            Some(waited) => return Ok(waited),
+        }
+    }
+}
