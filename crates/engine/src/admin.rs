@@ -13,7 +13,7 @@ use hyperion_proto::{Fields, Request, Response, ResponseBody};
 use rustix::process::{Pid, Signal, getppid, kill_process};
 use subtle::ConstantTimeEq;
 
-use crate::dispatch::job::Listener;
+use crate::connection_info::Listener;
 use crate::metrics;
 use crate::stats::{Phase, Segment};
 

@@ -20,15 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use hyperion_io::passing::{Control, MESSAGE_BYTES_MAX, Receiver, pass};
+use hyperion_io::passing::{Control, Receiver, pass};
 
 use self::inlets::Inlets;
+use self::parcel::Parcel;
 use crate::log::Log;
 use crate::reactor::inbox::Inbox;
 use crate::stats::{Neighbour, Stats};
 
 mod inlets;
+pub(crate) mod parcel;
 
 /// While so many are on their way to a sibling it may have been stopped, and gets no more after a while.
 const CROWD: u64 = 32;
@@ -250,65 +251,6 @@ impl Lives {
     }
 }
 
-/// What goes with a socket.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Parcel {
-    /// Number of the listener that the connection came in on; it is the same in all workers.
-    pub listener: u32,
-    /// How often the request was handed over, this time included; 0 for a connection without one.
-    pub hops: u32,
-    /// How long ago the request arrived.
-    pub age: Duration,
-    /// What was read from the socket and not answered, from the beginning of the request.
-    pub bytes: Bytes,
-}
-
-/// A connection that has come from a sibling.
-#[derive(Debug)]
-pub(crate) struct Adoption {
-    pub socket: OwnedFd,
-    pub parcel: Parcel,
-    /// To whom it was sent: the slot of this process, or one that it stands in for.
-    pub slot: usize,
-    pub arrived_at: Instant,
-}
-
-/// A request that was handed over so often stays where it is.
-pub(crate) const HOPS_MAX: u32 = 3;
-
-impl Parcel {
-    const HEAD_BYTES: usize = 16;
-
-    /// Bytes read from a socket that a parcel can hold.
-    pub const BYTES_MAX: usize = MESSAGE_BYTES_MAX - Self::HEAD_BYTES;
-
-    /// With nothing but a connection in it.
-    pub fn of_connection(listener: u32) -> Self {
-        Self { listener, hops: 0, age: Duration::ZERO, bytes: Bytes::new() }
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut message = Vec::with_capacity(Self::HEAD_BYTES + self.bytes.len());
-        message.extend_from_slice(&self.listener.to_ne_bytes());
-        message.extend_from_slice(&self.hops.to_ne_bytes());
-        message.extend_from_slice(&(self.age.as_nanos() as u64).to_ne_bytes());
-        message.extend_from_slice(&self.bytes);
-        message
-    }
-
-    fn of_bytes(message: &[u8]) -> Option<Self> {
-        let (listener, rest) = message.split_first_chunk()?;
-        let (hops, rest) = rest.split_first_chunk()?;
-        let (age, bytes) = rest.split_first_chunk()?;
-        Some(Self {
-            listener: u32::from_ne_bytes(*listener),
-            hops: u32::from_ne_bytes(*hops),
-            age: Duration::from_nanos(u64::from_ne_bytes(*age)),
-            bytes: Bytes::copy_from_slice(bytes),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,15 +263,5 @@ mod tests {
         assert_eq!(lives.tolerance(100), 33);
         (0..200).for_each(|_| lives.note(Duration::from_secs(5)));
         assert_eq!(lives.tolerance(100), 0);
-    }
-
-    #[test]
-    fn a_parcel_comes_out_as_it_went_in() {
-        let bytes = Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n");
-        let parcel = Parcel { listener: 7, hops: 2, age: Duration::from_micros(1500), bytes };
-        assert_eq!(Parcel::of_bytes(&parcel.to_bytes()), Some(parcel));
-        let empty = Parcel::of_connection(1);
-        assert_eq!(Parcel::of_bytes(&empty.to_bytes()), Some(empty));
-        assert_eq!(Parcel::of_bytes(&[0; 15]), None);
     }
 }

@@ -9,13 +9,14 @@ use hyperion_io::{Driver, EpollDriver, UringDriver};
 
 use crate::balance::Siblings;
 use crate::config::{Config, IoChoice};
-use crate::dispatch::job::Listener;
+use crate::connection_info::Listener;
 use crate::dispatch::queue::{Consumer, Service, Waited};
 use crate::fault;
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
-use crate::reactor::inbox::{Inbox, Message};
+use crate::reactor::inbox::Inbox;
 use crate::reactor::leader::{self, Lead, Relay};
+use crate::reactor::message::Message;
 use crate::reactor::session_table::SystemClock;
 use crate::routes::Routes;
 use crate::stats::{Snapshot, Stats};
@@ -297,7 +298,7 @@ fn conclude(
 mod tests {
     use super::*;
     use crate::JobQueue;
-    use crate::config::{LogConfig, LogFormat};
+    use crate::log::config::{LogConfig, LogFormat};
 
     #[test]
     fn h3_a_reactor_that_panics_fails_its_service() {

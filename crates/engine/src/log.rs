@@ -2,6 +2,7 @@
 //! by a thread of their own.
 
 pub(crate) mod access;
+pub(crate) mod config;
 mod escape;
 mod extras;
 mod line;
@@ -19,14 +20,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::config::{LogConfig, LogFormat};
-
 pub use self::extras::{ExtraValue, Extras};
 pub(crate) use self::line::Line;
 pub use self::pattern::{Pattern, PatternError};
 pub(crate) use self::stamp::time_of_day;
 pub use self::terminal::Terminal;
 
+use self::config::{LogConfig, LogFormat};
 use self::line::Head;
 use self::output::Output;
 use self::stamp::Stamp;

@@ -5,7 +5,7 @@ use hyperion_proto::Request;
 use self::exposition::Exposition;
 use self::family::{Family, Kind};
 use crate::routes::Mode;
-use crate::stats::read::{DRIVERS, Scalar, rejections};
+use crate::stats::read::{DRIVERS, Scalar};
 use crate::stats::{Restart, Segment};
 
 pub use self::format::Format;
@@ -76,7 +76,7 @@ fn connections(segment: &Segment, to: &mut Exposition) {
 
 fn faults(segment: &Segment, to: &mut Exposition) {
     to.begin(&family::REJECTIONS);
-    rejections(segment).for_each(|(reason, count)| to.number(&[("reason", reason)], count));
+    segment.rejections().for_each(|(reason, count)| to.number(&[("reason", reason)], count));
     to.begin(&family::WORKER_RESTARTS);
     for reason in Restart::ALL {
         to.number(&[("reason", reason.name())], segment.restarts(reason));

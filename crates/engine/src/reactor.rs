@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use hyperion_io::{Driver, Key};
 use hyperion_proto::Closing;
 
-use crate::balance::{Adoption, Siblings};
+use crate::balance::Siblings;
+use crate::balance::parcel::Adoption;
 use crate::config::Config;
-use crate::dispatch::job::Listener;
+use crate::connection_info::Listener;
 use crate::dispatch::queue::Service;
 use crate::fault::contain;
 use crate::log::Log;
-use crate::reactor::inbox::{Inbox, Message};
+use crate::reactor::inbox::Inbox;
 use crate::reactor::lookups::Lookups;
+use crate::reactor::message::Message;
 use crate::reactor::session_table::{Clock, Phase, Sessions, find};
 use crate::session::Context;
 use crate::session::budget::Waiting;
@@ -29,6 +31,7 @@ pub(crate) mod inbox;
 mod intake;
 pub(crate) mod leader;
 pub(crate) mod lookups;
+pub(crate) mod message;
 pub(crate) mod session_table;
 #[cfg(test)]
 pub(crate) mod tests;

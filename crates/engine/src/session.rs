@@ -9,10 +9,12 @@ use hyperion_proto::{
     BodyLength, Closing, Connection, Event, Fields, Request, Response, ResponseBody, StreamId,
 };
 
+use crate::connection_info::{ConnectionInfo, Listener};
+use crate::dispatch::body::Body;
 use crate::dispatch::flow::{Engagement, Flow};
-use crate::dispatch::job::{Body, ConnectionInfo, Job, Listener};
+use crate::dispatch::job::Job;
 use crate::dispatch::reply::ReplyHandle;
-use crate::reactor::inbox::{Message, ReplyKey};
+use crate::reactor::message::{Message, ReplyKey};
 use crate::routes::{Answer, Mode, Resolution, Target};
 use crate::session::exchange::{OpenStream, Phase};
 use crate::tls::Tls;

@@ -25,6 +25,7 @@ pub(crate) use self::neighbours::Neighbour;
 pub(crate) use self::recorder::{Recorder, Responded};
 pub(crate) use self::segment::scalar_of;
 
+mod cells;
 mod histogram;
 mod labels;
 mod layout;
@@ -42,7 +43,6 @@ pub(crate) mod read {
     //! What a reader of all blocks works with.
     pub(crate) use super::histogram::{BOUNDS_NS, Histogram};
     pub(crate) use super::layout::{DRIVERS, Scalar};
-    pub(crate) use super::reasons::rejections;
     pub(crate) use super::tenancy::{Served, Tenant};
 }
 

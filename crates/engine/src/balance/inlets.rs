@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use hyperion_io::passing::{Arrival, Receiver};
 
-use super::{Adoption, Parcel};
+use super::parcel::{Adoption, Parcel};
 use crate::fault;
 use crate::log::{Level, Log};
-use crate::reactor::inbox::{Inbox, Message};
+use crate::reactor::inbox::Inbox;
+use crate::reactor::message::Message;
 use crate::stats::Stats;
 
 /// Who decided to hand something over before it heard that this process takes no more is waited for: so long in
@@ -103,7 +104,7 @@ impl Inlets {
 mod tests {
     use super::*;
     use crate::balance::{Channels, Siblings};
-    use crate::config::{LogConfig, LogFormat};
+    use crate::log::config::{LogConfig, LogFormat};
     use crate::stats::Segment;
     use hyperion_io::Waker;
     use hyperion_io::passing::pass;

@@ -1,11 +1,11 @@
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use hyperion_io::Waker;
 
-use crate::dispatch::job::Body;
-use crate::dispatch::reply::Hijacked;
+use crate::dispatch::body::Body;
 use crate::log::Extras;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -27,6 +27,20 @@ pub(crate) struct Flow {
     changed: Condvar,
     /// Who is told of changes besides.
     waker: OnceLock<Waker>,
+}
+
+/// A connection given up to the application.
+#[derive(Debug)]
+pub enum Hijacked {
+    /// The socket itself.
+    Socket {
+        /// Connected and non-blocking.
+        socket: OwnedFd,
+        /// Bytes already received and not part of the request.
+        unread: Bytes,
+    },
+    /// TLS is still spoken here: [`bridge`](crate::bridge) makes a socket.
+    Tunnel,
 }
 
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 
 pub use consumer::{Consumer, Waited};
 
+use crate::dispatch::completion::Completion;
 use crate::dispatch::job::{Job, Observed};
-use crate::dispatch::reply::Completion;
 use crate::stats::Stats;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard};

@@ -1,4 +1,3 @@
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +7,12 @@ use hyperion_io::{Key, Waker};
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId};
 
 use crate::bridge::Bridges;
-use crate::dispatch::flow::{Flow, FlowState, Interrupt, Wait};
-use crate::dispatch::job::Body;
+use crate::dispatch::body::Body;
+use crate::dispatch::completion::Completion;
+use crate::dispatch::flow::{Flow, FlowState, Hijacked, Interrupt, Wait};
 use crate::log::Extras;
-use crate::reactor::inbox::{Inbox, Message, ReplyKey};
+use crate::reactor::inbox::Inbox;
+use crate::reactor::message::{Message, ReplyKey};
 use crate::routes::Target;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -25,22 +26,6 @@ const UNANSWERED: u8 = 0;
 const STREAMING: u8 = 1;
 const DONE: u8 = 2;
 
-/// Asks for [`Work::Finished`](crate::Work::Finished) once the response has left or was cut.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Completion {
-    /// The executor's own name for it.
-    pub number: u64,
-    /// The only one who is told, while it is there.
-    pub(crate) executor: Option<usize>,
-}
-
-impl Completion {
-    /// To be told to whoever has time; [`Consumer::completion`](crate::Consumer::completion) names one.
-    pub fn for_anyone(number: u64) -> Self {
-        Self { number, executor: None }
-    }
-}
-
 /// A final response.
 #[derive(Debug)]
 pub struct Reply {
@@ -49,20 +34,6 @@ pub struct Reply {
     pub response: Response,
     /// Whether and under which number the end of the response is reported.
     pub completion: Option<Completion>,
-}
-
-/// A connection given up to the application.
-#[derive(Debug)]
-pub enum Hijacked {
-    /// The socket itself.
-    Socket {
-        /// Connected and non-blocking.
-        socket: OwnedFd,
-        /// Bytes already received and not part of the request.
-        unread: Bytes,
-    },
-    /// TLS is still spoken here: [`bridge`](crate::bridge) makes a socket.
-    Tunnel,
 }
 
 /// Why a write was not taken.

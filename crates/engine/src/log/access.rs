@@ -3,7 +3,7 @@ use std::time::Duration;
 use hyperion_proto::{Request, Version};
 
 use crate::admin;
-use crate::config::LogFormat;
+use crate::log::config::LogFormat;
 use crate::log::{Extras, Level, Line, Log};
 
 /// What is the same in all access lines.

@@ -6,8 +6,9 @@ use std::time::Instant;
 use hyperion_io::{Driver, Peer, passing};
 
 use super::Reactor;
-use crate::balance::{HOPS_MAX, Parcel, Siblings};
-use crate::dispatch::job::Listener;
+use crate::balance::Siblings;
+use crate::balance::parcel::{HOPS_MAX, Parcel};
+use crate::connection_info::Listener;
 use crate::fault::contain;
 use crate::reactor::session_table::Phase;
 use crate::session::PATIENCE;

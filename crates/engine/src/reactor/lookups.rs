@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use hyperion_proto::Request;
 
-use crate::dispatch::job::Body;
+use crate::dispatch::body::Body;
 use crate::fault;
-use crate::reactor::inbox::{Inbox, Message, ReplyKey};
-use crate::routes::{Answer, Search, Target};
+use crate::reactor::inbox::Inbox;
+use crate::reactor::message::{Found, Message, ReplyKey};
+use crate::routes::Search;
 
 /// Threads for the disks of this machine, and as many for all that may be elsewhere.
 const THREADS_MAX: usize = 4;
@@ -30,15 +31,6 @@ pub(crate) struct Lookup {
     pub request: Arc<Request>,
     pub search: Search,
     /// All of it, for the application.
-    pub body: Body,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub target: Target,
-    /// None where it is the application's turn.
-    pub answer: Option<Answer>,
     pub body: Body,
 }
 

@@ -9,10 +9,11 @@ use hyperion_proto::Connection;
 use slab::Slab;
 
 use crate::balance::Place;
-use crate::dispatch::job::{ConnectionInfo, Job, Listener};
+use crate::connection_info::{ConnectionInfo, Listener};
+use crate::dispatch::job::Job;
 use crate::fault::contain;
 use crate::log::Level;
-use crate::reactor::inbox::Message;
+use crate::reactor::message::Message;
 use crate::reactor::timers::Timers;
 use crate::reactor::token_bucket::Rate;
 use crate::session::{Context, PATIENCE, Session};

@@ -8,9 +8,10 @@ use hyperion_buf::SendQueue;
 use hyperion_io::{Completion, Peer, Sink, Waker};
 
 use super::*;
-use crate::config::{IoChoice, LogConfig, LogFormat};
+use crate::config::IoChoice;
 use crate::dispatch::queue::JobQueue;
 use crate::log::Level;
+use crate::log::config::{LogConfig, LogFormat};
 use crate::reactor::session_table::SystemClock;
 use crate::session::Session;
 

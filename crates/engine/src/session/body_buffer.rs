@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::dispatch::job::Body;
+use crate::dispatch::body::Body;
 use crate::session::budget::{Budget, Share};
 use crate::session::spool::{Spool, SpoolBound};
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 use hyperion_proto::{Fields, Response, ResponseBody, StreamId, Violation};
 
 use super::{Context, Session};
+use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::Flow;
 use crate::dispatch::job::{Job, Observed};
-use crate::dispatch::reply::Completion;
 use crate::log::Level;
 use crate::log::access::{Access, RequestLine};
 use crate::session::exchange::{OpenStream, Phase};

@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use hyperion_proto::{Fields, Request, StreamId};
 
+use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::{Flow, FlowState};
-use crate::dispatch::reply::Completion;
 use crate::routes::Target;
 use crate::session::body_buffer::BodyBuffer;
 use crate::session::budget::Waiting;

@@ -7,9 +7,11 @@ use bytes::BytesMut;
 use hyperion_proto::{BodyLength, Closing, StreamId};
 
 use super::{Context, Session};
-use crate::balance::{HOPS_MAX, Parcel, Place};
-use crate::dispatch::job::{Body, Job};
-use crate::dispatch::reply::Hijacked;
+use crate::balance::Place;
+use crate::balance::parcel::{HOPS_MAX, Parcel};
+use crate::dispatch::body::Body;
+use crate::dispatch::flow::Hijacked;
+use crate::dispatch::job::Job;
 use crate::session::exchange::Phase;
 
 /// A socket that is on its way out of the driver.

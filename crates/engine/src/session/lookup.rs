@@ -3,9 +3,10 @@
 use hyperion_proto::StreamId;
 
 use super::{Context, Session, find};
-use crate::dispatch::job::Body;
-use crate::reactor::inbox::ReplyKey;
-use crate::reactor::lookups::{Found, Lookup};
+use crate::dispatch::body::Body;
+use crate::reactor::lookups::Lookup;
+use crate::reactor::message::Found;
+use crate::reactor::message::ReplyKey;
 use crate::routes::Target;
 use crate::session::exchange::Phase;
 

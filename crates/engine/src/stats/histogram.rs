@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::number::add;
+use super::cells::add;
 
 /// Upper bounds of the buckets but for the last, which takes the rest; in nanoseconds.
 pub(crate) const BOUNDS_NS: [u64; 7] =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cells::add;
 use super::layout::{self, Scalar};
 use super::segment::Segment;
 
@@ -81,9 +82,4 @@ impl Place {
     fn cell(&self) -> &AtomicU64 {
         &self.segment.cells()[self.cell]
     }
-}
-
-/// Adds to a number with one writer, without locking the bus.
-pub(super) fn add(cell: &AtomicU64, count: u64) {
-    cell.store(cell.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }

@@ -1,11 +1,6 @@
 //! Closed sets of reasons, so that nothing from outside ever names a series.
 
-use std::sync::atomic::Ordering;
-
 use hyperion_proto::Violation;
-
-use super::layout;
-use super::segment::Segment;
 
 /// Why requests and connections are turned away, beside the faults of the protocol.
 const OTHERS: [&str; 9] = [
@@ -60,31 +55,21 @@ impl Restart {
     }
 }
 
-/// Every reason for a rejection, with the times it was given in all blocks.
-pub(crate) fn rejections(segment: &Segment) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-    names().enumerate().map(|(index, name)| {
-        let given = |cells: &[_]| load(&cells[layout::REJECTIONS + index]);
-        (name, segment.blocks().map(given).sum())
-    })
-}
-
 /// The number of a reason; one that is not known counts as `other`.
 pub(super) fn index(reason: &str) -> usize {
     let named = |wanted: &str| names().position(|name| name == wanted);
     named(reason).or_else(|| named("other")).expect("`other` is one of the names")
 }
 
-fn names() -> impl Iterator<Item = &'static str> {
+/// Every reason, by its number.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
     Violation::ALL.into_iter().map(Violation::name).chain(OTHERS)
-}
-
-fn load(cell: &std::sync::atomic::AtomicU64) -> u64 {
-    cell.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::layout;
 
     #[test]
     fn there_is_room_for_every_reason_and_none_is_named_twice() {

@@ -5,10 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cells::add;
 use super::layout::{
     DRIVERS, DURATIONS, MODE_COUNT, MODES, QUEUED, SERIES, STATUS_COUNT, STATUSES,
 };
-use super::number::add;
 use super::series::SeriesCache;
 use super::{Stats, histogram};
 use crate::routes::Mode;

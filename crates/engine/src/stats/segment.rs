@@ -5,13 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use hyperion_io::SharedMemory;
 
+use super::Stats;
 use super::histogram::{self, Histogram};
 use super::labels::{self, Series};
 use super::layout::{self, DRIVERS, MODE_COUNT, Scalar};
-use super::reasons::Restart;
+use super::reasons::{self, Restart};
 use super::tenancy::{self, Tenancies};
-use super::{Stats, snapshot};
-use crate::stats::Snapshot;
 
 /// The memory in which all processes of a server count. The master makes it before it forks, with
 /// more blocks than workers, so that a worker and its successor may overlap:
@@ -148,11 +147,6 @@ impl Segment {
         since(self.started_at_ms())
     }
 
-    /// All numbers now.
-    pub fn snapshot(&self) -> Snapshot {
-        snapshot::take(self)
-    }
-
     /// One number of all blocks together; a gauge of those whose process lives.
     pub(crate) fn total(&self, scalar: Scalar) -> u64 {
         let counts = |block: &&[AtomicU64]| !scalar.is_gauge() || tenancy::is_held(block);
@@ -196,6 +190,13 @@ impl Segment {
             same
         });
         durations
+    }
+
+    /// Every reason for a rejection, with the times it was given in all blocks.
+    pub(crate) fn rejections(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        reasons::names()
+            .enumerate()
+            .map(|(index, name)| (name, self.sum(layout::REJECTIONS + index)))
     }
 
     /// Who holds the blocks and who held them, with the gauges of those that live.

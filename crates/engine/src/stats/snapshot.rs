@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::Segment;
 use super::layout::Scalar;
-use super::reasons::{Restart, rejections};
+use super::reasons::Restart;
 use super::segment::{scalar_of, since};
 use crate::routes::Mode;
 
@@ -46,7 +46,14 @@ impl Worker {
     }
 }
 
-pub(super) fn take(segment: &Segment) -> Snapshot {
+impl Segment {
+    /// All numbers now.
+    pub fn snapshot(&self) -> Snapshot {
+        take(self)
+    }
+}
+
+fn take(segment: &Segment) -> Snapshot {
     let mut totals: Vec<(String, u64)> = Scalar::ALL
         .into_iter()
         .map(|scalar| (scalar.name().to_owned(), segment.total(scalar)))
@@ -57,7 +64,7 @@ pub(super) fn take(segment: &Segment) -> Snapshot {
         totals.push((format!("dispatched_{}", mode.name()), count));
     }
     totals.extend(named("responses", segment.statuses()));
-    totals.extend(named("rejected", rejections(segment).filter(|(_, count)| *count > 0)));
+    totals.extend(named("rejected", segment.rejections().filter(|(_, count)| *count > 0)));
     totals.push(("worker_stalls".to_owned(), segment.stalls()));
     let restarts = Restart::ALL.map(|reason| (reason.name(), segment.restarts(reason)));
     totals.extend(named("restarts", restarts.into_iter().filter(|(_, count)| *count > 0)));

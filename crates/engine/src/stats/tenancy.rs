@@ -160,7 +160,7 @@ impl Served {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::number::add;
+    use crate::stats::cells::add;
 
     fn block() -> Vec<AtomicU64> {
         (0..layout::BLOCK_CELLS).map(|_| AtomicU64::new(0)).collect()

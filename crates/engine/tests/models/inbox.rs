@@ -11,7 +11,7 @@ use shuttle::thread::spawn;
 use super::network::Network;
 use super::{check, join, threads};
 use crate::dispatch::queue::JobQueue;
-use crate::reactor::inbox::{Message, ReplyKey};
+use crate::reactor::message::{Message, ReplyKey};
 
 /// Nobody's exchange: what is for it is dropped as soon as the reactor comes to it.
 const NOBODY: ReplyKey = ReplyKey { session: Key { index: 7, generation: 7 }, stream: StreamId(1) };

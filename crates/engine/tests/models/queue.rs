@@ -8,11 +8,15 @@ use shuttle::sync::{Barrier, Mutex};
 use shuttle::thread::{JoinHandle, spawn};
 
 use super::{check, join, threads};
+use crate::connection_info::{ConnectionInfo, Listener};
+use crate::dispatch::body::Body;
+use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::{Engagement, Flow};
-use crate::dispatch::job::{Body, ConnectionInfo, Job, Listener};
+use crate::dispatch::job::Job;
 use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
-use crate::dispatch::reply::{Completion, ReplyHandle};
-use crate::reactor::inbox::{Inbox, Message, ReplyKey};
+use crate::dispatch::reply::ReplyHandle;
+use crate::reactor::inbox::Inbox;
+use crate::reactor::message::{Message, ReplyKey};
 use crate::routes::Target;
 
 /// Waits as an executor does, until there is work. False when the queue is closed or the wait was interrupted.

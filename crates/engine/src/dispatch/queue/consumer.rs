@@ -1,7 +1,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::{Executor, Inner, JobQueue, Work};
-use crate::dispatch::reply::Completion;
+use crate::dispatch::completion::Completion;
 use crate::sync::Condvar;
 use crate::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::dispatch::job::{ConnectionInfo, Listener};
+use crate::connection_info::{ConnectionInfo, Listener};
 use crate::routes::Target;
 use std::sync::Arc;
 use std::thread;

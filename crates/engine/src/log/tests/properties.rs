@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::config::{LogConfig, LogFormat};
 use crate::log::access::{Access, RequestLine};
+use crate::log::config::{LogConfig, LogFormat};
 use crate::log::extras::OMITTED;
 use crate::log::{ExtraValue, Extras, Level, Log, Pattern, Terminal};
 
