@@ -232,6 +232,30 @@ class TidyTest < Minitest::Test
     assert_caught "lib/hyperion/lost.rb:1: nothing requires this file"
   end
 
+  def test_rust_files_that_need_each_other_in_a_circle
+    crate("buf", "a", "b", "c")
+    write("crates/buf/src/a.rs", "use crate::b::B;\n// use crate::c::C;\n")
+    write("crates/buf/src/b.rs", "mod part;\n\nuse crate::{c::C, b::part};\n")
+    write("crates/buf/src/b/part.rs", "use super::B;\nuse super::super::c;\n")
+    write("crates/buf/src/c.rs", "use crate::a::A;\n")
+    assert_caught "crates/buf/src/a.rs:1: it and these need each other in a circle: crates/buf/src/b.rs, crates/buf/src/c.rs"
+  end
+
+  def test_what_only_tests_need_closes_no_circle
+    crate("buf", "a", "b")
+    write("crates/buf/src/a.rs", "mod part;\n\nuse crate::b::B;\n")
+    write("crates/buf/src/a/part.rs", "use super::A;\n")
+    write("crates/buf/src/b.rs", "#[cfg(test)]\nmod tests {\n    use crate::a::A;\n}\n")
+    assert_clean
+  end
+
+  def test_ruby_files_that_need_each_other_in_a_circle
+    write("lib/hyperion.rb", "require_relative \"hyperion/a\"\n")
+    write("lib/hyperion/a.rb", "require_relative \"part/b\"\n")
+    write("lib/hyperion/part/b.rb", "require_relative \"../a\"\n")
+    assert_caught "lib/hyperion/a.rb:1: it and these need each other in a circle: lib/hyperion/part/b.rb"
+  end
+
   def test_a_broken_link
     write("docs/a.md", <<~MARKDOWN)
       [up](../README.md#use) [web](https://example.com/a) [here](#there) `[code](code.md)` ![lost](lost.png)

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,30 +19,28 @@ use rustix::net::{
     socketpair,
 };
 
-use crate::dispatch::reply::ReplyHandle;
-
-/// The way back to a client whose connection was taken over.
-pub type BridgedHandle = Arc<dyn Deref<Target = ReplyHandle> + Send + Sync>;
-
 const EVENTS: usize = 64;
 const READ_BYTES: usize = 64 * 1024;
 
 /// Names the counter that ends the thread's wait.
 const WAKE: u64 = u64::MAX;
 
-/// Makes the socket for an exchange that has become a [`Hijacked::Tunnel`](crate::Hijacked::Tunnel).
-///
-/// # Errors
-/// When there are no descriptors or threads left; the connection is cut then.
-pub fn bridge(handle: &BridgedHandle) -> io::Result<OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let made = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        .map_err(io::Error::from)
-        .and_then(|(ours, theirs)| handle.bridges().add(handle.clone(), ours).map(|()| theirs));
-    if made.is_err() {
-        handle.abort();
-    }
-    made
+/// The client's end of a connection that was taken over.
+pub(crate) trait Client: Send + Sync {
+    /// Whether it takes more at present.
+    fn has_room(&self) -> bool;
+    /// False where nobody takes it any more.
+    fn write(&self, bytes: Bytes) -> bool;
+    /// The application writes no more.
+    fn finish(&self);
+    /// The application is gone.
+    fn abort(&self);
+    /// What it has sent and nobody has taken yet.
+    fn take_input(&self) -> Option<Bytes>;
+    fn input_ended(&self) -> bool;
+    fn is_gone(&self) -> bool;
+    /// Wakes somebody whenever any of this changes.
+    fn notify(&self, waker: Waker);
 }
 
 /// All bridges of an engine.
@@ -51,13 +48,24 @@ pub fn bridge(handle: &BridgedHandle) -> io::Result<OwnedFd> {
 pub(crate) struct Bridges(Mutex<Option<Arc<Carrier>>>);
 
 impl Bridges {
-    fn add(&self, handle: BridgedHandle, socket: OwnedFd) -> io::Result<()> {
+    /// Makes the socket for an application that takes over the connection of `client`.
+    ///
+    /// # Errors
+    /// When there are no descriptors or threads left.
+    pub fn add(&self, client: Box<dyn Client>) -> io::Result<OwnedFd> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        self.carrier()?.add(client, ours)?;
+        Ok(theirs)
+    }
+
+    fn carrier(&self) -> io::Result<Arc<Carrier>> {
         let mut carrier = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let carrier = match &mut *carrier {
             Some(carrier) => carrier,
             none => none.insert(Carrier::start()?),
         };
-        carrier.add(handle, socket)
+        Ok(carrier.clone())
     }
 }
 
@@ -99,7 +107,7 @@ impl Carrier {
         Ok(carrier)
     }
 
-    fn add(self: &Arc<Self>, handle: BridgedHandle, socket: OwnedFd) -> io::Result<()> {
+    fn add(self: &Arc<Self>, client: Box<dyn Client>, socket: OwnedFd) -> io::Result<()> {
         let mut news = self.lock();
         news.last += 1;
         let id = news.last;
@@ -109,8 +117,8 @@ impl Carrier {
             | epoll::EventFlags::ET;
         epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(id), flags)?;
         let carrier = self.clone();
-        handle.notify(Waker::new(Arc::new(move || carrier.ready(id))));
-        news.begun.push((id, Bridge { handle, socket, unwritten: Bytes::new(), told_end: false }));
+        client.notify(Waker::new(Arc::new(move || carrier.ready(id))));
+        news.begun.push((id, Bridge { client, socket, unwritten: Bytes::new(), told_end: false }));
         news.ready.push(id);
         drop(news);
         self.waker.wake();
@@ -173,7 +181,7 @@ impl fmt::Debug for Carrier {
 
 /// One client and one application.
 struct Bridge {
-    handle: BridgedHandle,
+    client: Box<dyn Client>,
     socket: OwnedFd,
     /// Of the client, for the application.
     unwritten: Bytes,
@@ -184,26 +192,26 @@ struct Bridge {
 impl Bridge {
     /// Carries what there is in both directions. False when it is over.
     fn carry(&mut self, buffer: &mut [u8]) -> bool {
-        self.carry_to_client(buffer) && self.carry_to_application() && !self.handle.is_abandoned()
+        self.carry_to_client(buffer) && self.carry_to_application() && !self.client.is_gone()
     }
 
     fn carry_to_client(&self, buffer: &mut [u8]) -> bool {
         // Like a socket of its own: an application that writes faster than its client reads waits.
-        while self.handle.has_credit() {
+        while self.client.has_room() {
             match recv(&self.socket, &mut *buffer, RecvFlags::empty()) {
                 Ok((0, _)) => {
-                    self.handle.finish(None);
+                    self.client.finish();
                     return false;
                 }
                 Ok((length, _)) => {
-                    if self.handle.write(Bytes::copy_from_slice(&buffer[..length])).is_err() {
+                    if !self.client.write(Bytes::copy_from_slice(&buffer[..length])) {
                         return false;
                     }
                 }
                 Err(Errno::AGAIN) => return true,
                 Err(Errno::INTR) => {}
                 Err(_) => {
-                    self.handle.abort();
+                    self.client.abort();
                     return false;
                 }
             }
@@ -212,10 +220,10 @@ impl Bridge {
     }
 
     fn carry_to_application(&mut self) -> bool {
-        let has_ended = self.handle.input_ended();
+        let has_ended = self.client.input_ended();
         loop {
             if self.unwritten.is_empty() {
-                let Some(bytes) = self.handle.take_input() else { break };
+                let Some(bytes) = self.client.take_input() else { break };
                 self.unwritten = bytes;
             }
             match send(&self.socket, &self.unwritten, SendFlags::NOSIGNAL) {
@@ -224,7 +232,7 @@ impl Bridge {
                 Err(Errno::INTR) => {}
                 // It reads no more; what it has written before is on its way.
                 Err(_) => {
-                    self.handle.finish(None);
+                    self.client.finish();
                     return false;
                 }
             }

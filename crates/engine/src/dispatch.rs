@@ -1,6 +1,7 @@
 //! Between the reactor and the executors: jobs one way, replies the other.
 
 pub(crate) mod body;
+pub(crate) mod bridged;
 pub(crate) mod completion;
 pub(crate) mod flow;
 pub(crate) mod job;

@@ -52,7 +52,7 @@ pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally,
 
 pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};
 
-pub use bridge::{BridgedHandle, bridge};
+pub use dispatch::bridged::{BridgedHandle, bridge};
 pub use hyperion_buf::{DiskFile, FileRange};
 pub use hyperion_proto::{
     BodyLength, ClientCertificate, Config as ProtocolConfig, FieldError, Fields, Limits, Request,

@@ -16,6 +16,13 @@ module Tidy
     class << self
       def check(tree) = orphans(tree) + broken_links(tree)
 
+      # What a file requires by a path from its own place.
+      # @return [Array<String>]
+      def required_beside(source)
+        folder = File.dirname(source.path)
+        source.text.scan(REQUIRE_RELATIVE).flatten.map { |name| "#{File.expand_path("/#{folder}/#{name}").delete_prefix("/").delete_suffix(".rb")}.rb" }
+      end
+
       private
 
       def orphans(tree)
@@ -25,10 +32,7 @@ module Tidy
       end
 
       def required_by(source)
-        folder = File.dirname(source.path)
-        named = source.text.scan(REQUIRE).flatten.map { |name| "lib/#{name}" }
-        beside = source.text.scan(REQUIRE_RELATIVE).flatten.map { |name| File.expand_path("/#{folder}/#{name}").delete_prefix("/") }
-        (named + beside).map { |name| "#{name.delete_suffix(".rb")}.rb" }
+        source.text.scan(REQUIRE).flatten.map { |name| "lib/#{name.delete_suffix(".rb")}.rb" } + required_beside(source)
       end
 
       def broken_links(tree)

@@ -5,13 +5,14 @@ require_relative "sizes"
 require_relative "wording"
 require_relative "safety"
 require_relative "cells"
+require_relative "circles"
 require_relative "crates"
 require_relative "reach"
 
 # The rules of style that a machine can count. Each rule is a module with `check(tree)`, which
 # returns its offences.
 module Tidy
-  RULES = [Sizes, Wording, Safety, Cells, Crates, Reach].freeze
+  RULES = [Sizes, Wording, Safety, Cells, Crates, Reach, Circles].freeze
 
   # @param root [String] the folder of a checkout
   # @return [Array<Offence>] in the order of files and lines
