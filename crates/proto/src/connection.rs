@@ -11,7 +11,7 @@ use crate::message::request::Request;
 use crate::message::response::Response;
 use crate::prepared::Prepared;
 use crate::tls::{ClientCertificate, Progress, Tls, TlsConfig};
-use crate::version::Protocol;
+use crate::version::{Machine, Protocol, on_machine};
 use crate::violation::Violation;
 
 /// The protocol side of one peer.
@@ -108,7 +108,7 @@ impl Connection {
             }
             self.handle_disconnect();
         }
-        self.protocol.handle_timeout(now, backlog);
+        on_machine!(&mut self.protocol.machine, machine => machine.handle_timeout(now, backlog));
     }
 
     fn decrypt(&mut self, now: Instant, bytes: &[u8]) {
@@ -173,7 +173,11 @@ impl Connection {
             tls.end(self.now.checked_add(self.config.timeouts.linger));
         }
         if tls.write(out, self.config.limits.output_bytes).is_err() {
-            self.protocol.cut();
+            // A file is not what it was: what was announced cannot be sent.
+            match &mut self.protocol.machine {
+                Machine::Http1(http1) => http1.break_off(),
+                Machine::Http2(http2) => http2.handle_disconnect(),
+            }
         }
     }
 
@@ -192,7 +196,7 @@ impl Connection {
     /// Answers a request. `date` is the IMF-fixdate of the moment, or empty; a `date` field of the
     /// application wins.
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        self.protocol.respond(now, id, response, date);
+        on_machine!(&mut self.protocol.machine, machine => machine.respond(now, id, response, date));
     }
 
     /// Answers a request with a response that was rendered before; otherwise as
@@ -204,74 +208,88 @@ impl Connection {
         prepared: &Prepared,
         date: &str,
     ) {
-        self.protocol.respond_prepared(now, id, prepared, date);
+        match &mut self.protocol.machine {
+            Machine::Http1(http1) => http1.respond_prepared(now, id, &prepared.http1, date),
+            Machine::Http2(http2) => http2.respond_prepared(now, id, &prepared.http2, date),
+        }
     }
 
     /// Sends an informational response (1xx but 101) in front of the final one; HTTP/1.0 clients
     /// get none.
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
-        self.protocol.inform(id, status, fields);
+        on_machine!(&mut self.protocol.machine, machine => machine.inform(id, status, fields));
     }
 
     /// Asks the client for the body it holds back, if it still does.
     pub fn send_continue(&mut self, id: StreamId) {
-        self.protocol.send_continue(id);
+        match &mut self.protocol.machine {
+            Machine::Http1(http1) => http1.send_continue(id),
+            Machine::Http2(http2) => http2.inform(id, 100, &Fields::new()),
+        }
     }
 
     /// Finds out whether a peer that sends no more is still there: if not, the socket soon fails.
     pub fn probe(&mut self, id: StreamId) {
-        self.protocol.probe(id);
+        if let Machine::Http1(http1) = &mut self.protocol.machine {
+            http1.probe(id);
+        }
     }
 
     /// Hands over bytes of a streamed response or of a tunnel.
     pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
-        self.protocol.send_body(id, bytes);
+        on_machine!(&mut self.protocol.machine, machine => machine.send_body(id, bytes));
     }
 
     /// Hands over a part of a file as bytes of a streamed response or of a tunnel.
     pub fn send_file(&mut self, id: StreamId, range: FileRange) {
-        self.protocol.send_file(id, range);
+        on_machine!(&mut self.protocol.machine, machine => machine.send_file(id, range));
     }
 
     /// Ends a streamed response or a tunnel. Trailers go out if the body is chunked and the client
     /// accepts them.
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        self.protocol.finish(now, id, trailers);
+        on_machine!(&mut self.protocol.machine, machine => machine.finish(now, id, trailers));
     }
 
     /// The application failed: 500 if it has not answered yet, else the response is cut and the
     /// connection closes without a clean end.
     pub fn reset(&mut self, now: Instant, id: StreamId) {
-        self.protocol.reset(now, id);
+        on_machine!(&mut self.protocol.machine, machine => machine.reset(now, id));
     }
 
     /// Gives the connection to the application behind this request, as a tunnel that no response opens: what it
     /// hands over is all that the client gets. False when it is not the turn of this exchange, or others share
     /// the connection.
     pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
-        self.protocol.tunnel(now, id)
+        match &mut self.protocol.machine {
+            Machine::Http1(http1) => http1.tunnel(now, id),
+            Machine::Http2(_) => false,
+        }
     }
 
     /// Answers with a plain text for `status`. The connection stays if the request is read to its
     /// end.
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        self.protocol.reject(now, id, status, retry_after_s);
+        on_machine!(&mut self.protocol.machine, machine => machine.reject(now, id, status, retry_after_s));
     }
 
     /// Does not take a request, for the client to send it again: an HTTP/2 stream is refused, which its
     /// `Aborted` and `Rejected` follow; over HTTP/1 it is rejected with 503.
     pub fn turn_away(&mut self, now: Instant, id: StreamId) {
-        self.protocol.turn_away(now, id);
+        match &mut self.protocol.machine {
+            Machine::Http1(http1) => http1.reject(now, id, 503, Some(1)),
+            Machine::Http2(http2) => http2.turn_away(now, id),
+        }
     }
 
     /// Stops reading the body of a request, or a tunnel.
     pub fn pause_body(&mut self, id: StreamId) {
-        self.protocol.pause_body(id);
+        on_machine!(&mut self.protocol.machine, machine => machine.pause_body(id));
     }
 
     /// Goes on reading the body of a request, or a tunnel.
     pub fn resume_body(&mut self, id: StreamId) {
-        self.protocol.resume_body(id);
+        on_machine!(&mut self.protocol.machine, machine => machine.resume_body(id));
     }
 
     /// Whether a request is for another host than the certificate that was shown, where names are taken
@@ -293,7 +311,10 @@ impl Connection {
     /// The bytes received behind the requests taken so far, for an application that takes over the
     /// socket; the connection is of no use afterwards.
     pub fn take_unread(&mut self) -> Bytes {
-        self.protocol.take_unread()
+        match &mut self.protocol.machine {
+            Machine::Http1(http1) => http1.take_unread(),
+            Machine::Http2(_) => Bytes::new(),
+        }
     }
 }
 
@@ -309,7 +330,7 @@ impl Connection {
 
     /// Bytes of a response that wait here or in the driver, framing included.
     pub fn buffered(&self, id: StreamId) -> u64 {
-        self.protocol.buffered(id)
+        on_machine!(&self.protocol.machine, machine => machine.buffered(id))
     }
 
     /// Whether nothing is under way.
@@ -349,6 +370,9 @@ impl Connection {
     /// Whether a response is cut whose only end is the end of the connection. Then the socket
     /// should be reset rather than closed, so that the peer does not take the part for the whole.
     pub fn is_cut(&self) -> bool {
-        self.protocol.is_cut()
+        match &self.protocol.machine {
+            Machine::Http1(http1) => http1.is_cut(),
+            Machine::Http2(_) => false,
+        }
     }
 }

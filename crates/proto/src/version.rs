@@ -3,15 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use hyperion_buf::{FileRange, SendQueue};
+use hyperion_buf::SendQueue;
 
 use crate::config::Config;
-use crate::event::{Closing, Event, StreamId};
+use crate::event::{Closing, Event};
 use crate::http2::PREFACE;
-use crate::message::fields::Fields;
-use crate::message::response::Response;
-use crate::prepared::Prepared;
 use crate::violation::Violation;
 use crate::{http1, http2};
 
@@ -20,7 +16,7 @@ use crate::{http1, http2};
 #[derive(Debug)]
 pub(crate) struct Protocol {
     config: Arc<Config>,
-    machine: Machine,
+    pub machine: Machine,
     /// What has come of the preface so far; none once it is known what is spoken.
     held: Option<Vec<u8>>,
     agreed: Option<Agreed>,
@@ -30,7 +26,7 @@ pub(crate) struct Protocol {
 
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "most connections speak HTTP/1")]
-enum Machine {
+pub(crate) enum Machine {
     Http1(http1::Connection),
     Http2(Box<http2::Connection>),
 }
@@ -55,11 +51,12 @@ enum Leaving {
 macro_rules! on_machine {
     ($machine:expr, $each:ident => $call:expr) => {
         match $machine {
-            Machine::Http1($each) => $call,
-            Machine::Http2($each) => $call,
+            $crate::version::Machine::Http1($each) => $call,
+            $crate::version::Machine::Http2($each) => $call,
         }
     };
 }
+pub(crate) use on_machine;
 
 impl Protocol {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
@@ -175,13 +172,9 @@ impl Protocol {
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
         on_machine!(&mut self.machine, machine => machine.handle_sent(now, bytes));
     }
-
-    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
-        on_machine!(&mut self.machine, machine => machine.handle_timeout(now, backlog));
-    }
 }
 
-/// Output.
+/// What TLS comes between.
 impl Protocol {
     pub fn poll_event(&mut self) -> Option<Event> {
         on_machine!(&mut self.machine, machine => machine.poll_event())
@@ -194,123 +187,9 @@ impl Protocol {
     pub fn poll_deadline(&self) -> Option<Instant> {
         on_machine!(&self.machine, machine => machine.poll_deadline())
     }
-}
 
-/// What the application wants.
-impl Protocol {
-    pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        on_machine!(&mut self.machine, machine => machine.respond(now, id, response, date));
-    }
-
-    pub fn respond_prepared(
-        &mut self,
-        now: Instant,
-        id: StreamId,
-        prepared: &Prepared,
-        date: &str,
-    ) {
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.respond_prepared(now, id, &prepared.http1, date),
-            Machine::Http2(http2) => http2.respond_prepared(now, id, &prepared.http2, date),
-        }
-    }
-
-    pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
-        on_machine!(&mut self.machine, machine => machine.inform(id, status, fields));
-    }
-
-    pub fn send_continue(&mut self, id: StreamId) {
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.send_continue(id),
-            Machine::Http2(http2) => http2.inform(id, 100, &Fields::new()),
-        }
-    }
-
-    pub fn probe(&mut self, id: StreamId) {
-        if let Machine::Http1(http1) = &mut self.machine {
-            http1.probe(id);
-        }
-    }
-
-    pub fn send_body(&mut self, id: StreamId, bytes: Bytes) {
-        on_machine!(&mut self.machine, machine => machine.send_body(id, bytes));
-    }
-
-    pub fn send_file(&mut self, id: StreamId, range: FileRange) {
-        on_machine!(&mut self.machine, machine => machine.send_file(id, range));
-    }
-
-    pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        on_machine!(&mut self.machine, machine => machine.finish(now, id, trailers));
-    }
-
-    pub fn reset(&mut self, now: Instant, id: StreamId) {
-        on_machine!(&mut self.machine, machine => machine.reset(now, id));
-    }
-
-    pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        on_machine!(&mut self.machine, machine => machine.reject(now, id, status, retry_after_s));
-    }
-
-    pub fn turn_away(&mut self, now: Instant, id: StreamId) {
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.reject(now, id, 503, Some(1)),
-            Machine::Http2(http2) => http2.turn_away(now, id),
-        }
-    }
-
-    pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.tunnel(now, id),
-            Machine::Http2(_) => false,
-        }
-    }
-
-    pub fn pause_body(&mut self, id: StreamId) {
-        on_machine!(&mut self.machine, machine => machine.pause_body(id));
-    }
-
-    pub fn resume_body(&mut self, id: StreamId) {
-        on_machine!(&mut self.machine, machine => machine.resume_body(id));
-    }
-
-    pub fn last_call(&mut self, now: Instant) {
-        self.leaving = Leaving::LastCall;
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.last_call(now),
-            Machine::Http2(http2) => http2.drain(now),
-        }
-    }
-
-    pub fn drain(&mut self, now: Instant) {
-        self.leaving = Leaving::Drain;
-        on_machine!(&mut self.machine, machine => machine.drain(now));
-    }
-
-    pub fn take_unread(&mut self) -> Bytes {
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.take_unread(),
-            Machine::Http2(_) => Bytes::new(),
-        }
-    }
-
-    /// What it has handed over cannot be sent: a file is not what it was.
-    pub fn cut(&mut self) {
-        match &mut self.machine {
-            Machine::Http1(http1) => http1.break_off(),
-            Machine::Http2(http2) => http2.handle_disconnect(),
-        }
-    }
-}
-
-/// Getters.
-impl Protocol {
     pub fn wants_input(&self) -> bool {
         on_machine!(&self.machine, machine => machine.wants_input())
-    }
-
-    pub fn buffered(&self, id: StreamId) -> u64 {
-        on_machine!(&self.machine, machine => machine.buffered(id))
     }
 
     pub fn is_idle(&self) -> bool {
@@ -326,5 +205,21 @@ impl Protocol {
             Machine::Http1(http1) => http1.is_cut(),
             Machine::Http2(_) => false,
         }
+    }
+}
+
+/// The end of serving.
+impl Protocol {
+    pub fn last_call(&mut self, now: Instant) {
+        self.leaving = Leaving::LastCall;
+        match &mut self.machine {
+            Machine::Http1(http1) => http1.last_call(now),
+            Machine::Http2(http2) => http2.drain(now),
+        }
+    }
+
+    pub fn drain(&mut self, now: Instant) {
+        self.leaving = Leaving::Drain;
+        on_machine!(&mut self.machine, machine => machine.drain(now));
     }
 }
