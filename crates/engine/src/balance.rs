@@ -3,7 +3,7 @@
 //! idle executor goes there, with the request.
 //!
 //! ```text
-//!   reactor ──Parcel, socket──▶ way to slot 2 ═══▶ inlet ──▶ receiver thread ──Message──▶ reactor
+//!   reactor ──HandoffMessage, socket──▶ way to slot 2 ═══▶ inlet ──▶ receiver thread ──Message──▶ reactor
 //!   of slot 0                                                of the process in slot 2
 //! ```
 //!
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use hyperion_io::passing::{Control, Receiver, pass};
 
 use self::inlets::Inlets;
-use self::parcel::Parcel;
+use self::parcel::HandoffMessage;
 use crate::log::Log;
 use crate::reactor::inbox::Inbox;
 use crate::stats::{Neighbour, Stats};
@@ -35,7 +35,7 @@ pub(crate) mod parcel;
 const CROWD: u64 = 32;
 
 /// A sibling that works has taken in a crowd by then.
-const CROWD_PATIENCE: Duration = Duration::from_millis(100);
+const CROWD_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Looks for a sibling, where others take the places that were seen.
 const ATTEMPTS: usize = 4;
@@ -67,7 +67,7 @@ pub(crate) struct Siblings {
     stats: Arc<Stats>,
     /// By block, since when a crowd is on its way there.
     crowded_since: Box<[Cell<Option<Instant>>]>,
-    lives: Lives,
+    lives: Lifetimes,
     /// Slots whose worker does not serve, though it may seem so.
     shunned: RefCell<HashSet<usize>>,
     control: Control,
@@ -77,7 +77,7 @@ pub(crate) struct Siblings {
 
 /// A sibling that counts on a connection from here.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Sibling {
     block: usize,
     slot: usize,
 }
@@ -102,7 +102,7 @@ impl Siblings {
             std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| inlets.run())?;
         stats.adopting.set(1);
         let crowded_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
-        let (lives, shunned) = (Lives::default(), RefCell::default());
+        let (lives, shunned) = (Lifetimes::default(), RefCell::default());
         let thread = Some(thread);
         Ok(Self { channels, stats, crowded_since, lives, shunned, control, ended, thread })
     }
@@ -135,7 +135,7 @@ impl Siblings {
     }
 
     /// A place with whoever has fewer connections than this process.
-    pub fn place_of_connection(&self) -> Option<Place> {
+    pub fn place_of_connection(&self) -> Option<Sibling> {
         self.reserve(|neighbours, own| {
             let least = neighbours.min_by_key(Neighbour::load)?;
             let tolerance = self.lives.tolerance(own.load());
@@ -150,7 +150,7 @@ impl Siblings {
 
     /// A place with whoever has an executor to spare, or with the idlest of all where this process
     /// `is_leaving`.
-    pub fn place_of_request(&self, is_leaving: bool) -> Option<Place> {
+    pub fn place_of_request(&self, is_leaving: bool) -> Option<Sibling> {
         let executors = self.channels.executors;
         self.reserve(|neighbours, _| {
             let idlest = neighbours.min_by_key(|neighbour| {
@@ -163,7 +163,7 @@ impl Siblings {
     fn reserve(
         &self,
         choose: impl Fn(&mut dyn Iterator<Item = Neighbour>, Neighbour) -> Option<Neighbour>,
-    ) -> Option<Place> {
+    ) -> Option<Sibling> {
         let (segment, block) = (self.stats.segment(), self.stats.block());
         for _ in 0..ATTEMPTS {
             let mut able = segment.neighbours_of(block).filter(|neighbour| {
@@ -173,7 +173,7 @@ impl Siblings {
             });
             let chosen = choose(&mut able, segment.neighbour(block))?;
             if segment.announce(&chosen) {
-                return Some(Place { block: chosen.block, slot: chosen.slot });
+                return Some(Sibling { block: chosen.block, slot: chosen.slot });
             }
         }
         None
@@ -188,11 +188,11 @@ impl Siblings {
         }
         let begin = since.get().unwrap_or_else(Instant::now);
         since.set(Some(begin));
-        begin.elapsed() >= CROWD_PATIENCE
+        begin.elapsed() >= CROWD_TIMEOUT
     }
 
     /// Nothing comes to the place.
-    pub fn cancel(&self, place: Place) {
+    pub fn cancel(&self, place: Sibling) {
         self.stats.segment().arrived(place.block);
     }
 
@@ -205,7 +205,12 @@ impl Siblings {
     ///
     /// # Errors
     /// When the way is full, or the parcel too large for it. The place is free again.
-    pub fn send(&self, place: Place, socket: impl AsFd, parcel: &Parcel) -> io::Result<()> {
+    pub fn send(
+        &self,
+        place: Sibling,
+        socket: impl AsFd,
+        parcel: &HandoffMessage,
+    ) -> io::Result<()> {
         let sent = pass(&self.channels.ways[place.slot], socket, &parcel.to_bytes());
         if sent.is_err() {
             self.cancel(place);
@@ -225,12 +230,12 @@ impl Drop for Siblings {
 
 /// How long connections live here. Handing over one that ends at once costs more than it evens out.
 #[derive(Debug, Default)]
-struct Lives {
+struct Lifetimes {
     /// The share of brief ones among the latest, out of [`ALL`](Self::ALL).
     brief: Cell<u32>,
 }
 
-impl Lives {
+impl Lifetimes {
     const BRIEF: Duration = Duration::from_secs(1);
     const ALL: u32 = 1 << 16;
     /// The weight of one among the latest.
@@ -257,7 +262,7 @@ mod tests {
 
     #[test]
     fn brief_connections_stay_where_they_are_unless_that_is_very_uneven() {
-        let lives = Lives::default();
+        let lives = Lifetimes::default();
         assert_eq!(lives.tolerance(100), 0);
         (0..200).for_each(|_| lives.note(Duration::from_millis(1)));
         assert_eq!(lives.tolerance(100), 33);

@@ -15,7 +15,7 @@ use crate::fault;
 use crate::log::{Level, Log};
 use crate::reactor::Reactor;
 use crate::reactor::inbox::Inbox;
-use crate::reactor::leader::{self, Lead, Relay};
+use crate::reactor::leader::{self, Lead, Leadership};
 use crate::reactor::message::Message;
 use crate::reactor::session_table::SystemClock;
 use crate::routes::Routes;
@@ -208,7 +208,7 @@ impl Parts {
         match EpollDriver::new().and_then(|driver| self.prepare(driver)) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((reactor, inbox, name)) => {
-                let relay = Arc::new(Relay::new(reactor));
+                let relay = Arc::new(Leadership::new(reactor));
                 let _ = ready.send(Ok((inbox, name, Some(relay.clone()))));
                 drop(ready);
                 conclude(&log, &*service, owns_process, || relay.run());

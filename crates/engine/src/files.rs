@@ -29,7 +29,7 @@ mod range;
 mod refusal;
 mod representation;
 mod resource;
-mod stamp;
+mod validator;
 
 #[cfg(test)]
 #[path = "../tests/files/requests.rs"]

@@ -37,7 +37,7 @@ pub use config::{Config, IoChoice};
 pub use connection_info::{ConnectionInfo, Listener};
 pub use dispatch::body::Body;
 pub use dispatch::completion::Completion;
-pub use dispatch::flow::{Engagement, Hijacked, Interrupt, Wait};
+pub use dispatch::flow::{Hijacked, InFlightGuard, Interrupt, Wait};
 pub use dispatch::job::{Job, Observed};
 pub use dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
 pub use dispatch::reply::{Reply, ReplyHandle, WriteError};
@@ -47,7 +47,7 @@ pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError, Terminal};
 pub use reactor::Reactor;
 pub use reactor::inbox::Inbox;
 pub use reactor::session_table::Clock;
-pub use routes::{Answer, Mode, Routes, Search, StaticResponse, Target};
+pub use routes::{Mode, NativeResponse, Routes, Search, StaticResponse, Target};
 pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 
 pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};

@@ -8,10 +8,10 @@ mod extras;
 mod line;
 mod output;
 mod pattern;
-mod stamp;
 mod terminal;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 
 use std::io;
 use std::str::FromStr;
@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 pub use self::extras::{ExtraValue, Extras};
 pub(crate) use self::line::Line;
 pub use self::pattern::{Pattern, PatternError};
-pub(crate) use self::stamp::time_of_day;
 pub use self::terminal::Terminal;
+pub(crate) use self::timestamp::time_of_day;
 
 use self::config::{LogConfig, LogFormat};
 use self::line::Head;
 use self::output::Output;
-use self::stamp::Stamp;
+use self::timestamp::Timestamp;
 
 /// Lines that wait for a slow disk or pipe; what comes on top is dropped and counted.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -44,7 +44,7 @@ const LEAST_VALUE_BYTES: usize = 16;
 const BATCH_PAUSE: Duration = Duration::from_millis(5);
 
 /// The end of the process waits this long for a reader of the last lines.
-const LAST_LINES_PATIENCE: Duration = Duration::from_secs(1);
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Lost lines are told of at most this often.
 const LOSS_INTERVAL: Duration = Duration::from_secs(1);
@@ -92,7 +92,7 @@ struct Buffer {
     idle: bool,
     /// There is a writer.
     written: bool,
-    stamp: Stamp,
+    stamp: Timestamp,
 }
 
 impl Level {
@@ -193,7 +193,7 @@ impl Log {
 
     /// Buffers the line that `fill` writes, its end included, with so many bytes of each value;
     /// [`flush`](Self::flush) tells the writer.
-    pub(crate) fn append_raw(&self, fill: impl Fn(&mut Vec<u8>, &mut Stamp, usize)) {
+    pub(crate) fn append_raw(&self, fill: impl Fn(&mut Vec<u8>, &mut Timestamp, usize)) {
         let mut buffer = self.lock();
         if buffer.bytes.len() >= BUFFER_BYTES {
             drop(buffer);
@@ -235,7 +235,7 @@ impl Log {
         self.ready.notify_one();
         let (buffer, _) = self
             .ended
-            .wait_timeout_while(buffer, LAST_LINES_PATIENCE, |buffer| buffer.written)
+            .wait_timeout_while(buffer, LAST_LINES_TIMEOUT, |buffer| buffer.written)
             .unwrap_or_else(PoisonError::into_inner);
         !buffer.written
     }
@@ -278,7 +278,7 @@ impl Log {
             return;
         }
         losses.tried_at = Some(Instant::now());
-        let (mut text, mut stamp) = (Vec::new(), Stamp::default());
+        let (mut text, mut stamp) = (Vec::new(), Timestamp::default());
         let head = Head { level: Level::Warn, source: "log", message: "lines were lost" };
         let mut line = Line::begin(&mut text, self.shape, usize::MAX, stamp.update(), head);
         line.text("lines", lines.to_string().as_bytes());

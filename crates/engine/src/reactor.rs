@@ -9,7 +9,7 @@ use hyperion_io::{Driver, Key};
 use hyperion_proto::Closing;
 
 use crate::balance::Siblings;
-use crate::balance::parcel::Adoption;
+use crate::balance::parcel::ReceivedHandoff;
 use crate::config::Config;
 use crate::connection_info::Listener;
 use crate::dispatch::queue::Service;
@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::reactor::inbox::Inbox;
 use crate::reactor::lookups::Lookups;
 use crate::reactor::message::Message;
-use crate::reactor::session_table::{Clock, Phase, Sessions, find};
+use crate::reactor::session_table::{Clock, Sessions, Shutdown, find};
 use crate::session::Context;
 use crate::session::budget::Waiting;
 use crate::session::spool::SpoolBound;
@@ -191,7 +191,7 @@ where
         );
         context.inbox.budget.tell_waiting(waiting as usize);
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
-        if self.sessions.phase != Phase::Open {
+        if self.sessions.phase != Shutdown::Open {
             let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
             let is_empty = self.sessions.are_over() && self.sessions.accepted.is_empty();
             let is_drained = is_alone && is_empty && !self.driver.is_listening();
@@ -247,7 +247,7 @@ where
             let Some(message) = self.batch.pop_front() else { return };
             match message {
                 Message::Adopt(adoption) => {
-                    let Adoption { socket, parcel, slot, arrived_at } = *adoption;
+                    let ReceivedHandoff { socket, parcel, slot, arrived_at } = *adoption;
                     self.adopt(socket, &parcel, arrived_at);
                     self.show_connections();
                     self.siblings.iter().for_each(|siblings| siblings.arrived(slot));

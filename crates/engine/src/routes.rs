@@ -46,7 +46,7 @@ pub struct Search {
 
 /// An answer that needs no Ruby.
 #[derive(Debug)]
-pub enum Answer {
+pub enum NativeResponse {
     /// Rendered before.
     Prepared(Arc<Prepared>),
     /// Made for this request.
@@ -70,7 +70,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub(crate) enum Resolution {
     /// The engine answers.
-    Native(Answer, Target),
+    Native(NativeResponse, Target),
     /// An executor does.
     Executor(Target),
 }
@@ -116,7 +116,7 @@ impl Routes {
     pub(crate) fn resolve(&self, request: &Request) -> Resolution {
         match self.find(request) {
             Some(target @ Target::Static(response)) if self.native => {
-                let answer = Answer::Prepared(response.answer(request).clone());
+                let answer = NativeResponse::Prepared(response.answer(request).clone());
                 Resolution::Native(answer, target.clone())
             }
             Some(target) => Resolution::Executor(target.clone()),
@@ -159,7 +159,7 @@ impl Routes {
     }
 }
 
-impl Answer {
+impl NativeResponse {
     /// The status code.
     pub fn status(&self) -> u16 {
         match self {
@@ -227,7 +227,7 @@ impl Search {
 
     /// Looks for the file, for as long as that takes: whose it is, and the answer, if it is not the
     /// application's.
-    pub fn run(&self, request: &Request) -> (Target, Option<Answer>) {
+    pub fn run(&self, request: &Request) -> (Target, Option<NativeResponse>) {
         let mounts = self.mounts[self.from..].iter();
         mounts
             .filter(|mount| mount.matches(request.path()))

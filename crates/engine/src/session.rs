@@ -11,19 +11,19 @@ use hyperion_proto::{
 
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::body::Body;
-use crate::dispatch::flow::{Engagement, Flow};
+use crate::dispatch::flow::{Flow, InFlightGuard};
 use crate::dispatch::job::Job;
 use crate::dispatch::reply::ReplyHandle;
 use crate::reactor::message::{Message, ReplyKey};
-use crate::routes::{Answer, Mode, Resolution, Target};
-use crate::session::exchange::{OpenStream, Phase};
+use crate::routes::{Mode, NativeResponse, Resolution, Target};
+use crate::session::exchange::{BodyStage, Exchange};
 use crate::tls::Tls;
 
 use self::ending::Rejection;
-use self::handoff::Departure;
+use self::handoff::Handoff;
 
 pub(crate) use self::context::Context;
-pub(crate) use self::handoff::PATIENCE;
+pub(crate) use self::handoff::SIBLING_WAIT;
 
 pub(crate) mod body_buffer;
 pub(crate) mod budget;
@@ -67,12 +67,12 @@ pub(crate) struct Session {
     info: Arc<ConnectionInfo>,
     /// When the first bytes of the next request came.
     arriving_since: Option<Instant>,
-    streams: VecDeque<OpenStream>,
+    streams: VecDeque<Exchange>,
     /// Of streams that are gone: jobs that occupy an executor nevertheless.
     leftovers: Vec<Arc<Flow>>,
-    departure: Option<Departure>,
+    departure: Option<Handoff>,
     /// When to find out whether a peer that sends no more is still there.
-    doubted_at: Option<Instant>,
+    probe_at: Option<Instant>,
     /// How often the request that is read now was handed over.
     hops: u32,
 }
@@ -96,7 +96,7 @@ impl Session {
             streams: VecDeque::new(),
             leftovers: Vec::new(),
             departure: None,
-            doubted_at: None,
+            probe_at: None,
             hops: 0,
         }
     }
@@ -289,7 +289,7 @@ impl Session {
         let most = context.protocol.limits.body_bytes;
         let at_once = if request.is_grpc() { most.min(CALL_READ_BYTES) } else { most };
         let head_bytes = request.head().len();
-        let mut stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        let mut stream = Exchange::new(id, request, target, self.take_arrival(context));
         stream.hops = hops;
         self.streams.push_back(stream);
         if !self.admits_head(id, head_bytes, context) {
@@ -297,9 +297,9 @@ impl Session {
         }
         if is_live {
             let body = Body::Live { at_once, on_demand };
-            self.dispatch(id, body, Phase::Live, context);
+            self.dispatch(id, body, BodyStage::Live, context);
         } else if on_demand {
-            self.dispatch(id, Body::OnDemand, Phase::OnDemand, context);
+            self.dispatch(id, Body::OnDemand, BodyStage::OnDemand, context);
         }
     }
 
@@ -317,8 +317,8 @@ impl Session {
         context: &Context,
     ) {
         let arrival = self.take_arrival(context);
-        let mut stream = OpenStream::new(id, request, Target::App, arrival);
-        stream.phase = Phase::Dispatched;
+        let mut stream = Exchange::new(id, request, Target::App, arrival);
+        stream.phase = BodyStage::Dispatched;
         stream.status = response.status;
         self.streams.push_back(stream);
         self.connection.respond(context.now, id, response, &context.date);
@@ -329,47 +329,47 @@ impl Session {
         &mut self,
         id: StreamId,
         request: Arc<Request>,
-        answer: Answer,
+        answer: NativeResponse,
         target: Target,
         context: &Context,
     ) {
         target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
         let head_bytes = request.head().len();
-        let stream = OpenStream::new(id, request, target, self.take_arrival(context));
+        let stream = Exchange::new(id, request, target, self.take_arrival(context));
         self.streams.push_back(stream);
         if self.admits_head(id, head_bytes, context) {
             self.give_answer(id, answer, context);
         }
     }
 
-    fn give_answer(&mut self, id: StreamId, answer: Answer, context: &Context) {
+    fn give_answer(&mut self, id: StreamId, answer: NativeResponse, context: &Context) {
         let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.phase = Phase::Dispatched;
+        stream.phase = BodyStage::Dispatched;
         stream.status = answer.status();
         if context.service.observes() {
             stream.observed = Some(Box::new(answer.fields().clone()));
         }
         let (now, date) = (context.now, &context.date);
         match answer {
-            Answer::Prepared(prepared) => {
+            NativeResponse::Prepared(prepared) => {
                 self.connection.respond_prepared(now, id, &prepared, date);
             }
-            Answer::Response(response) => self.connection.respond(now, id, response, date),
+            NativeResponse::Response(response) => self.connection.respond(now, id, response, date),
         }
     }
 
-    fn dispatch(&mut self, id: StreamId, body: Body, phase: Phase, context: &Context) {
+    fn dispatch(&mut self, id: StreamId, body: Body, phase: BodyStage, context: &Context) {
         let key = ReplyKey { session: self.key, stream: id };
         let is_overworked = self.is_overworked(context);
         let Some(stream) = find(&mut self.streams, id) else { return };
         stream.phase = phase;
         if is_overworked {
             context.stats.per_conn_rejections.add(1);
-            return self.connection.turn_away(context.now, id);
+            return self.connection.refuse_unprocessed(context.now, id);
         }
         if let Target::Search(search) = &stream.target
             && search.is_native()
-            && phase == Phase::Dispatched
+            && phase == BodyStage::Dispatched
         {
             return self.look_up(id, body, context);
         }
@@ -382,7 +382,7 @@ impl Session {
             connection: self.info.clone(),
             reply: ReplyHandle::new(context.inbox.clone(), key, flow.clone()),
             received_at: stream.received_at,
-            engagement: Engagement::new(flow),
+            in_flight: InFlightGuard::new(flow),
         };
         match context.give().submit(Box::new(job)) {
             Ok(()) if stream.hops == 0 => {
@@ -422,19 +422,19 @@ impl Session {
     }
 
     /// What it keeps counts no more, whatever fails from here on.
-    fn take_stream(&mut self, id: StreamId, context: &Context) -> Option<OpenStream> {
+    fn take_stream(&mut self, id: StreamId, context: &Context) -> Option<Exchange> {
         let index = self.streams.iter().position(|stream| stream.id == id)?;
         let mut stream = self.streams.remove(index)?;
         stream.release(&context.waiting);
         Some(stream)
     }
 
-    fn stream(&mut self, id: StreamId) -> Option<&mut OpenStream> {
+    fn stream(&mut self, id: StreamId) -> Option<&mut Exchange> {
         find(&mut self.streams, id)
     }
 }
 
-fn find(streams: &mut VecDeque<OpenStream>, id: StreamId) -> Option<&mut OpenStream> {
+fn find(streams: &mut VecDeque<Exchange>, id: StreamId) -> Option<&mut Exchange> {
     streams.iter_mut().find(|stream| stream.id == id)
 }
 

@@ -103,7 +103,7 @@ impl Default for Stats {
 
 impl Stats {
     pub(crate) fn new(segment: Arc<Segment>, block: usize) -> Self {
-        let at = |scalar: Scalar| number::Place::new(&segment, block, scalar);
+        let at = |scalar: Scalar| number::NumberCell::new(&segment, block, scalar);
         Self {
             adopting: Gauge(at(Scalar::Adopting)),
             connections_active: Gauge(at(Scalar::ConnectionsActive)),

@@ -83,7 +83,7 @@ pub struct Tls {
 struct State {
     loaded: Arc<Loaded>,
     /// The files when they were last read.
-    stamps: Vec<Option<Stamp>>,
+    stamps: Vec<Option<FileVersion>>,
 }
 
 #[derive(Debug)]
@@ -94,7 +94,7 @@ struct Loaded {
 }
 
 #[derive(Debug, Eq, PartialEq)]
-struct Stamp {
+struct FileVersion {
     inode: u64,
     size: u64,
     modified: (i64, i64),
@@ -183,13 +183,13 @@ impl TlsSource {
         Ok(Loaded { config, names, expires_at })
     }
 
-    fn stamps(&self) -> Vec<Option<Stamp>> {
+    fn stamps(&self) -> Vec<Option<FileVersion>> {
         let pairs = self.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
         let roots = match &self.clients {
             Clients::Unknown => None,
             Clients::MayBeKnown(path) | Clients::MustBeKnown(path) => Some(path),
         };
-        pairs.chain(roots).map(|path| Stamp::of(path)).collect()
+        pairs.chain(roots).map(|path| FileVersion::of(path)).collect()
     }
 }
 
@@ -203,7 +203,7 @@ impl KeyPair {
     }
 }
 
-impl Stamp {
+impl FileVersion {
     fn of(path: &Path) -> Option<Self> {
         let found = fs::metadata(path).ok()?;
         let modified = (found.mtime(), found.mtime_nsec());

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use hyperion_engine::Answer;
+use hyperion_engine::NativeResponse;
 use hyperion_engine::files::{FileCache, Mount, MountConfig};
 use requests::get;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -18,8 +18,8 @@ mod tree;
 
 fn status(mount: &Mount, target: &str) -> Option<u16> {
     mount.answer(&get(target, &[])).map(|answer| match answer {
-        Answer::Prepared(prepared) => prepared.status(),
-        Answer::Response(response) => response.status,
+        NativeResponse::Prepared(prepared) => prepared.status(),
+        NativeResponse::Response(response) => response.status,
     })
 }
 

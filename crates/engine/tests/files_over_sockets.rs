@@ -18,7 +18,7 @@ mod tree;
 
 const LARGE: u64 = 64 * 1024 * 1024;
 
-struct Answer {
+struct NativeResponse {
     head: String,
     body: Vec<u8>,
 }
@@ -44,12 +44,12 @@ impl Client {
     }
 
     /// The next answer, whose body has as many bytes as it says.
-    fn answer(&mut self) -> Answer {
+    fn answer(&mut self) -> NativeResponse {
         let head = self.head();
         let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
         let mut body = vec![0; length.parse().unwrap()];
         self.0.read_exact(&mut body).unwrap();
-        Answer { head, body }
+        NativeResponse { head, body }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::table::Table;
 use crate::waker::{WakeCounter, Waker};
 
 /// How long the end of the ring waits for the kernel to give everything back.
-const TEARDOWN_PATIENCE: Duration = Duration::from_secs(2);
+const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much the ring holds. None of it limits the number of connections.
 #[derive(Clone, Copy, Debug)]
@@ -178,7 +178,7 @@ impl UringDriver {
 
     /// Cancels everything, and waits until the kernel has given everything back.
     fn tear_down(&mut self) -> bool {
-        let give_up_at = Instant::now() + TEARDOWN_PATIENCE;
+        let give_up_at = Instant::now() + TEARDOWN_TIMEOUT;
         while self.ring.pop().is_some_and(|completed| self.discard(&completed)) {}
         while self.ring.in_flight() > 0 {
             let everything = CancelBuilder::any().all();

@@ -275,10 +275,10 @@ impl Connection {
 
     /// Does not take a request, for the client to send it again: an HTTP/2 stream is refused, which its
     /// `Aborted` and `Rejected` follow; over HTTP/1 it is rejected with 503.
-    pub fn turn_away(&mut self, now: Instant, id: StreamId) {
+    pub fn refuse_unprocessed(&mut self, now: Instant, id: StreamId) {
         match &mut self.protocol.machine {
             Machine::Http1(http1) => http1.reject(now, id, 503, Some(1)),
-            Machine::Http2(http2) => http2.turn_away(now, id),
+            Machine::Http2(http2) => http2.refuse_unprocessed(now, id),
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperion_engine::{
-    Answer, Body, ConnectionInfo, Consumer, Engine as Reactor, Job, Log, Observed, Reply, Request,
-    Response, Service, Stats, Target, Waited, Work,
+    Body, ConnectionInfo, Consumer, Engine as Reactor, Job, Log, NativeResponse, Observed, Reply,
+    Request, Response, Service, Stats, Target, Waited, Work,
 };
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
@@ -146,7 +146,7 @@ impl Executor<'_> {
         }
         let queued = job.queue_time();
         job.reply.record_dispatch(queued);
-        let Job { request, target, body, connection, reply, engagement: _engagement, .. } = job;
+        let Job { request, target, body, connection, reply, in_flight: _engagement, .. } = job;
         let client = Arc::new(SharedReply::new(reply));
         let call = Call { request: &request, connection: &connection, client: &client, queued };
         let answered = contain(self.ruby, || self.answer(&call, &target, body));
@@ -244,7 +244,7 @@ fn resolve(target: &Target, request: &Request, client: &SharedReply) -> (Target,
     };
     let (found, answer) = off_lock(|| search.run(request));
     client.record_target(found.clone());
-    (found, answer.map(Answer::into_response))
+    (found, answer.map(NativeResponse::into_response))
 }
 
 /// Sends what the engine has made. False, as no stream is left open by it.

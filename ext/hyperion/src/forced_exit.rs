@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const SECOND_INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 
 /// Whoever reads the line gets so long to take it.
-const READER_PATIENCE: Duration = Duration::from_millis(200);
+const READER_TIMEOUT: Duration = Duration::from_millis(200);
 
 const SIGINT: i32 = 2;
 
@@ -97,10 +97,10 @@ impl ForcedExit {
             .replace(TIMESTAMP, &stop::timestamp(now).to_string())
             .replace(TIME_OF_DAY, &stop::time_of_day(now, self.utc_offset_s));
         match &self.log_file {
-            None => stop::write_line(std::io::stdout(), line.as_bytes(), READER_PATIENCE),
+            None => stop::write_line(std::io::stdout(), line.as_bytes(), READER_TIMEOUT),
             Some(path) => {
                 if let Ok(file) = OpenOptions::new().append(true).open(path) {
-                    stop::write_line(file, line.as_bytes(), READER_PATIENCE);
+                    stop::write_line(file, line.as_bytes(), READER_TIMEOUT);
                 }
             }
         }

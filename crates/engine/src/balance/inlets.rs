@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hyperion_io::passing::{Arrival, Receiver};
 
-use super::parcel::{Adoption, Parcel};
+use super::parcel::{HandoffMessage, ReceivedHandoff};
 use crate::fault;
 use crate::log::{Level, Log};
 use crate::reactor::inbox::Inbox;
@@ -71,8 +71,9 @@ impl Inlets {
                 None => return Ok(()),
                 Some(Arrival::Socket(socket, message, slot)) => {
                     // Nobody sends another message.
-                    let Some(parcel) = Parcel::of_bytes(message) else { continue };
-                    let adoption = Adoption { socket, parcel, slot, arrived_at: Instant::now() };
+                    let Some(parcel) = HandoffMessage::of_bytes(message) else { continue };
+                    let adoption =
+                        ReceivedHandoff { socket, parcel, slot, arrived_at: Instant::now() };
                     self.inbox.push(Message::Adopt(Box::new(adoption)));
                 }
                 Some(Arrival::Short) => {
@@ -137,7 +138,7 @@ mod tests {
         siblings.leave();
         std::thread::sleep(2 * LINGER);
         assert!(!siblings.has_left(), "somebody is on the way");
-        pass(&way, &way, &Parcel::of_connection(0).to_bytes()).unwrap();
+        pass(&way, &way, &HandoffMessage::of_connection(0).to_bytes()).unwrap();
         let mut taken = Vec::new();
         while taken.is_empty() {
             inbox.take(&mut taken);

@@ -8,7 +8,7 @@ use hyperion_io::passing::MESSAGE_BYTES_MAX;
 
 /// What goes with a socket.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Parcel {
+pub(crate) struct HandoffMessage {
     /// Number of the listener that the connection came in on; it is the same in all workers.
     pub listener: u32,
     /// How often the request was handed over, this time included; 0 for a connection without one.
@@ -21,9 +21,9 @@ pub(crate) struct Parcel {
 
 /// A connection that has come from a sibling.
 #[derive(Debug)]
-pub(crate) struct Adoption {
+pub(crate) struct ReceivedHandoff {
     pub socket: OwnedFd,
-    pub parcel: Parcel,
+    pub parcel: HandoffMessage,
     /// To whom it was sent: the slot of this process, or one that it stands in for.
     pub slot: usize,
     pub arrived_at: Instant,
@@ -32,7 +32,7 @@ pub(crate) struct Adoption {
 /// A request that was handed over so often stays where it is.
 pub(crate) const HOPS_MAX: u32 = 3;
 
-impl Parcel {
+impl HandoffMessage {
     const HEAD_BYTES: usize = 16;
 
     /// Bytes read from a socket that a parcel can hold.
@@ -72,10 +72,11 @@ mod tests {
     #[test]
     fn a_parcel_comes_out_as_it_went_in() {
         let bytes = Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n");
-        let parcel = Parcel { listener: 7, hops: 2, age: Duration::from_micros(1500), bytes };
-        assert_eq!(Parcel::of_bytes(&parcel.to_bytes()), Some(parcel));
-        let empty = Parcel::of_connection(1);
-        assert_eq!(Parcel::of_bytes(&empty.to_bytes()), Some(empty));
-        assert_eq!(Parcel::of_bytes(&[0; 15]), None);
+        let parcel =
+            HandoffMessage { listener: 7, hops: 2, age: Duration::from_micros(1500), bytes };
+        assert_eq!(HandoffMessage::of_bytes(&parcel.to_bytes()), Some(parcel));
+        let empty = HandoffMessage::of_connection(1);
+        assert_eq!(HandoffMessage::of_bytes(&empty.to_bytes()), Some(empty));
+        assert_eq!(HandoffMessage::of_bytes(&[0; 15]), None);
     }
 }

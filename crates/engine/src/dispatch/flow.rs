@@ -100,15 +100,15 @@ impl Interrupt {
 
 /// Held by a job for as long as it waits for an executor or occupies one.
 #[derive(Debug)]
-pub struct Engagement(Arc<Flow>);
+pub struct InFlightGuard(Arc<Flow>);
 
-impl Engagement {
+impl InFlightGuard {
     pub(crate) fn new(flow: Arc<Flow>) -> Self {
         Self(flow)
     }
 }
 
-impl Drop for Engagement {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.released.store(true, Ordering::Release);
     }

@@ -5,7 +5,7 @@ use hyperion_proto::{Fields, Request};
 
 use crate::connection_info::ConnectionInfo;
 use crate::dispatch::body::Body;
-use crate::dispatch::flow::Engagement;
+use crate::dispatch::flow::InFlightGuard;
 use crate::dispatch::reply::ReplyHandle;
 use crate::routes::Target;
 
@@ -25,7 +25,7 @@ pub struct Job {
     /// When the request arrived.
     pub received_at: Instant,
     /// Whoever works on it keeps this until the work is done, even for a client that has left.
-    pub engagement: Engagement,
+    pub in_flight: InFlightGuard,
 }
 
 /// A request that was answered without an executor, for whoever wants to hear of each.

@@ -7,7 +7,7 @@ use hyperion_proto::Request;
 /// What the conditions of a request say about answering it with the current representation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Precondition {
-    /// Answer.
+    /// NativeResponse.
     Proceed,
     /// 304: the client has it already.
     NotModified,

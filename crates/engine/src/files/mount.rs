@@ -15,7 +15,7 @@ use super::path::{decode, file_name, is_servable};
 use super::preload::preload;
 use super::refusal::{Refusal, plain};
 use super::resource::{Loaded, Presentation, is_encoding};
-use crate::routes::Answer;
+use crate::routes::NativeResponse;
 
 /// Larger files that may be on another machine are read while they are sent.
 const FETCHED_BYTES_MAX: u64 = 1 << 20;
@@ -107,7 +107,7 @@ impl Mount {
     }
 
     /// Answers a request whose path it matches. `None` passes the request on to the application.
-    pub fn answer(&self, request: &Request) -> Option<Answer> {
+    pub fn answer(&self, request: &Request) -> Option<NativeResponse> {
         let answer = self.conclude(self.look_up(request, &self.root))?;
         Some(if self.is_near() { answer } else { fetch(answer) })
     }
@@ -116,28 +116,28 @@ impl Mount {
     ///
     /// # Errors
     /// When a disk, or what stands for one, may have to be waited for.
-    pub(crate) fn answer_at_once(&self, request: &Request) -> Result<Option<Answer>, Cold> {
+    pub(crate) fn answer_at_once(&self, request: &Request) -> Result<Option<NativeResponse>, Cold> {
         match self.look_up(request, &self.at_once) {
             Err(Refusal::Cold) => Err(Cold),
             found => Ok(self.conclude(found)),
         }
     }
 
-    fn conclude(&self, found: Result<Answer, Refusal>) -> Option<Answer> {
+    fn conclude(&self, found: Result<NativeResponse, Refusal>) -> Option<NativeResponse> {
         match found {
             Ok(answer) => Some(answer),
             Err(Refusal::Directory | Refusal::Forbidden | Refusal::Missing) if self.fallthrough => {
                 None
             }
-            Err(refusal) => Some(Answer::Response(plain(refusal.status()))),
+            Err(refusal) => Some(NativeResponse::Response(plain(refusal.status()))),
         }
     }
 
-    fn look_up(&self, request: &Request, root: &Root) -> Result<Answer, Refusal> {
+    fn look_up(&self, request: &Request, root: &Root) -> Result<NativeResponse, Refusal> {
         if !matches!(request.method(), "GET" | "HEAD") {
             return match self.fallthrough {
                 true => Err(Refusal::Missing),
-                false => Ok(Answer::Response(plain(405))),
+                false => Ok(NativeResponse::Response(plain(405))),
             };
         }
         match self.internal {
@@ -177,7 +177,7 @@ impl Mount {
         (below.is_empty() || below.starts_with('/')).then_some(below)
     }
 
-    fn find(&self, request: &Request, root: &Root) -> Result<Answer, Refusal> {
+    fn find(&self, request: &Request, root: &Root) -> Result<NativeResponse, Refusal> {
         let below = self.below(request.path()).ok_or(Refusal::Missing)?;
         let Some(raw) = below.strip_prefix('/') else { return self.redirect(request, b"", root) };
         let path = decode(raw.as_bytes()).ok_or(Refusal::Missing)?;
@@ -190,7 +190,12 @@ impl Mount {
         }
     }
 
-    fn answer_file(&self, request: &Request, path: &[u8], root: &Root) -> Result<Answer, Refusal> {
+    fn answer_file(
+        &self,
+        request: &Request,
+        path: &[u8],
+        root: &Root,
+    ) -> Result<NativeResponse, Refusal> {
         let accepted = match self.presentation.precompressed {
             true => Accepted::of(request),
             false => Accepted::default(),
@@ -236,7 +241,7 @@ impl Mount {
         request: &Request,
         directory: &[u8],
         root: &Root,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<NativeResponse, Refusal> {
         for name in &self.index {
             match self.answer_file(request, &join(directory, name), root) {
                 Err(Refusal::Directory | Refusal::Missing) => {}
@@ -253,7 +258,7 @@ impl Mount {
         request: &Request,
         directory: &[u8],
         root: &Root,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<NativeResponse, Refusal> {
         let mut directory = directory.to_vec();
         if !directory.is_empty() {
             directory.push(b'/');
@@ -266,7 +271,7 @@ impl Mount {
         }
         let mut fields = Fields::new();
         fields.push(b"location", location.as_bytes()).map_err(|_| Refusal::Broken)?;
-        Ok(Answer::Response(Response { status: 301, fields, body: ResponseBody::Empty }))
+        Ok(NativeResponse::Response(Response { status: 301, fields, body: ResponseBody::Empty }))
     }
 
     /// # Errors
@@ -294,20 +299,27 @@ impl Drop for Mount {
 }
 
 /// Reads what whoever sends it would have to wait for.
-fn fetch(answer: Answer) -> Answer {
-    let Answer::Response(Response { status, fields, body: ResponseBody::File(range) }) = answer
+fn fetch(answer: NativeResponse) -> NativeResponse {
+    let NativeResponse::Response(Response { status, fields, body: ResponseBody::File(range) }) =
+        answer
     else {
         return answer;
     };
     if range.length > FETCHED_BYTES_MAX {
-        return Answer::Response(Response { status, fields, body: ResponseBody::File(range) });
+        return NativeResponse::Response(Response {
+            status,
+            fields,
+            body: ResponseBody::File(range),
+        });
     }
     let mut bytes = vec![0; range.length as usize];
     match range.file.read_exact_at(&mut bytes, range.offset) {
-        Ok(()) => {
-            Answer::Response(Response { status, fields, body: ResponseBody::Full(bytes.into()) })
-        }
-        Err(_) => Answer::Response(plain(500)),
+        Ok(()) => NativeResponse::Response(Response {
+            status,
+            fields,
+            body: ResponseBody::Full(bytes.into()),
+        }),
+        Err(_) => NativeResponse::Response(plain(500)),
     }
 }
 

@@ -13,7 +13,7 @@ use super::conditional::{self, Precondition, evaluate};
 use super::partial::{Source, partial, selection, unsatisfiable, without};
 use super::range::Selection;
 use super::refusal::plain;
-use super::stamp::Stamp;
+use super::validator::Validator;
 
 /// Fields about the bytes of a 200, which other answers do not have.
 const ABOUT_THE_BODY: [&str; 4] =
@@ -60,7 +60,7 @@ struct Validators {
 
 impl Validators {
     /// Those of the application, else those of the file.
-    fn of(fields: &Fields, stamp: &Stamp) -> Self {
+    fn of(fields: &Fields, stamp: &Validator) -> Self {
         let etag = match fields.find("etag") {
             Some(etag) => etag.to_vec(),
             None => stamp.etag(None).into_bytes(),
@@ -133,10 +133,10 @@ fn is_processed(fields: &Fields) -> bool {
         .any(|name| fields.find(name).is_some())
 }
 
-fn stamp(file: &File) -> io::Result<Stamp> {
+fn stamp(file: &File) -> io::Result<Validator> {
     let stat = rustix::fs::fstat(file)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(Stamp::of(&stat)),
+        FileType::RegularFile => Ok(Validator::of(&stat)),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")),
     }
 }

@@ -14,7 +14,7 @@ use rustix::io::ReadWriteFlags;
 use super::beneath::Root;
 use super::negotiate::Coding;
 use super::refusal::Refusal;
-use super::stamp::Stamp;
+use super::validator::Validator;
 
 /// A file below a root, or an encoding of it.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Opened {
     pub path: CString,
     pub coding: Option<Coding>,
     pub file: Arc<DiskFile>,
-    pub stamp: Stamp,
+    pub stamp: Validator,
 }
 
 impl Opened {
@@ -50,7 +50,7 @@ impl Opened {
             },
             false => read_at_once(&self.file, &mut bytes)?,
         }
-        let stamp = Stamp::of(&rustix::fs::fstat(&self.file)?);
+        let stamp = Validator::of(&rustix::fs::fstat(&self.file)?);
         Ok((stamp == self.stamp).then(|| bytes.into()))
     }
 }
@@ -72,11 +72,11 @@ fn read_at_once(file: &DiskFile, bytes: &mut [u8]) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// [`Refusal::Directory`] for a directory; why there is no such file otherwise.
-pub(super) fn open_regular(root: &Root, path: &CStr) -> Result<(File, Stamp), Refusal> {
+pub(super) fn open_regular(root: &Root, path: &CStr) -> Result<(File, Validator), Refusal> {
     let file = root.open_file(path)?;
     let stat = rustix::fs::fstat(&file)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok((file.into(), Stamp::of(&stat))),
+        FileType::RegularFile => Ok((file.into(), Validator::of(&stat))),
         FileType::Directory => Err(Refusal::Directory),
         _ => Err(Refusal::Missing),
     }

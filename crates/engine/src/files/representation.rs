@@ -16,8 +16,8 @@ use super::opened::{Opened, open_regular};
 use super::partial::{Source, partial, selection, unsatisfiable};
 use super::range::Selection;
 use super::refusal::{Refusal, plain};
-use super::stamp::Stamp;
-use crate::routes::Answer;
+use super::validator::Validator;
+use crate::routes::NativeResponse;
 
 /// What one takes in memory beside its body and path, roughly.
 const OVERHEAD_BYTES: u64 = 1024;
@@ -30,7 +30,7 @@ const NOT_IN_304: [&str; 3] = ["accept-ranges", "content-encoding", "content-typ
 pub(super) struct Representation {
     pub coding: Option<Coding>,
     path: CString,
-    stamp: Stamp,
+    stamp: Validator,
     etag: String,
     last_modified: Option<SystemTime>,
     /// The fields of a 200.
@@ -84,7 +84,7 @@ impl Representation {
     /// [`Refusal::Changed`] when it is not.
     pub fn check(&self, root: &Root) -> Result<(), Refusal> {
         match root.stat(&self.path, self.stamp.device) {
-            Ok(stat) if Stamp::of(&stat) == self.stamp => Ok(()),
+            Ok(stat) if Validator::of(&stat) == self.stamp => Ok(()),
             Err(Errno::AGAIN) => Err(Refusal::Cold),
             _ => Err(Refusal::Changed),
         }
@@ -107,20 +107,22 @@ impl Representation {
         &self,
         request: &Request,
         open: impl FnOnce() -> Result<Arc<DiskFile>, Refusal>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<NativeResponse, Refusal> {
         match evaluate(request, self.etag.as_bytes(), self.last_modified) {
             Precondition::Proceed => {}
-            Precondition::NotModified => return Ok(Answer::Prepared(self.not_modified.clone())),
-            Precondition::Failed => return Ok(Answer::Response(plain(412))),
+            Precondition::NotModified => {
+                return Ok(NativeResponse::Prepared(self.not_modified.clone()));
+            }
+            Precondition::Failed => return Ok(NativeResponse::Response(plain(412))),
         }
         let size = self.stamp.size;
         let parts = match selection(request, self.etag.as_bytes(), self.last_modified, size) {
             Selection::Whole => None,
             Selection::Parts(parts) => Some(parts),
-            Selection::Unsatisfiable => return Ok(Answer::Response(unsatisfiable(size))),
+            Selection::Unsatisfiable => return Ok(NativeResponse::Response(unsatisfiable(size))),
         };
         let source = match (&self.complete, &parts) {
-            (Some(complete), None) => return Ok(Answer::Prepared(complete.clone())),
+            (Some(complete), None) => return Ok(NativeResponse::Prepared(complete.clone())),
             (Some(complete), Some(_)) => Source::Memory(complete.body().clone()),
             (None, _) => Source::File(open()?),
         };
@@ -132,7 +134,7 @@ impl Representation {
                 Response { status: 200, fields: self.fields.clone(), body: source.body(0..size) }
             }
         };
-        Ok(Answer::Response(response))
+        Ok(NativeResponse::Response(response))
     }
 }
 

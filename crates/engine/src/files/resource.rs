@@ -12,7 +12,7 @@ use super::negotiate::{Accepted, Coding};
 use super::opened::Opened;
 use super::refusal::Refusal;
 use super::representation::{Representation, Traits};
-use crate::routes::Answer;
+use crate::routes::NativeResponse;
 
 /// How long it is believed that an encoding is not there. What is there is looked at every time.
 const ABSENCE: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ impl Resource {
         accepted: Accepted,
         root: &Root,
         presentation: &Presentation,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<NativeResponse, Refusal> {
         let index = self.choose(accepted);
         let chosen = &self.representations[index];
         if !presentation.immutable {
@@ -135,7 +135,7 @@ impl Loaded {
     ///
     /// # Errors
     /// When the response cannot be made.
-    pub fn answer(&self, request: &Request, accepted: Accepted) -> Result<Answer, Refusal> {
+    pub fn answer(&self, request: &Request, accepted: Accepted) -> Result<NativeResponse, Refusal> {
         let index = self.resource.choose(accepted);
         let file = &self.files[index];
         self.resource.representations[index].answer(request, || Ok(file.clone()))

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::escape::{self, word_byte};
 use super::extras::{ExtraValue, Extras, OMITTED};
-use super::stamp::Stamp;
+use super::timestamp::Timestamp;
 use super::{LEAST_VALUE_BYTES, Level, Shape};
 
 /// The field that on a terminal is many lines.
@@ -36,7 +36,7 @@ impl<'a> Line<'a> {
         bytes: &'a mut Vec<u8>,
         shape: Shape,
         value_max: usize,
-        stamp: &Stamp,
+        stamp: &Timestamp,
         head: Head<'_>,
     ) -> Self {
         let (now, level) = (stamp.rfc3339(), head.level.name());
@@ -185,7 +185,7 @@ mod tests {
 
     fn line(shape: Shape, fill: impl FnOnce(&mut Line<'_>)) -> String {
         let mut bytes = Vec::new();
-        let mut stamp = Stamp::default();
+        let mut stamp = Timestamp::default();
         stamp.set(SystemTime::UNIX_EPOCH);
         let head = Head { level: Level::Info, source: "test", message: "it is" };
         let mut line = Line::begin(&mut bytes, shape, VALUE_BYTES, &stamp, head);

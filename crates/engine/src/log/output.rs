@@ -16,7 +16,7 @@ pub(super) const PIPE_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Output {
     path: Option<PathBuf>,
-    target: Target,
+    target: Destination,
     /// A file, a terminal: what one call writes there arrives in one piece.
     takes_batches: bool,
     /// A failed write has left the beginning of a line.
@@ -24,7 +24,7 @@ pub(super) struct Output {
 }
 
 #[derive(Debug)]
-enum Target {
+enum Destination {
     File(File),
     Stdout(Stdout),
 }
@@ -33,10 +33,10 @@ impl Output {
     /// The file at `path`, to be appended to; standard output without one.
     pub fn open(path: Option<PathBuf>) -> io::Result<Self> {
         let target = match &path {
-            Some(path) => {
-                Target::File(OpenOptions::new().append(true).create(true).mode(0o640).open(path)?)
-            }
-            None => Target::Stdout(io::stdout()),
+            Some(path) => Destination::File(
+                OpenOptions::new().append(true).create(true).mode(0o640).open(path)?,
+            ),
+            None => Destination::Stdout(io::stdout()),
         };
         let status = fstat(target.as_fd());
         let takes_batches = status.is_ok_and(|status| {
@@ -115,7 +115,7 @@ impl Output {
     }
 }
 
-impl AsFd for Target {
+impl AsFd for Destination {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::File(file) => file.as_fd(),
@@ -136,7 +136,7 @@ mod tests {
 
     fn pipe() -> (File, Output) {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
-        let target = Target::File(writer.into());
+        let target = Destination::File(writer.into());
         (reader.into(), Output { path: None, target, takes_batches: false, torn: false })
     }
 

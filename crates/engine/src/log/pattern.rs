@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::escape::{self, Unwanted, word_byte};
 use super::extras::ExtraValue;
 use super::line::{milliseconds, number, scalar_value};
-use super::stamp::Stamp;
+use super::timestamp::Timestamp;
 use crate::admin::TOKEN_FIELD;
 use crate::log::access::{Access, LEVEL, MESSAGE, SOURCE};
 
@@ -126,25 +126,26 @@ impl Pattern {
         &self,
         access: &Access<'_>,
         line: &mut Vec<u8>,
-        stamp: &mut Stamp,
+        stamp: &mut Timestamp,
         value_max: usize,
     ) {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => line.extend_from_slice(text.as_bytes()),
                 Part::Field(Field::Known(known), unwanted) => {
-                    let mut place = Place { line: &mut *line, unwanted: *unwanted, value_max };
+                    let mut place = FieldPlace { line: &mut *line, unwanted: *unwanted, value_max };
                     render(*known, access, &mut place, stamp);
                 }
                 Part::Field(Field::Header(name), unwanted) => {
-                    let mut place = Place { line: &mut *line, unwanted: *unwanted, value_max };
+                    let mut place = FieldPlace { line: &mut *line, unwanted: *unwanted, value_max };
                     place.value(access.line.header(name).unwrap_or_default());
                 }
                 Part::Field(Field::Extra(name), unwanted) => {
                     let extra = access.extras.and_then(|extras| extras.find(name));
                     match extra.unwrap_or(ExtraValue::Nothing) {
                         ExtraValue::Text(text) => {
-                            Place { line: &mut *line, unwanted: *unwanted, value_max }.value(text);
+                            FieldPlace { line: &mut *line, unwanted: *unwanted, value_max }
+                                .value(text);
                         }
                         ExtraValue::Nothing => line.extend_from_slice(ABSENT),
                         scalar => scalar_value(line, scalar),
@@ -207,13 +208,13 @@ fn guard(parts: &mut [Part]) {
 }
 
 /// Where a value is written, and what may not leave it.
-struct Place<'a> {
+struct FieldPlace<'a> {
     line: &'a mut Vec<u8>,
     unwanted: Unwanted,
     value_max: usize,
 }
 
-impl Place<'_> {
+impl FieldPlace<'_> {
     fn value(&mut self, value: &[u8]) {
         if value.is_empty() {
             return self.line.extend_from_slice(ABSENT);
@@ -224,7 +225,7 @@ impl Place<'_> {
     }
 }
 
-fn render(known: Known, access: &Access<'_>, place: &mut Place<'_>, stamp: &mut Stamp) {
+fn render(known: Known, access: &Access<'_>, place: &mut FieldPlace<'_>, stamp: &mut Timestamp) {
     let request = &access.line;
     match known {
         Known::Ts => place.line.extend_from_slice(stamp.rfc3339().as_bytes()),
@@ -264,7 +265,7 @@ mod tests {
             extras,
         };
         let mut line = Vec::new();
-        let mut stamp = Stamp::default();
+        let mut stamp = Timestamp::default();
         Pattern::parse(pattern).unwrap().render(&access, &mut line, stamp.update(), 400);
         String::from_utf8(line).unwrap()
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::escape::{self, Unwanted};
 use super::line::{Head, Line, number};
-use super::stamp::Stamp;
+use super::timestamp::Timestamp;
 use super::{Level, Shape};
 use crate::log::access::Access;
 
@@ -34,7 +34,7 @@ impl Terminal {
         self,
         access: &Access<'_>,
         bytes: &mut Vec<u8>,
-        stamp: &Stamp,
+        stamp: &Timestamp,
         value_max: usize,
     ) {
         self.time(bytes, stamp);
@@ -59,7 +59,7 @@ impl Terminal {
     pub(super) fn begin(
         self,
         bytes: &mut Vec<u8>,
-        stamp: &Stamp,
+        stamp: &Timestamp,
         head: Head<'_>,
         value_max: usize,
     ) {
@@ -92,7 +92,7 @@ impl Terminal {
         }
     }
 
-    fn time(self, bytes: &mut Vec<u8>, stamp: &Stamp) {
+    fn time(self, bytes: &mut Vec<u8>, stamp: &Timestamp) {
         let time = stamp.time_of_day(self.utc_offset_s);
         self.paint(bytes, DIM, |bytes| bytes.extend_from_slice(time.as_bytes()));
         bytes.push(b' ');
@@ -166,8 +166,8 @@ mod tests {
     const PLAIN: Terminal = Terminal { color: false, utc_offset_s: 3600 };
     const COLOURED: Terminal = Terminal { color: true, utc_offset_s: 0 };
 
-    fn epoch() -> Stamp {
-        let mut stamp = Stamp::default();
+    fn epoch() -> Timestamp {
+        let mut stamp = Timestamp::default();
         stamp.set(SystemTime::UNIX_EPOCH);
         stamp
     }

@@ -7,11 +7,11 @@ use hyperion_io::{Driver, Peer, passing};
 
 use super::Reactor;
 use crate::balance::Siblings;
-use crate::balance::parcel::{HOPS_MAX, Parcel};
+use crate::balance::parcel::{HOPS_MAX, HandoffMessage};
 use crate::connection_info::Listener;
 use crate::fault::contain;
-use crate::reactor::session_table::Phase;
-use crate::session::PATIENCE;
+use crate::reactor::session_table::Shutdown;
+use crate::session::SIBLING_WAIT;
 
 impl<D: Driver> Reactor<D>
 where
@@ -26,7 +26,7 @@ where
     pub(super) fn give_away(&self, listener: usize, socket: D::Socket) -> Option<D::Socket> {
         let Some(siblings) = &self.siblings else { return Some(socket) };
         let is_for_all = |address: &std::sync::Arc<Listener>| !matches!(**address, Listener::Admin);
-        if self.sessions.phase != Phase::Open
+        if self.sessions.phase != Shutdown::Open
             || !self.sessions.listeners.get(listener).is_some_and(is_for_all)
         {
             return Some(socket);
@@ -34,7 +34,8 @@ where
         self.show_connections();
         let Some(place) = siblings.place_of_connection() else { return Some(socket) };
         let socket: OwnedFd = socket.into();
-        match siblings.send(place, socket.as_fd(), &Parcel::of_connection(listener as u32)) {
+        match siblings.send(place, socket.as_fd(), &HandoffMessage::of_connection(listener as u32))
+        {
             Ok(()) => {
                 self.sessions.context.stats.connections_passed.add(1);
                 None
@@ -44,14 +45,14 @@ where
     }
 
     /// Takes a connection from a sibling, with what was read from it.
-    pub(super) fn adopt(&mut self, socket: OwnedFd, parcel: &Parcel, at: Instant) {
+    pub(super) fn adopt(&mut self, socket: OwnedFd, parcel: &HandoffMessage, at: Instant) {
         let peer = passing::peer(socket.as_fd());
         if let (Ok(peer), Ok(socket)) = (peer, D::Socket::try_from(socket)) {
             self.take_in(socket, peer, parcel, at);
         }
     }
 
-    fn take_in(&mut self, socket: D::Socket, peer: Peer, parcel: &Parcel, at: Instant) {
+    fn take_in(&mut self, socket: D::Socket, peer: Peer, parcel: &HandoffMessage, at: Instant) {
         let Some(key) = self.sessions.open(parcel.listener as usize, peer) else { return };
         if let Err(error) = self.driver.attach(key, socket) {
             self.sessions.complain_about_accept(&error);
@@ -72,15 +73,15 @@ where
     pub(super) fn share_requests(&mut self) {
         let now = self.sessions.context.now;
         let waits = self.sessions.context.stats.queue_depth.value() > 0;
-        let is_leaving = self.sessions.phase != Phase::Open;
+        let is_leaving = self.sessions.phase != Shutdown::Open;
         let Some(siblings) = self.siblings.as_ref().filter(|_| waits) else {
             self.shares_at = None;
             return;
         };
-        if *self.shares_at.get_or_insert(now + PATIENCE) > now {
+        if *self.shares_at.get_or_insert(now + SIBLING_WAIT) > now {
             return;
         }
-        self.shares_at = Some(now + PATIENCE);
+        self.shares_at = Some(now + SIBLING_WAIT);
         while let Some(place) = siblings.place_of_request(is_leaving) {
             match self.sessions.release_waiting(place) {
                 Some(key) => self.driver.detach(key),
@@ -111,7 +112,7 @@ where
             let Some((place, socket, parcel)) = detached else { continue };
             match siblings.send(place, socket.as_fd(), &parcel) {
                 Ok(()) => self.sessions.context.stats.requests_passed.add(1),
-                Err(_) => self.adopt(socket, &Parcel { hops: HOPS_MAX, ..parcel }, now),
+                Err(_) => self.adopt(socket, &HandoffMessage { hops: HOPS_MAX, ..parcel }, now),
             }
         }
     }

@@ -4,7 +4,7 @@ use hyperion_io::Waker;
 
 use crate::bridge::Bridges;
 use crate::reactor::message::Message;
-use crate::session::budget::Budget;
+use crate::session::budget::MemoryBudget;
 use crate::session::spool::SharedSpool;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -33,7 +33,7 @@ pub struct Inbox {
     beat_wanted: AtomicBool,
     beats: AtomicU64,
     /// Shared by all answers that go this way.
-    pub(crate) budget: Arc<Budget>,
+    pub(crate) budget: Arc<MemoryBudget>,
     pub(crate) spool: SharedSpool,
     pub(crate) bridges: Bridges,
     waker: Waker,

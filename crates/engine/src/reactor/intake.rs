@@ -10,7 +10,7 @@ use hyperion_io::{Driver, Key};
 use super::Reactor;
 use crate::balance::Siblings;
 use crate::log::Level;
-use crate::reactor::session_table::Phase;
+use crate::reactor::session_table::Shutdown;
 
 /// So long a reactor that drains awaits requests that are on their way: on connections that were just made,
 /// and on those whose client does not know yet that they end.
@@ -62,7 +62,7 @@ where
 {
     /// Accepts for the worker of another slot as well, from sockets that stand in the order of the own ones.
     pub(super) fn cover(&mut self, slot: usize, sockets: Vec<OwnedFd>) {
-        if self.sessions.phase != Phase::Open || self.intake.covered.contains_key(&slot) {
+        if self.sessions.phase != Shutdown::Open || self.intake.covered.contains_key(&slot) {
             return;
         }
         if let Some(Err(error)) = self.siblings.as_ref().map(|siblings| siblings.stand_in(slot)) {
@@ -140,11 +140,11 @@ where
         for key in self.sessions.keys() {
             match self.is_awaited(key) {
                 true => is_over = false,
-                false => self.sessions.tell(key, Phase::Drain),
+                false => self.sessions.tell(key, Shutdown::Drain),
             }
         }
         match is_over {
-            true => self.sessions.phase = Phase::Drain,
+            true => self.sessions.phase = Shutdown::Drain,
             false => self.intake.drains_at = now.checked_add(LAST_CALL_LOOK),
         }
     }
@@ -159,10 +159,10 @@ where
 
     /// Tells a new connection how far the end is. One that comes late has its own last call.
     pub(super) fn greet(&mut self, key: Key) {
-        if self.sessions.phase == Phase::Drain {
+        if self.sessions.phase == Shutdown::Drain {
             let now = self.sessions.context.now;
             self.intake.drains_at = self.intake.drains_at.or(now.checked_add(LAST_CALL));
         }
-        self.sessions.tell(key, self.sessions.phase.min(Phase::LastCall));
+        self.sessions.tell(key, self.sessions.phase.min(Shutdown::LastCall));
     }
 }

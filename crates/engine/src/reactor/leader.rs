@@ -37,7 +37,7 @@ const LONE_REQUESTS: u32 = if cfg!(all(test, feature = "model")) { 2 } else { 32
 const LONE_REQUESTS_OF_SLOW_APP: u32 = 4096;
 
 /// A reactor and who may drive it.
-pub(crate) struct Relay<D: Driver> {
+pub(crate) struct Leadership<D: Driver> {
     /// None once it is over.
     reactor: Mutex<Option<Reactor<D>>>,
     state: Mutex<State>,
@@ -75,7 +75,7 @@ pub(crate) trait Lead: Send + Sync {
     fn lead(&self, consumer: &Consumer) -> bool;
 }
 
-impl<D: Driver> Relay<D>
+impl<D: Driver> Leadership<D>
 where
     D::Socket: Into<std::os::fd::OwnedFd> + TryFrom<std::os::fd::OwnedFd>,
 {
@@ -192,7 +192,7 @@ where
     }
 }
 
-impl<D: Driver + Send> Lead for Relay<D>
+impl<D: Driver + Send> Lead for Leadership<D>
 where
     D::Socket: Into<std::os::fd::OwnedFd> + TryFrom<std::os::fd::OwnedFd> + Send,
 {
@@ -248,7 +248,10 @@ mod tests {
     use std::sync::Arc;
 
     /// An executor leads, as it does once requests have come alone for a while.
-    fn lead(relay: &Relay<impl Driver<Socket = std::os::fd::OwnedFd> + Send>, executor: &Consumer) {
+    fn lead(
+        relay: &Leadership<impl Driver<Socket = std::os::fd::OwnedFd> + Send>,
+        executor: &Consumer,
+    ) {
         let mut state = relay.lock();
         (state.parked, state.ticking) = (true, true);
         drop(state);
@@ -259,7 +262,7 @@ mod tests {
     fn h3_a_fault_while_an_executor_drives_fails_the_thread_and_not_the_executor() {
         let queue = Arc::new(JobQueue::new(1));
         let executor = Consumer::new(queue.clone());
-        let relay = Relay::new(scripted(&[Step::Panic], queue));
+        let relay = Leadership::new(scripted(&[Step::Panic], queue));
         lead(&relay, &executor);
         assert_eq!(relay.park(), Recall::Wanted);
         assert!(relay.run().is_err());
@@ -271,7 +274,7 @@ mod tests {
     fn h3_a_fault_while_the_thread_drives_leaves_nothing_to_executors() {
         let queue = Arc::new(JobQueue::new(1));
         let executor = Consumer::new(queue.clone());
-        let relay = Relay::new(scripted(&[Step::Panic], queue));
+        let relay = Leadership::new(scripted(&[Step::Panic], queue));
         assert!(catch_unwind(AssertUnwindSafe(|| relay.run())).is_err());
         relay.close();
         assert!(!relay.lead(&executor));

@@ -8,11 +8,11 @@ use hyperion_buf::FileRange;
 use hyperion_io::Key;
 use hyperion_proto::{Fields, Response, StreamId};
 
-use crate::balance::parcel::Adoption;
+use crate::balance::parcel::ReceivedHandoff;
 use crate::dispatch::body::Body;
 use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::Flow;
-use crate::routes::{Answer, Routes, Target};
+use crate::routes::{NativeResponse, Routes, Target};
 
 /// Names one exchange of one connection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -53,7 +53,7 @@ pub(crate) enum Message {
     /// The executor takes the connection.
     Hijack(ReplyKey),
     /// A connection from a sibling, with what came with it.
-    Adopt(Box<Adoption>),
+    Adopt(Box<ReceivedHandoff>),
     /// From now on these routes.
     Routes(Arc<Routes>),
     /// Accept for the worker of this slot as well.
@@ -105,6 +105,6 @@ impl Message {
 pub(crate) struct Found {
     pub target: Target,
     /// None where it is the application's turn.
-    pub answer: Option<Answer>,
+    pub answer: Option<NativeResponse>,
     pub body: Body,
 }

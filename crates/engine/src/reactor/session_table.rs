@@ -8,7 +8,7 @@ use hyperion_io::{Completion, Key, Peer, Sink};
 use hyperion_proto::Connection;
 use slab::Slab;
 
-use crate::balance::Place;
+use crate::balance::Sibling;
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::job::Job;
 use crate::fault::contain;
@@ -16,7 +16,7 @@ use crate::log::Level;
 use crate::reactor::message::Message;
 use crate::reactor::timers::Timers;
 use crate::reactor::token_bucket::Rate;
-use crate::session::{Context, PATIENCE, Session};
+use crate::session::{Context, SIBLING_WAIT, Session};
 
 /// Connections above the maximum that are still told 503; what comes on top is closed unheard.
 const REFUSED_CONNECTIONS: usize = 256;
@@ -65,7 +65,7 @@ pub(crate) struct Sessions<S> {
     pub timers: Timers,
     /// A deadline comes before the time until which the driver was told to wait.
     pub timer_moved: bool,
-    pub phase: Phase,
+    pub phase: Shutdown,
     accept_complained_at: Option<Instant>,
     /// TLS handshakes that may begin.
     handshakes: Option<Rate>,
@@ -73,7 +73,7 @@ pub(crate) struct Sessions<S> {
 
 /// How far the end of serving is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Phase {
+pub(crate) enum Shutdown {
     Open,
     /// Each connection may bring one more request.
     LastCall,
@@ -81,7 +81,7 @@ pub(crate) enum Phase {
     Drain,
 }
 
-impl Phase {
+impl Shutdown {
     fn tell(self, connection: &mut Connection, now: Instant) {
         match self {
             Self::Open => {}
@@ -107,7 +107,7 @@ impl<S> Sessions<S> {
             listeners: Vec::new(),
             timers: Timers::default(),
             timer_moved: false,
-            phase: Phase::Open,
+            phase: Shutdown::Open,
             accept_complained_at: None,
             handshakes,
         }
@@ -147,7 +147,7 @@ impl<S> Sessions<S> {
     }
 
     /// Tells a connection how far the end is.
-    pub fn tell(&mut self, key: Key, phase: Phase) {
+    pub fn tell(&mut self, key: Key, phase: Shutdown) {
         self.handle(key, |session, context| phase.tell(&mut session.connection, context.now));
     }
 
@@ -159,16 +159,16 @@ impl<S> Sessions<S> {
 
     /// Takes the request that has waited longest for an executor, of those that can be given to a
     /// sibling, back from the queue; its socket is to be detached.
-    pub fn release_waiting(&mut self, place: Place) -> Option<Key> {
+    pub fn release_waiting(&mut self, place: Sibling) -> Option<Key> {
         let (slab, dirty, context) = (&mut self.slab, &mut self.dirty, &self.context);
-        let is_ending = self.phase != Phase::Open;
+        let is_ending = self.phase != Shutdown::Open;
         let mut can_leave = |job: &Job| {
             find(slab, job.reply.session()).and_then(|one| {
                 call(one, dirty, context, |one, _| one.can_leave_with(job, is_ending))
             })
         };
         let job = context.service.reclaim(&mut |job| {
-            context.now.saturating_duration_since(job.received_at) >= PATIENCE
+            context.now.saturating_duration_since(job.received_at) >= SIBLING_WAIT
                 && can_leave(job) == Some(true)
         })?;
         let key = job.reply.session();
@@ -199,8 +199,8 @@ impl<S> Sessions<S> {
 
     /// Tells all connections, and those that were accepted before and are still to be opened.
     pub fn begin_last_call(&mut self) {
-        self.phase = self.phase.max(Phase::LastCall);
-        self.keys().into_iter().for_each(|key| self.tell(key, Phase::LastCall));
+        self.phase = self.phase.max(Shutdown::LastCall);
+        self.keys().into_iter().for_each(|key| self.tell(key, Shutdown::LastCall));
     }
 
     /// Whether nobody is served any more.

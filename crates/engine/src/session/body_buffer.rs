@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::dispatch::body::Body;
-use crate::session::budget::{Budget, Share};
+use crate::session::budget::{MemoryBudget, Share};
 use crate::session::spool::{Spool, SpoolBound};
 
 /// A request body as it arrives: the first piece as it is, more pieces joined in memory, and all of
@@ -34,7 +34,7 @@ impl BodyBuffer {
         &mut self,
         bytes: Bytes,
         threshold_bytes: usize,
-        budget: &Arc<Budget>,
+        budget: &Arc<MemoryBudget>,
         bound: &SpoolBound,
     ) -> io::Result<()> {
         if let Kept::Spooled(spool) = &mut self.kept {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn i5_bodies_that_are_many_go_to_files_until_others_are_complete() {
-        let budget = Arc::<Budget>::default();
+        let budget = Arc::<MemoryBudget>::default();
         let piece = Bytes::from(vec![b'x'; 1 << 20]);
         let receive = || {
             let mut buffer = BodyBuffer::default();

@@ -22,7 +22,7 @@ const TRIM_DELAY: Duration = Duration::from_secs(1);
 /// How much memory response bodies take until they have left. What does not fit waits in a file, so that
 /// slow readers cost disk instead of memory, and quick ones neither.
 #[derive(Debug, Default)]
-pub(crate) struct Budget {
+pub(crate) struct MemoryBudget {
     taken: AtomicUsize,
     waiting: AtomicUsize,
     received: AtomicUsize,
@@ -42,17 +42,17 @@ pub(crate) struct Waiting {
 /// What an incomplete request body takes, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
-    budget: Arc<Budget>,
+    budget: Arc<MemoryBudget>,
     bytes: usize,
 }
 
 /// Bytes that give their share back when the last reference to them is dropped.
 struct Counted {
     bytes: Bytes,
-    budget: Arc<Budget>,
+    budget: Arc<MemoryBudget>,
 }
 
-impl Budget {
+impl MemoryBudget {
     /// The bytes as they may be kept in memory; `None` when they must not.
     pub fn admit(self: &Arc<Self>, bytes: &Bytes) -> Option<Bytes> {
         if bytes.len() <= COUNTED_BYTES {
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn large_bodies_take_turns_in_memory_and_small_ones_always_fit() {
-        let budget = Arc::new(Budget::default());
+        let budget = Arc::new(MemoryBudget::default());
         let half = Bytes::from(vec![b'x'; MEMORY_BYTES / 2]);
         let kept: Vec<_> = (0..2).filter_map(|_| budget.admit(&half)).collect();
         assert_eq!(kept.len(), 2);

@@ -10,7 +10,7 @@ use crate::dispatch::flow::Flow;
 use crate::dispatch::job::{Job, Observed};
 use crate::log::Level;
 use crate::log::access::{Access, RequestLine};
-use crate::session::exchange::{OpenStream, Phase};
+use crate::session::exchange::{BodyStage, Exchange};
 use crate::stats::Responded;
 
 /// What the log shows for a request that ended without an answer.
@@ -38,7 +38,7 @@ impl Session {
         }
         stream.status = response.status;
         if matches!(response.body, ResponseBody::Tunnel) {
-            stream.phase = Phase::Tunnel;
+            stream.phase = BodyStage::Tunnel;
         }
         self.connection.respond(context.now, id, response, &context.date);
     }
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// There is no response, and nobody to send one to.
-    pub(super) fn end_aborted(&mut self, stream: Option<OpenStream>, context: &Context) {
+    pub(super) fn end_aborted(&mut self, stream: Option<Exchange>, context: &Context) {
         let Some(stream) = stream else { return };
         self.abandon_stream(&stream, context);
         self.end_stream(stream, 0, false, context);
@@ -85,14 +85,14 @@ impl Session {
     /// A head was refused, or the body of this request.
     pub(super) fn end_rejected(
         &mut self,
-        stream: Option<OpenStream>,
+        stream: Option<Exchange>,
         rejection: &Rejection<'_>,
         context: &Context,
     ) {
         let Rejection { violation, status, bytes, line } = *rejection;
         match stream {
             None if status == 0 => context.recorder.rejected(violation.name(), 0),
-            Some(mut stream) if stream.phase != Phase::Receiving => {
+            Some(mut stream) if stream.phase != BodyStage::Receiving => {
                 // Its status is counted with all else that is known of it.
                 context.recorder.rejected(violation.name(), 0);
                 stream.status = if status == 0 { stream.status } else { status };
@@ -117,7 +117,7 @@ impl Session {
 
     /// Tells whoever works for the stream. A job that still waits is taken back, so that those of clients
     /// that have left do not keep others out of the queue; one that is worked on goes on to count.
-    pub(super) fn abandon_stream(&mut self, stream: &OpenStream, context: &Context) {
+    pub(super) fn abandon_stream(&mut self, stream: &Exchange, context: &Context) {
         let Some(flow) = &stream.flow else { return };
         flow.cut();
         if flow.is_released() {
@@ -137,7 +137,7 @@ impl Session {
 
     pub(super) fn end_stream(
         &self,
-        stream: OpenStream,
+        stream: Exchange,
         bytes: u64,
         complete: bool,
         context: &Context,
@@ -145,7 +145,7 @@ impl Session {
         if let Some(completion) = stream.completion {
             context.give().finished(completion, complete);
         }
-        if stream.is_hijacked || stream.phase == Phase::Receiving && stream.status == 0 {
+        if stream.is_hijacked || stream.phase == BodyStage::Receiving && stream.status == 0 {
             return;
         }
         context.stats.responses.add(1);
@@ -159,7 +159,7 @@ impl Session {
         });
         self.log(&access, context);
         if let Some(fields) = stream.observed {
-            let OpenStream { request, status, target, .. } = stream;
+            let Exchange { request, status, target, .. } = stream;
             let connection = self.info.clone();
             context.give().observe(Observed { request, connection, status, fields, target });
         }
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    fn access<'a>(&'a self, stream: &'a OpenStream, bytes: u64, context: &Context) -> Access<'a> {
+    fn access<'a>(&'a self, stream: &'a Exchange, bytes: u64, context: &Context) -> Access<'a> {
         Access {
             line: RequestLine::of(&stream.request),
             status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },

@@ -11,14 +11,14 @@ use crate::session::budget::Waiting;
 
 /// One exchange of a session, from its request's head to the end of its response.
 #[derive(Debug)]
-pub(crate) struct OpenStream {
+pub(crate) struct Exchange {
     pub id: StreamId,
     pub request: Arc<Request>,
     /// Who answers.
     pub target: Target,
     /// What is shared with the executor; none before it is asked.
     pub flow: Option<Arc<Flow>>,
-    pub phase: Phase,
+    pub phase: BodyStage,
     pub body: BodyBuffer,
     pub received_at: Instant,
     /// Status of the response; 0 until there is one.
@@ -45,7 +45,7 @@ pub(crate) struct OpenStream {
 
 /// Where a request's body is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Phase {
+pub(crate) enum BodyStage {
     /// It arrives before the request is dispatched.
     Receiving,
     /// The request is dispatched; the body comes when the application reads.
@@ -59,14 +59,14 @@ pub(crate) enum Phase {
     Tunnel,
 }
 
-impl OpenStream {
+impl Exchange {
     pub fn new(id: StreamId, request: Arc<Request>, target: Target, now: Instant) -> Self {
         Self {
             id,
             request,
             target,
             flow: None,
-            phase: Phase::Receiving,
+            phase: BodyStage::Receiving,
             body: BodyBuffer::default(),
             received_at: now,
             status: 0,

@@ -7,16 +7,16 @@ use bytes::BytesMut;
 use hyperion_proto::{BodyLength, Closing, StreamId};
 
 use super::{Context, Session};
-use crate::balance::Place;
-use crate::balance::parcel::{HOPS_MAX, Parcel};
+use crate::balance::Sibling;
+use crate::balance::parcel::{HOPS_MAX, HandoffMessage};
 use crate::dispatch::body::Body;
 use crate::dispatch::flow::Hijacked;
 use crate::dispatch::job::Job;
-use crate::session::exchange::Phase;
+use crate::session::exchange::BodyStage;
 
 /// A socket that is on its way out of the driver.
 #[derive(Debug)]
-pub(super) struct Departure {
+pub(super) struct Handoff {
     to: Destination,
     /// What was read from the socket and is not used here.
     unread: BytesMut,
@@ -27,10 +27,10 @@ enum Destination {
     /// To whoever answers this exchange.
     Application(StreamId),
     /// To a sibling, with a request that came then and was handed over so often.
-    Sibling(Place, Instant, u32),
+    Sibling(Sibling, Instant, u32),
 }
 
-impl Departure {
+impl Handoff {
     /// More has arrived before the driver let go of the socket.
     pub fn add(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
@@ -64,7 +64,7 @@ impl Session {
         }
         self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
         let unread = BytesMut::from(&self.connection.take_unread()[..]);
-        self.departure = Some(Departure { to: Destination::Application(id), unread });
+        self.departure = Some(Handoff { to: Destination::Application(id), unread });
         true
     }
 
@@ -75,7 +75,7 @@ impl Session {
         if !is_open {
             return stream.abandon();
         }
-        stream.phase = Phase::Tunnel;
+        stream.phase = BodyStage::Tunnel;
         stream.is_hijacked = true;
         stream.share(|state| state.hijacked = Some(Hijacked::Tunnel));
     }
@@ -96,11 +96,11 @@ impl Session {
         };
         self.connection.is_portable()
             && stream.id == job.reply.stream()
-            && stream.phase == Phase::Dispatched
+            && stream.phase == BodyStage::Dispatched
             && (is_ending || stream.hops < HOPS_MAX)
             && !job.request.expects_continue()
             && job.request.body() != BodyLength::Chunked
-            && job.request.head().len() + body <= Parcel::BYTES_MAX
+            && job.request.head().len() + body <= HandoffMessage::BYTES_MAX
             && self.departure.is_none()
             && self.output.is_empty()
             && self.connection.buffered(stream.id) == 0
@@ -109,7 +109,7 @@ impl Session {
 
     /// Begins to give the socket to a sibling, with the request that [`can_leave_with`](Self::can_leave_with)
     /// it; the driver is to detach the socket.
-    pub fn leave_for(&mut self, place: Place, job: &Job, context: &Context) {
+    pub fn leave_for(&mut self, place: Sibling, job: &Job, context: &Context) {
         self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
         let mut unread = BytesMut::from(job.request.head());
         if let Body::Memory(bytes) = &job.body {
@@ -118,7 +118,7 @@ impl Session {
         unread.extend_from_slice(&self.connection.take_unread());
         let hops = self.streams.front().map_or(0, |stream| stream.hops) + 1;
         let to = Destination::Sibling(place, job.received_at, hops);
-        self.departure = Some(Departure { to, unread });
+        self.departure = Some(Handoff { to, unread });
     }
 
     /// The driver has let go of the socket. The executor that waits for it gets it; what a sibling is
@@ -128,8 +128,8 @@ impl Session {
         socket: OwnedFd,
         listener: u32,
         context: &Context,
-    ) -> Option<(Place, OwnedFd, Parcel)> {
-        let Departure { to, unread } = self.departure.take()?;
+    ) -> Option<(Sibling, OwnedFd, HandoffMessage)> {
+        let Handoff { to, unread } = self.departure.take()?;
         match to {
             Destination::Application(id) => {
                 let hijacked = Hijacked::Socket { socket, unread: unread.freeze() };
@@ -139,21 +139,21 @@ impl Session {
             Destination::Sibling(place, received_at, hops) => {
                 self.streams.clear();
                 let age = context.now.saturating_duration_since(received_at);
-                let parcel = Parcel { listener, hops, age, bytes: unread.freeze() };
+                let parcel = HandoffMessage { listener, hops, age, bytes: unread.freeze() };
                 Some((place, socket, parcel))
             }
         }
     }
 
     /// Goes on with a request that another worker has begun to read.
-    pub fn resume(&mut self, parcel: &Parcel, received_at: Instant, context: &Context) {
+    pub fn resume(&mut self, parcel: &HandoffMessage, received_at: Instant, context: &Context) {
         self.arriving_since = Some(received_at);
         self.hops = parcel.hops;
         self.connection.handle_input(context.now, &parcel.bytes);
     }
 
     /// Where a sibling was to get the socket, and will not.
-    pub fn vacated(&self) -> Option<Place> {
+    pub fn vacated(&self) -> Option<Sibling> {
         match self.departure.as_ref()?.to {
             Destination::Application(_) => None,
             Destination::Sibling(place, ..) => Some(place),
@@ -162,4 +162,4 @@ impl Session {
 }
 
 /// A request is handed over when it has waited for an executor that long.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(1);
+pub(crate) const SIBLING_WAIT: Duration = Duration::from_millis(1);

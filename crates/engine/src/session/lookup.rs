@@ -8,7 +8,7 @@ use crate::reactor::lookups::Lookup;
 use crate::reactor::message::Found;
 use crate::reactor::message::ReplyKey;
 use crate::routes::Target;
-use crate::session::exchange::Phase;
+use crate::session::exchange::BodyStage;
 
 impl Session {
     /// Has the file looked for that a request may name.
@@ -32,7 +32,7 @@ impl Session {
                 mode.into_iter().for_each(|mode| context.recorder.dispatched(mode));
                 self.give_answer(id, answer, context);
             }
-            None => self.dispatch(id, body, Phase::Dispatched, context),
+            None => self.dispatch(id, body, BodyStage::Dispatched, context),
         }
     }
 

@@ -6,7 +6,7 @@ use hyperion_proto::StreamId;
 
 use super::{Context, Session};
 use crate::session::budget::COUNTED_BYTES;
-use crate::session::exchange::Phase;
+use crate::session::exchange::BodyStage;
 
 /// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
 /// request while the process has no memory for bodies left; with more than this in heads it gets none at all.
@@ -51,11 +51,11 @@ impl Session {
         if !is_kept {
             if let Some(stream) = self.stream(id) {
                 // What still comes of it goes nowhere.
-                stream.phase = Phase::Dispatched;
+                stream.phase = BodyStage::Dispatched;
                 (stream.status, stream.refusal) = (503, Some("slow_reader"));
             }
             context.stats.per_conn_rejections.add(1);
-            self.connection.turn_away(context.now, id);
+            self.connection.refuse_unprocessed(context.now, id);
         }
         is_kept
     }

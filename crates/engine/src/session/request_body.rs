@@ -5,7 +5,7 @@ use bytes::Bytes;
 use hyperion_proto::StreamId;
 
 use super::{Context, Session, find};
-use crate::session::exchange::Phase;
+use crate::session::exchange::BodyStage;
 
 /// Unread input of a tunnel, or of a body that is read while it arrives, above which no more is taken.
 const INPUT_BYTES: usize = 256 * 1024;
@@ -13,7 +13,7 @@ const INPUT_BYTES: usize = 256 * 1024;
 impl Session {
     pub(super) fn receive_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
         let Some(stream) = find(&mut self.streams, id) else { return };
-        if matches!(stream.phase, Phase::Tunnel | Phase::Live) {
+        if matches!(stream.phase, BodyStage::Tunnel | BodyStage::Live) {
             let mut waiting = 0;
             stream.share(|state| {
                 state.input.extend_from_slice(&bytes);
@@ -23,7 +23,7 @@ impl Session {
                 stream.input_paused = true;
                 self.connection.pause_body(id);
             }
-        } else if stream.phase != Phase::Dispatched
+        } else if stream.phase != BodyStage::Dispatched
             && let Err(error) = stream.body.push(
                 bytes,
                 context.config.spool_threshold_bytes,
@@ -42,13 +42,13 @@ impl Session {
             Err(error) => return self.refuse_body(id, &error, context),
         };
         match stream.phase {
-            Phase::Receiving => self.dispatch(id, body, Phase::Dispatched, context),
-            Phase::OnDemand => {
-                stream.phase = Phase::Dispatched;
+            BodyStage::Receiving => self.dispatch(id, body, BodyStage::Dispatched, context),
+            BodyStage::OnDemand => {
+                stream.phase = BodyStage::Dispatched;
                 stream.share(|state| state.body = Some(body));
             }
-            Phase::Tunnel | Phase::Live => stream.share(|state| state.input_ended = true),
-            Phase::Dispatched => {}
+            BodyStage::Tunnel | BodyStage::Live => stream.share(|state| state.input_ended = true),
+            BodyStage::Dispatched => {}
         }
     }
 
@@ -56,7 +56,7 @@ impl Session {
         context.complain_about_spool(&error.to_string());
         if let Some(stream) = find(&mut self.streams, id) {
             // What still comes of it goes nowhere.
-            stream.phase = Phase::Dispatched;
+            stream.phase = BodyStage::Dispatched;
         }
         self.refuse(id, "spool_failed", context);
     }

@@ -9,20 +9,20 @@ use super::segment::Segment;
 
 /// Grows; any thread may add to it.
 #[derive(Debug)]
-pub struct Counter(pub(super) Place);
+pub struct Counter(pub(super) NumberCell);
 
 /// Grows; only whoever drives the reactor adds to it, which costs less than a [`Counter`]. A second
 /// writer would lose counts.
 #[derive(Debug)]
-pub struct Tally(pub(super) Place);
+pub struct Tally(pub(super) NumberCell);
 
 /// Follows the present; the last writer is right.
 #[derive(Debug)]
-pub struct Gauge(pub(super) Place);
+pub struct Gauge(pub(super) NumberCell);
 
 /// Where a number is.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct NumberCell {
     segment: Arc<Segment>,
     cell: usize,
 }
@@ -73,7 +73,7 @@ impl Gauge {
     }
 }
 
-impl Place {
+impl NumberCell {
     pub fn new(segment: &Arc<Segment>, block: usize, scalar: Scalar) -> Self {
         let cell = layout::block(block) + layout::SCALARS + scalar as usize;
         Self { segment: segment.clone(), cell }

@@ -1,6 +1,6 @@
 //! What a file is answered with.
 
-use hyperion_engine::Answer;
+use hyperion_engine::NativeResponse;
 
 use crate::requests::{get, request};
 use crate::support::{Seen, fetch, hit, mount, mount_with};
@@ -203,7 +203,7 @@ fn many_threads_may_ask_at_once() {
             scope.spawn(|| {
                 for _ in 0..200 {
                     let answer = mount.answer(&get("/a", &[])).unwrap();
-                    assert!(matches!(answer, Answer::Prepared(prepared) if prepared.body() == "a"));
+                    assert!(matches!(answer, NativeResponse::Prepared(prepared) if prepared.body() == "a"));
                     assert_eq!(hit(&mount, "/b", &[]).body.len(), LARGE);
                 }
             });

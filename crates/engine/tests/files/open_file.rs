@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 
 use hyperion_engine::files::{answer_open_file, ensure_content_type, open_path};
-use hyperion_engine::{Answer, Fields};
+use hyperion_engine::{Fields, NativeResponse};
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::requests::{get, request};
@@ -29,7 +29,7 @@ fn answered(method: &str, headers: Headers<'_>, status: u16, response: Headers<'
     let file = open_path(&tree.path("file.txt")).unwrap();
     let request = request(method, "/anything", headers);
     let response = answer_open_file(&request, file, status, fields(response)).unwrap();
-    Seen::from(Answer::Response(response))
+    Seen::from(NativeResponse::Response(response))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyperion_buf::Segment;
 use hyperion_engine::files::{FileCache, Mount, MountConfig};
-use hyperion_engine::{Answer, Fields, ResponseBody};
+use hyperion_engine::{Fields, NativeResponse, ResponseBody};
 use hyperion_proto::Prepared;
 
 use crate::requests::get;
@@ -54,16 +54,16 @@ impl Seen {
     }
 }
 
-impl From<Answer> for Seen {
-    fn from(answer: Answer) -> Self {
+impl From<NativeResponse> for Seen {
+    fn from(answer: NativeResponse) -> Self {
         match answer {
-            Answer::Prepared(prepared) => Self {
+            NativeResponse::Prepared(prepared) => Self {
                 status: prepared.status(),
                 fields: prepared.fields().clone(),
                 body: prepared.body().to_vec(),
                 is_prepared: true,
             },
-            Answer::Response(response) => Self {
+            NativeResponse::Response(response) => Self {
                 status: response.status,
                 body: bytes_of(response.body),
                 fields: response.fields,
@@ -88,12 +88,14 @@ pub fn settled(mount: &Mount, target: &str, headers: &[(&str, &str)]) -> Arc<Pre
     loop {
         let mut answers = (0..2).map(|_| mount.answer(&get(target, headers)));
         match (answers.next().flatten(), answers.next().flatten()) {
-            (Some(Answer::Prepared(first)), Some(Answer::Prepared(second)))
+            (Some(NativeResponse::Prepared(first)), Some(NativeResponse::Prepared(second)))
                 if Arc::ptr_eq(&first, &second) =>
             {
                 return second;
             }
-            (Some(Answer::Prepared(_)), Some(Answer::Prepared(_))) => std::thread::yield_now(),
+            (Some(NativeResponse::Prepared(_)), Some(NativeResponse::Prepared(_))) => {
+                std::thread::yield_now()
+            }
             _ => panic!("{target} is not answered from memory"),
         }
     }

@@ -15,7 +15,7 @@ use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
 use crate::dispatch::reply::Reply;
 use crate::fault;
 use crate::reactor::inbox::Inbox;
-use crate::reactor::leader::{Lead, Relay, interrupt, wait};
+use crate::reactor::leader::{Lead, Leadership, interrupt, wait};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
 
@@ -30,7 +30,7 @@ struct Server {
     network: Network,
     queue: Arc<JobQueue>,
     inbox: Arc<Inbox>,
-    relay: Arc<Relay<NetworkDriver>>,
+    relay: Arc<Leadership<NetworkDriver>>,
     thread: JoinHandle<()>,
 }
 
@@ -61,7 +61,7 @@ impl Server {
     fn start() -> Self {
         let (network, queue) = (Network::default(), Arc::new(JobQueue::new(8)));
         let (reactor, inbox) = network.reactor(&queue);
-        let relay = Arc::new(Relay::new(reactor));
+        let relay = Arc::new(Leadership::new(reactor));
         let (runs, fails) = (relay.clone(), queue.clone());
         let thread = spawn(move || {
             if fault::catch(|| runs.run()).is_err() {

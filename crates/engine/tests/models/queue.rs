@@ -11,7 +11,7 @@ use super::{check, join, threads};
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::body::Body;
 use crate::dispatch::completion::Completion;
-use crate::dispatch::flow::{Engagement, Flow};
+use crate::dispatch::flow::{Flow, InFlightGuard};
 use crate::dispatch::job::Job;
 use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
 use crate::dispatch::reply::ReplyHandle;
@@ -56,7 +56,7 @@ fn job(inbox: &Arc<Inbox>) -> Box<Job> {
         }),
         reply: ReplyHandle::new(inbox.clone(), key, flow.clone()),
         received_at: std::time::Instant::now(),
-        engagement: Engagement::new(flow),
+        in_flight: InFlightGuard::new(flow),
     })
 }
 

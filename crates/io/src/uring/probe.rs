@@ -18,7 +18,7 @@ use super::{RingSizes, UringDriver};
 use crate::driver::{Completion, Driver, Key, Sink};
 
 /// How long one step may take on a machine that is very busy.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 const KEY: Key = Key { index: 0, generation: 0 };
 const SIZES: RingSizes =
@@ -73,7 +73,7 @@ fn accept(driver: &mut UringDriver, seen: &mut Seen) -> io::Result<UnixStream> {
     driver.listen(UnixListener::bind_addr(&address)?.into())?;
     expect(driver, seen, "waiting with a timeout", |_| true)?;
     let peer = UnixStream::connect_addr(&address)?;
-    peer.set_read_timeout(Some(PATIENCE))?;
+    peer.set_read_timeout(Some(PROBE_TIMEOUT))?;
     expect(driver, seen, "multishot accept", |seen| seen.accepted.is_some())?;
     driver.close_listeners();
     Ok(peer)
@@ -144,7 +144,7 @@ fn expect(
     let explain = |error: io::Error| {
         io::Error::new(error.kind(), format!("io_uring: {step} does not work here: {error}"))
     };
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = std::time::Instant::now() + PROBE_TIMEOUT;
     driver.wait(Some(Duration::from_micros(1)), seen).map_err(explain)?;
     while !done(seen) {
         let left = deadline.saturating_duration_since(std::time::Instant::now());

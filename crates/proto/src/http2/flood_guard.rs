@@ -22,7 +22,7 @@ const LATE_MAX: i64 = 128;
 
 /// What a peer has left.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct FloodGuard {
     left: i64,
     counted_at: Instant,
     /// Bytes that have not yet paid for a frame.
@@ -31,7 +31,7 @@ pub(super) struct Budget {
     late: i64,
 }
 
-impl Budget {
+impl FloodGuard {
     pub fn new(now: Instant) -> Self {
         Self { left: FORTUNE, counted_at: now, bytes: 0, late: 0 }
     }
@@ -60,7 +60,7 @@ impl Budget {
     }
 
     /// So many frames have come behind the end of their stream.
-    pub fn forgive(&mut self, late: i64) {
+    pub fn refund(&mut self, late: i64) {
         self.late = (self.late + late).min(LATE_MAX);
     }
 
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_fortune_is_spent_and_earned_again() {
         let now = Instant::now();
-        let mut budget = Budget::new(now);
+        let mut budget = FloodGuard::new(now);
         assert!(budget.spend(now, FORTUNE));
         assert!(!budget.spend(now, 1));
         budget.earn_response();

@@ -38,7 +38,7 @@ impl Connection {
         if let Some(stream) = self.inbound.open_data().and_then(|id| self.streams.get_mut(&id)) {
             stream.input.since = Some(now);
         }
-        self.budget.forgive(late);
+        self.budget.refund(late);
         self.charge(cost);
         self.drive();
         if let Err(reason) = read {

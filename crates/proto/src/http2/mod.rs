@@ -34,7 +34,7 @@ use h2::server::{Builder, Connection as Server};
 use http::HeaderValue;
 use hyperion_buf::SendQueue;
 
-use self::flood_guard::Budget;
+use self::flood_guard::FloodGuard;
 use self::frame_filter::Inbound;
 use self::memory_pipe::Pipe;
 pub(crate) use self::prepared::Prepared;
@@ -76,7 +76,7 @@ pub(crate) struct Connection {
     streams: HashMap<u32, Stream>,
     ready: Ready,
     inbound: Inbound,
-    budget: Budget,
+    budget: FloodGuard,
     /// The last streams whose client was answered before it had sent all of a body.
     answered_early: VecDeque<u32>,
     accepted: u64,
@@ -140,7 +140,7 @@ impl Connection {
             streams: HashMap::new(),
             ready: Ready::default(),
             inbound: Inbound::default(),
-            budget: Budget::new(now),
+            budget: FloodGuard::new(now),
             answered_early: VecDeque::new(),
             accepted: 0,
             draining: false,

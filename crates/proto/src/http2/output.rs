@@ -103,7 +103,7 @@ impl Connection {
         }
     }
 
-    pub fn turn_away(&mut self, now: Instant, id: StreamId) {
+    pub fn refuse_unprocessed(&mut self, now: Instant, id: StreamId) {
         self.observe(now);
         if self.is_waiting(id)
             && let Some(mut stream) = self.streams.remove(&id.0)

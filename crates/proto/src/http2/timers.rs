@@ -40,9 +40,9 @@ impl Connection {
         }
         match timer {
             Timer::Head => self.leave(Reason::NO_ERROR, Violation::HeadTimeout),
-            Timer::Idle => self.part(),
+            Timer::Idle => self.send_goaway(),
             Timer::Linger if self.farewell.goes_on(self.backlog, &self.config) => {}
-            Timer::Linger if self.ending == Ending::Open => self.part(),
+            Timer::Linger if self.ending == Ending::Open => self.send_goaway(),
             Timer::Linger => self.close(),
             Timer::Body => self.sweep(),
             Timer::Write if self.keeps_pace() => {}
@@ -57,7 +57,7 @@ impl Connection {
     }
 
     /// Tells the peer that this is the end, for which it has given no cause.
-    fn part(&mut self) {
+    fn send_goaway(&mut self) {
         if let Some(h2) = &mut self.h2 {
             h2.abrupt_shutdown(Reason::NO_ERROR);
         }

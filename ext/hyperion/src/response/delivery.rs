@@ -18,7 +18,7 @@ use crate::response::body::{self, Content};
 use crate::response::chunks;
 use crate::response::finished::{self, Finishing};
 use crate::response::log_extras;
-use crate::response::rack_response::{Answer, Headers};
+use crate::response::rack_response::{Headers, RackResponse};
 use crate::response::sendfile;
 use crate::response::sendfile::SendfileHeader;
 use crate::response::stream::{Kind, Stream};
@@ -61,7 +61,7 @@ pub struct Delivery<'a> {
 /// How far a response has come, for its end.
 #[derive(Debug, Default)]
 struct Progress {
-    answer: Option<Answer>,
+    answer: Option<RackResponse>,
     completion: Option<Completion>,
     /// The application has the socket.
     is_hijacked: bool,
@@ -87,7 +87,7 @@ impl Delivery<'_> {
         let mut progress = Progress { is_hijacked, ..Progress::default() };
         let failure = match called {
             Ok(value) if is_hijacked || observed.is_err() => {
-                progress.answer = Answer::read(self.ruby, value).ok();
+                progress.answer = RackResponse::read(self.ruby, value).ok();
                 observed.err()
             }
             Ok(value) => error::contain(self.ruby, || self.send(value, &mut progress)).err(),
@@ -107,7 +107,7 @@ impl Delivery<'_> {
         if !self.client.is_here() {
             return Ok(());
         }
-        let answer = *progress.answer.insert(Answer::read(self.ruby, value)?);
+        let answer = *progress.answer.insert(RackResponse::read(self.ruby, value)?);
         let status = answer.status_code(self.ruby)?;
         let headers = Headers::read_but(self.ruby, answer.headers, self.sendfile_header)?;
         let Headers { mut fields, hijack, sendfile, is_chunked, .. } = headers;
@@ -345,7 +345,7 @@ impl Delivery<'_> {
         Ok(completion)
     }
 
-    fn register(&self, answer: Option<&Answer>) -> Result<Completion, Error> {
+    fn register(&self, answer: Option<&RackResponse>) -> Result<Completion, Error> {
         let told = self.told(answer);
         self.finishing.register(self.ruby, self.consumer, self.env, told, self.input)
     }
@@ -359,7 +359,7 @@ impl Delivery<'_> {
     }
 
     /// Status and headers, for callbacks.
-    fn told(&self, answer: Option<&Answer>) -> (Value, Value) {
+    fn told(&self, answer: Option<&RackResponse>) -> (Value, Value) {
         let nil = self.ruby.qnil().as_value();
         answer.map_or((nil, nil), |answer| (answer.status, answer.headers))
     }

@@ -15,7 +15,7 @@ const FIELDS_BYTES: usize = 256;
 
 /// What the application returned, unread. It lives on the stack of the executor.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct RackResponse {
     /// The status, as given.
     pub status: Value,
     /// The headers, as given.
@@ -24,7 +24,7 @@ pub struct Answer {
     pub body: Value,
 }
 
-impl Answer {
+impl RackResponse {
     /// Takes the three parts.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ const SECONDS_MAX: u64 = 253_402_300_799;
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Stamp {
+pub(super) struct Validator {
     pub device: u64,
     inode: u64,
     pub size: u64,
@@ -28,7 +28,7 @@ pub(super) struct Stamp {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Instant(i64, u32);
 
-impl Stamp {
+impl Validator {
     pub fn of(stat: &Stat) -> Self {
         Self {
             device: stat.st_dev,
@@ -91,8 +91,8 @@ fn mix(word: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn stamp(modified: Instant, changed: Instant) -> Stamp {
-        Stamp { device: 1, inode: 2, size: 3, modified, changed }
+    fn stamp(modified: Instant, changed: Instant) -> Validator {
+        Validator { device: 1, inode: 2, size: 3, modified, changed }
     }
 
     #[test]
@@ -102,10 +102,10 @@ mod tests {
             plain.etag(None),
             plain.etag(Some(Coding::Gzip)),
             plain.etag(Some(Coding::Brotli)),
-            Stamp { inode: 9, ..plain }.etag(None),
-            Stamp { size: 9, ..plain }.etag(None),
-            Stamp { modified: Instant(9, 6), ..plain }.etag(None),
-            Stamp { modified: Instant(5, 9), ..plain }.etag(None),
+            Validator { inode: 9, ..plain }.etag(None),
+            Validator { size: 9, ..plain }.etag(None),
+            Validator { modified: Instant(9, 6), ..plain }.etag(None),
+            Validator { modified: Instant(5, 9), ..plain }.etag(None),
         ];
         assert_eq!(plain.etag(None), stamp(Instant(5, 6), Instant(0, 0)).etag(None));
         assert!(tags.iter().all(|tag| tag.starts_with('"') && tag.ends_with('"')));

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 /// The time as lines show it; many of them share a millisecond.
 #[derive(Debug, Default)]
-pub(crate) struct Stamp {
+pub(crate) struct Timestamp {
     since_epoch: Duration,
     /// To the millisecond.
     text: String,
@@ -12,7 +12,7 @@ pub(crate) struct Stamp {
     clf: String,
 }
 
-impl Stamp {
+impl Timestamp {
     /// Takes note of the present.
     pub(super) fn update(&mut self) -> &mut Self {
         self.set(SystemTime::now());
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_time_has_two_forms_that_follow_it() {
-        let mut stamp = Stamp::default();
+        let mut stamp = Timestamp::default();
         stamp.set(SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_999));
         assert_eq!(stamp.rfc3339(), "1994-11-06T08:49:37.999Z");
         assert_eq!(stamp.clf(), "06/Nov/1994:08:49:37 +0000");
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_clock_before_the_epoch_shows_the_epoch() {
-        let mut stamp = Stamp::default();
+        let mut stamp = Timestamp::default();
         stamp.set(SystemTime::UNIX_EPOCH - Duration::from_secs(1));
         assert_eq!(stamp.rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(stamp.clf(), "01/Jan/1970:00:00:00 +0000");
