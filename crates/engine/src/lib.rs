@@ -6,6 +6,21 @@
 //!    ▲                                                                          │
 //!    └──send── Session ◀── Connection ◀──Message── Inbox ◀───── ReplyHandle ◀───┘
 //! ```
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `engine`, `config` | [`Engine`]: starts and stops the threads of a process; its settings |
+//! | `reactor` | the loop that owns all connections: turns, accepting, last call and drain, timers, the inbox, who leads |
+//! | `session` | one connection: its exchanges, bodies in memory and in files, 503, half-close probes, handoff |
+//! | `dispatch` | jobs to executors and replies back: [`JobQueue`], [`ReplyHandle`], flow, queue time |
+//! | `routes`, `files` | what is answered without Ruby: static responses, directories of files, ETag, ranges, 304 |
+//! | `balance` | connections that go to other workers |
+//! | `bridge` | sockets for applications that take over TLS connections |
+//! | `admin`, `stats`, `metrics` | `/-/` pages, the counters that processes share, the exposition of metrics |
+//! | `log` | access lines, patterns, JSON, escaping, the thread that writes |
+//! | `tls` | certificates of an address, and reading them again |
+//! | `fault`, `stop` | what a panic costs; the last line of a process that is ended |
+//! | `sync` | locks and atomics, which a model checker replaces in tests |
 #![forbid(unsafe_code)]
 
 mod admin;
