@@ -19,6 +19,7 @@ mod connection;
 mod event;
 mod http1;
 mod http2;
+mod life;
 mod limits;
 mod message;
 mod prepared;

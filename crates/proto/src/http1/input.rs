@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::body_reader::Receiving;
 use super::exchange::{Answer, Exchange};
 use super::head_parser::{self, HeadScan, Scan};
-use super::{Connection, Ending, Input, Intake};
+use super::{Connection, Input, Intake};
 use crate::event::{Event, StreamId};
+use crate::life::Ending;
 use crate::message::fields::Fields;
 use crate::message::framing::{self, Asked};
 use crate::message::request::Request;
@@ -30,8 +31,8 @@ enum Step {
 
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        self.observe(now);
-        if self.ending == Ending::Closed {
+        self.life.observe(now);
+        if self.life.is_closed() {
             return;
         }
         if self.buffer.is_empty() {
@@ -47,26 +48,26 @@ impl Connection {
     }
 
     pub fn handle_eof(&mut self, now: Instant) {
-        self.observe(now);
+        self.life.observe(now);
         self.ended = true;
-        if self.ending == Ending::Lingering {
+        if self.life.ending == Ending::Lingering {
             self.close();
         }
-        if self.ending != Ending::Closed {
+        if !self.life.is_closed() {
             self.settle();
         }
     }
 
     pub fn handle_disconnect(&mut self) {
-        if self.ending != Ending::Closed {
+        if !self.life.is_closed() {
             self.ended = true;
             self.close();
         }
     }
 
     pub fn last_call(&mut self, now: Instant) {
-        self.observe(now);
-        if self.ending != Ending::Open || self.intake == Intake::Closed {
+        self.life.observe(now);
+        if self.life.ending != Ending::Open || self.intake == Intake::Closed {
             return;
         }
         let announces = self.exchanges.back().is_some_and(|last| last.answer == Answer::Waiting);
@@ -75,8 +76,8 @@ impl Connection {
     }
 
     pub fn drain(&mut self, now: Instant) {
-        self.observe(now);
-        if self.ending != Ending::Open || self.intake == Intake::Closed {
+        self.life.observe(now);
+        if self.life.ending != Ending::Open || self.intake == Intake::Closed {
             return;
         }
         if self.is_idle() {
@@ -92,7 +93,7 @@ impl Connection {
     }
 
     pub fn pause_body(&mut self, id: StreamId) {
-        self.presume();
+        self.life.presume();
         match &mut self.input {
             Input::Body(receiving) if receiving.id == id => receiving.paused = true,
             Input::Tunnel { id: tunnel, paused, .. } if *tunnel == id => *paused = true,
@@ -102,7 +103,7 @@ impl Connection {
     }
 
     pub fn resume_body(&mut self, id: StreamId) {
-        self.presume();
+        self.life.presume();
         match &mut self.input {
             Input::Body(receiving) if receiving.id == id => receiving.paused = false,
             Input::Tunnel { id: tunnel, paused, .. } if *tunnel == id => *paused = false,
@@ -140,7 +141,7 @@ impl Connection {
 
     /// Once the peer sends no more, what is incomplete stays so. True when that changed anything.
     pub(super) fn settle_end_of_input(&mut self) -> bool {
-        if !self.ended || self.stalled || self.ending != Ending::Open {
+        if !self.ended || self.stalled || self.life.ending != Ending::Open {
             return false;
         }
         match &mut self.input {
@@ -161,7 +162,7 @@ impl Connection {
             }
             Input::Tunnel { id, end_reported, .. } if !*end_reported => {
                 *end_reported = true;
-                self.events.push_back(Event::End { id: *id, trailers: None });
+                self.life.events.push_back(Event::End { id: *id, trailers: None });
                 false
             }
             Input::Tunnel { .. } | Input::Discard => false,
@@ -186,7 +187,7 @@ impl Connection {
             _ => (None, line),
         };
         for timer in [Timer::Head, Timer::Request, Timer::Body] {
-            self.deadlines.stop(timer);
+            self.life.deadlines.stop(timer);
         }
         self.input = Input::Discard;
         self.intake = Intake::Closed;
@@ -207,7 +208,7 @@ impl Connection {
             let status = violation.status();
             self.answer_violation(index, violation);
             let bytes = self.exchanges[index].body_bytes;
-            self.events.push_back(Event::Rejected { id, violation, status, bytes, line });
+            self.life.events.push_back(Event::Rejected { id, violation, status, bytes, line });
         }
     }
 
@@ -216,7 +217,7 @@ impl Connection {
         self.cut(index);
         let exchange = &mut self.exchanges[index];
         if std::mem::take(&mut exchange.announced) {
-            self.events.push_back(Event::Aborted { id: exchange.id });
+            self.life.events.push_back(Event::Aborted { id: exchange.id });
         }
     }
 
@@ -296,7 +297,7 @@ impl Connection {
     }
 
     fn begin(&mut self, request: Request) {
-        self.deadlines.stop(Timer::Head);
+        self.life.deadlines.stop(Timer::Head);
         let asked = Asked::of(&request);
         let index = self.admit(asked, true);
         let id = self.exchanges[index].id;
@@ -305,11 +306,11 @@ impl Connection {
         }
         let request = Arc::new(request);
         let receiving = Receiving::begin(id, &request);
-        self.events.push_back(Event::Request { id, request });
+        self.life.events.push_back(Event::Request { id, request });
         match receiving {
             Some(receiving) => self.input = Input::Body(receiving),
             None => {
-                self.events.push_back(Event::End { id, trailers: None });
+                self.life.events.push_back(Event::End { id, trailers: None });
                 self.end_request();
             }
         }
@@ -328,7 +329,7 @@ impl Connection {
 
     /// The request is complete; the next bytes are another one's, or a tunnel's.
     fn end_request(&mut self) {
-        self.deadlines.stop(Timer::Request);
+        self.life.deadlines.stop(Timer::Request);
         self.request_left = None;
         self.input = Input::Head(HeadScan::default());
         if self.exchanges.front().is_some_and(Exchange::is_tunnel) {
@@ -352,10 +353,10 @@ impl Connection {
         let done = receiving.is_done();
         let discarded = receiving.discarded;
         let trailers = if done { receiving.take_trailers() } else { None };
-        self.deadlines.stop(Timer::Body);
-        self.deadlines.extend(Timer::Request, self.earned(received.payload_length));
+        self.life.deadlines.stop(Timer::Body);
+        self.life.deadlines.extend(Timer::Request, self.earned(received.payload_length));
         if !received.payload.is_empty() {
-            self.events.push_back(Event::Data { id, bytes: received.payload });
+            self.life.events.push_back(Event::Data { id, bytes: received.payload });
         }
         if discarded.is_some_and(|count| count > self.config.limits.linger_bytes) {
             self.flush(false);
@@ -368,7 +369,7 @@ impl Connection {
     fn end_body(&mut self, id: StreamId, trailers: Option<Box<Fields>>, wanted: bool) {
         let in_tunnel = self.index_of(id).is_some_and(|index| self.exchanges[index].is_tunnel());
         if wanted && !in_tunnel {
-            self.events.push_back(Event::End { id, trailers });
+            self.life.events.push_back(Event::End { id, trailers });
         }
         self.end_request();
     }
@@ -384,14 +385,14 @@ impl Connection {
         if paused {
             return Step::Stall;
         }
-        self.events.push_back(Event::Data { id, bytes: Bytes::copy_from_slice(bytes) });
+        self.life.events.push_back(Event::Data { id, bytes: Bytes::copy_from_slice(bytes) });
         Step::Used(bytes.len())
     }
 
     fn discard(&mut self, bytes: &[u8]) -> Step {
         self.unread = true;
-        self.discarded = self.discarded.saturating_add(bytes.len() as u64);
-        if self.ending == Ending::Lingering {
+        self.life.discarded = self.life.discarded.saturating_add(bytes.len() as u64);
+        if self.life.ending == Ending::Lingering {
             self.linger_on(bytes.len() as u64);
         }
         Step::Used(bytes.len())
@@ -400,11 +401,13 @@ impl Connection {
     /// A client that sends on may not have read its response yet; a reset would take it away.
     fn linger_on(&mut self, received: u64) {
         let limits = &self.config.limits;
-        if self.discarded > limits.lingering_close_bytes {
+        if self.life.discarded > limits.lingering_close_bytes {
             return self.close();
         }
         let rate = limits.lingering_close_bytes_per_second.max(1);
-        self.deadlines.extend(Timer::Linger, Duration::from_nanos(received * 1_000_000_000 / rate));
+        self.life
+            .deadlines
+            .extend(Timer::Linger, Duration::from_nanos(received * 1_000_000_000 / rate));
     }
 
     /// The request line of an incomplete head, for the log.

@@ -10,13 +10,7 @@
 //!     └── violation, or the last response is written ───────▲
 //! ```
 //! What becomes of each request is drawn in [`exchange`]; exchanges are answered in their order.
-//! And what becomes of the connection:
-//!
-//! ```text
-//!   Open ── last response written ──▶ Flushing ── all has left ──▶ Lingering ──▶ Closed
-//!    │                                    └─── nothing unread ─────────────────────▲
-//!    └── idle too long, peer too slow, socket failed ──────────────────────────────┘
-//! ```
+//! What becomes of the connection is drawn in [`life`](crate::life).
 //! Every call ends in [`Connection::settle`], the one place where the machines move each other.
 
 mod body_reader;
@@ -48,17 +42,15 @@ use self::input_buffer::Buffer;
 pub(crate) use self::prepared::Prepared;
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::timers::Deadlines;
-use crate::timers::throughput::{Farewell, Pace};
+use crate::life::{Departing, Ending, Life};
 
 /// One HTTP/1 connection; see [`crate::Connection`] for the meaning of its public calls.
 #[derive(Debug)]
 pub(crate) struct Connection {
     config: Arc<Config>,
-    clock: Clock,
+    life: Life,
     input: Input,
     intake: Intake,
-    ending: Ending,
     buffer: Buffer,
     /// The buffer was left because of us, not because more bytes are needed.
     stalled: bool,
@@ -69,29 +61,11 @@ pub(crate) struct Connection {
     unread: bool,
     /// A response whose end is the end of the connection was cut.
     cut: bool,
-    discarded: u64,
     next_id: u32,
     exchanges: VecDeque<Exchange>,
-    departing: VecDeque<Departing>,
-    events: VecDeque<Event>,
     output: SendQueue,
-    /// Bytes ever given out by `poll_transmit`, and how many of them have left.
-    polled: u64,
-    sent: u64,
-    /// How much of it the socket still held when the clock last called.
-    backlog: u64,
-    deadlines: Deadlines,
     /// What was left of the request's time when its timer was suspended.
     request_left: Option<Duration>,
-    pace: Pace,
-    farewell: Farewell,
-}
-
-/// The last time known, and whether it is the present.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    now: Instant,
-    exact: bool,
 }
 
 /// What the next bytes are.
@@ -112,76 +86,44 @@ enum Intake {
     Closed,
 }
 
-/// How far the end of the connection is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Ending {
-    Open,
-    /// No more responses; output has still to leave.
-    Flushing,
-    /// The write side is shut; input is discarded.
-    Lingering,
-    Closed,
-}
-
-/// A response that is written and on its way out.
-#[derive(Debug)]
-struct Departing {
-    id: StreamId,
-    announced: bool,
-    complete: bool,
-    /// Where it ends, counted like `polled`.
-    end: u64,
-    body_bytes: u64,
-}
-
 impl Connection {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         let mut connection = Self {
             config,
-            clock: Clock { now, exact: true },
+            life: Life::new(now),
             input: Input::Head(HeadScan::default()),
             intake: Intake::Open,
-            ending: Ending::Open,
             buffer: Buffer::default(),
             stalled: false,
             ended: false,
             unread: false,
             cut: false,
-            discarded: 0,
             next_id: 0,
             exchanges: VecDeque::new(),
-            departing: VecDeque::new(),
-            events: VecDeque::new(),
             output: SendQueue::new(),
-            polled: 0,
-            sent: 0,
-            backlog: 0,
-            deadlines: Deadlines::default(),
             request_left: None,
-            pace: Pace::default(),
-            farewell: Farewell::default(),
         };
         connection.settle();
         connection
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.life.events.pop_front()
     }
 
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.life.deadlines.next()
     }
 
     pub fn wants_input(&self) -> bool {
-        if self.ended || self.ending == Ending::Closed {
+        if self.ended || self.life.is_closed() {
             return false;
         }
         match &self.input {
             Input::Head(_) => !self.stalled,
             Input::Body(receiving) => !receiving.is_paused(),
             Input::Tunnel { paused, .. } => !paused,
-            Input::Discard => self.discarded <= self.config.limits.lingering_close_bytes,
+            Input::Discard => self.life.discarded <= self.config.limits.lingering_close_bytes,
         }
     }
 
@@ -194,7 +136,7 @@ impl Connection {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.ending == Ending::Open
+        self.life.ending == Ending::Open
             && matches!(self.input, Input::Head(_))
             && self.buffer.is_empty()
             && self.exchanges.is_empty()
@@ -202,11 +144,7 @@ impl Connection {
     }
 
     pub fn closing(&self) -> Closing {
-        match self.ending {
-            Ending::Open | Ending::Flushing => Closing::Open,
-            Ending::Lingering => Closing::ShutdownWrite,
-            Ending::Closed => Closing::Close,
-        }
+        self.life.closing()
     }
 
     pub fn is_cut(&self) -> bool {
@@ -221,7 +159,7 @@ impl Connection {
 
     /// Bytes written and not yet taken by the peer.
     fn unsent(&self) -> u64 {
-        self.polled + self.output.len() - self.sent
+        self.life.unsent(self.output.len())
     }
 
     /// Where an exchange is in the queue; ids are consecutive there.
@@ -229,16 +167,6 @@ impl Connection {
         let front = self.exchanges.front()?;
         let index = id.0.wrapping_sub(front.id.0) as usize;
         (index < self.exchanges.len()).then_some(index)
-    }
-
-    /// Takes note of the present.
-    fn observe(&mut self, now: Instant) {
-        self.clock = Clock { now: now.max(self.clock.now), exact: true };
-    }
-
-    /// Takes note that the present is unknown in this call.
-    fn presume(&mut self) {
-        self.clock.exact = false;
     }
 }
 
@@ -249,7 +177,7 @@ impl Connection {
         loop {
             self.seal();
             self.retire();
-            if self.ending == Ending::Open
+            if self.life.ending == Ending::Open
                 && self.intake == Intake::Closed
                 && self.exchanges.is_empty()
             {
@@ -259,10 +187,10 @@ impl Connection {
                 break;
             }
         }
-        self.report_departed();
-        if self.ending == Ending::Flushing && self.unsent() == 0 {
+        self.life.report_departed();
+        if self.life.ending == Ending::Flushing && self.unsent() == 0 {
             if self.unread && !self.ended {
-                self.ending = Ending::Lingering;
+                self.life.ending = Ending::Lingering;
             } else {
                 self.close();
             }
@@ -294,29 +222,13 @@ impl Connection {
     }
 
     fn depart(&mut self, exchange: &Exchange) {
-        self.departing.push_back(Departing {
+        self.life.depart(Departing {
             id: exchange.id,
             announced: exchange.announced,
             complete: exchange.is_complete(),
-            end: self.polled + self.output.len(),
+            end: self.life.end_of(self.output.len()),
             body_bytes: exchange.body_bytes,
         });
-    }
-
-    /// Reports responses that have left. A response may end without a byte, after its head has left.
-    fn report_departed(&mut self) {
-        let sent = self.sent;
-        while self.departing.front().is_some_and(|front| front.end <= sent)
-            && let Some(departed) = self.departing.pop_front()
-        {
-            if departed.announced {
-                self.events.push_back(Event::Finished {
-                    id: departed.id,
-                    bytes: departed.body_bytes,
-                    complete: departed.complete,
-                });
-            }
-        }
     }
 
     /// Drops what is behind a response that ends the connection or becomes a tunnel.
@@ -326,7 +238,7 @@ impl Connection {
         let last_id = self.exchanges[last].id;
         for exchange in self.exchanges.drain(last + 1..) {
             if exchange.announced {
-                self.events.push_back(Event::Aborted { id: exchange.id });
+                self.life.events.push_back(Event::Aborted { id: exchange.id });
             }
         }
         if matches!(&self.input, Input::Body(receiving) if receiving.id > last_id) {
@@ -343,34 +255,25 @@ impl Connection {
         self.intake = Intake::Closed;
         self.stalled = false;
         self.buffer.clear();
-        if self.ending == Ending::Open {
-            self.ending = Ending::Flushing;
+        if self.life.ending == Ending::Open {
+            self.life.ending = Ending::Flushing;
         }
     }
 
     /// Ends everything now.
     fn close(&mut self) {
         self.flush(true);
-        self.ending = Ending::Closed;
-        for departing in self.departing.drain(..).filter(|departing| departing.announced) {
-            let left_behind = departing.end.saturating_sub(self.sent);
-            self.events.push_back(Event::Finished {
-                id: departing.id,
-                bytes: departing.body_bytes.saturating_sub(left_behind),
-                complete: false,
-            });
-        }
-        let mut behind = self.polled + self.output.len() - self.sent;
+        self.life.end();
+        let mut behind = self.unsent();
         for exchange in self.exchanges.drain(..).filter(|exchange| exchange.announced) {
             let (id, written) = (exchange.id, exchange.body_bytes);
             // What waits behind this response was not written at all.
             let unsent = std::mem::replace(&mut behind, u64::MAX);
-            self.events.push_back(match exchange.answer {
+            self.life.events.push_back(match exchange.answer {
                 exchange::Answer::Waiting => Event::Aborted { id },
                 _ => Event::Finished { id, bytes: written.saturating_sub(unsent), complete: false },
             });
         }
         self.output.clear();
-        self.deadlines.stop_all();
     }
 }

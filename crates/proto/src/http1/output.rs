@@ -8,7 +8,7 @@ use hyperion_buf::{FileRange, SendQueue};
 use super::encoder::{self, Head, Persistence};
 use super::exchange::Answer;
 use super::prepared::Prepared;
-use super::{Connection, Ending, Input, Intake};
+use super::{Connection, Input, Intake};
 use crate::event::StreamId;
 use crate::message::fields::Fields;
 use crate::message::framing::{Framing, Piece, Plan};
@@ -19,21 +19,21 @@ use crate::violation::Violation;
 
 impl Connection {
     pub fn poll_transmit(&mut self, out: &mut SendQueue) {
-        self.polled += self.output.len();
+        self.life.give_out(self.output.len());
         out.append(&mut self.output);
     }
 
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
-        self.observe(now);
-        if self.ending == Ending::Closed {
+        self.life.observe(now);
+        if self.life.is_closed() {
             return;
         }
-        self.sent = (self.sent + bytes).min(self.polled);
+        self.life.note_sent(bytes);
         self.settle();
     }
 
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        self.observe(now);
+        self.life.observe(now);
         let Some(index) = self.index_of(id) else { return };
         if self.exchanges[index].answer != Answer::Waiting {
             return;
@@ -53,7 +53,7 @@ impl Connection {
         prepared: &Prepared,
         date: &str,
     ) {
-        self.observe(now);
+        self.life.observe(now);
         let Some(index) = self.index_of(id) else { return };
         if self.exchanges[index].answer != Answer::Waiting {
             return;
@@ -78,7 +78,7 @@ impl Connection {
             self.send_continue(id);
             return;
         }
-        self.presume();
+        self.life.presume();
         if !(102..200).contains(&status) {
             return;
         }
@@ -91,7 +91,7 @@ impl Connection {
     /// Sends what a client that is still there overlooks, since one may come in front of any response
     /// (RFC 9110, section 15.2), and what comes back as a reset from one that is gone.
     pub fn probe(&mut self, id: StreamId) {
-        self.presume();
+        self.life.presume();
         if let Some(out) = self.informational_output(id) {
             encoder::write_informational(out, 100, &Fields::new());
             self.schedule();
@@ -99,7 +99,7 @@ impl Connection {
     }
 
     pub fn send_continue(&mut self, id: StreamId) {
-        self.presume();
+        self.life.presume();
         if !matches!(&self.input, Input::Body(receiving) if receiving.id == id && receiving.awaited)
         {
             return;
@@ -123,7 +123,7 @@ impl Connection {
 
     /// Makes the front exchange a tunnel that no response opens.
     pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
-        self.observe(now);
+        self.life.observe(now);
         if self.index_of(id) != Some(0) || self.exchanges[0].answer != Answer::Waiting {
             return false;
         }
@@ -134,7 +134,7 @@ impl Connection {
     }
 
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        self.observe(now);
+        self.life.observe(now);
         let Some(index) = self.index_of(id) else { return };
         let out = (index == 0).then_some(&mut self.output);
         self.exchanges[index].finish(out, trailers);
@@ -142,7 +142,7 @@ impl Connection {
     }
 
     pub fn reset(&mut self, now: Instant, id: StreamId) {
-        self.observe(now);
+        self.life.observe(now);
         let Some(index) = self.index_of(id) else { return };
         match self.exchanges[index].answer {
             Answer::Waiting => self.answer_plainly(index, 500, None, None),
@@ -153,7 +153,7 @@ impl Connection {
     }
 
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        self.observe(now);
+        self.life.observe(now);
         let Some(index) = self.index_of(id) else { return };
         if self.exchanges[index].answer != Answer::Waiting {
             return;
@@ -186,7 +186,7 @@ impl Connection {
         retry_after_s: Option<u32>,
         text: Option<&'static str>,
     ) {
-        let date = self.config.date(self.clock.now);
+        let date = self.config.date(self.life.now);
         self.deliver(index, plain::response(status, retry_after_s, text), &date);
     }
 
@@ -251,7 +251,7 @@ impl Connection {
     }
 
     fn send(&mut self, id: StreamId, piece: Piece) {
-        self.presume();
+        self.life.presume();
         let Some(index) = self.index_of(id) else { return };
         let out = (index == 0).then_some(&mut self.output);
         self.exchanges[index].write(out, piece);

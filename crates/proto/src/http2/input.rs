@@ -9,10 +9,11 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
+use super::Connection;
 use super::request;
 use super::stream::{Answer, Stream};
-use super::{Connection, Ending};
 use crate::event::{Event, StreamId};
+use crate::life::Ending;
 use crate::message::plain;
 use crate::message::request::{GRPC, Request};
 use crate::message::response::Response;
@@ -24,9 +25,9 @@ const LINE_BYTES: usize = 256;
 
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        self.observe(now);
-        if self.ending != Ending::Open || self.is_left {
-            self.discarded += bytes.len() as u64;
+        self.life.observe(now);
+        if self.life.ending != Ending::Open || self.is_left {
+            self.life.discarded += bytes.len() as u64;
             return;
         }
         let (mut cost, mut late) = (0, 0);
@@ -47,14 +48,14 @@ impl Connection {
         }
         let resets = std::mem::take(&mut self.pipe.wire().resets);
         if resets > 0 {
-            let is_paid = self.budget.spend_resets(self.now, resets);
+            let is_paid = self.budget.spend_resets(self.life.now, resets);
             self.judge(is_paid);
             self.drive();
         }
     }
 
     fn charge(&mut self, cost: i64) {
-        let is_paid = self.budget.spend(self.now, cost);
+        let is_paid = self.budget.spend(self.life.now, cost);
         self.judge(is_paid);
     }
 
@@ -75,16 +76,16 @@ impl Connection {
     }
 
     pub fn handle_eof(&mut self, now: Instant) {
-        self.observe(now);
+        self.life.observe(now);
         self.pipe.wire().ended = true;
-        if self.ending == Ending::Lingering {
-            self.ending = Ending::Closed;
+        if self.life.ending == Ending::Lingering {
+            self.life.ending = Ending::Closed;
         }
         self.drive();
     }
 
     pub fn handle_disconnect(&mut self) {
-        self.presume();
+        self.life.presume();
         self.close();
     }
 
@@ -95,7 +96,7 @@ impl Connection {
     }
 
     pub fn resume_body(&mut self, id: StreamId) {
-        self.presume();
+        self.life.presume();
         if let Some(stream) = self.streams.get_mut(&id.0) {
             stream.input.paused = false;
             stream.input.since = None;
@@ -113,10 +114,10 @@ impl Connection {
         let id = StreamId(respond.stream_id().as_u32());
         let (parts, body) = request.into_parts();
         let ended = body.is_end_stream();
-        let mut stream = Stream::new(id, body, respond, &self.ready, self.now);
+        let mut stream = Stream::new(id, body, respond, &self.ready, self.life.now);
         stream.head_only = parts.method == http::Method::HEAD;
         self.streams.insert(id.0, stream);
-        self.deadlines.stop(Timer::Idle);
+        self.life.deadlines.stop(Timer::Idle);
         self.count_accepted();
         match request::parse(&parts, ended, &self.config) {
             Ok(request) => self.announce(id, request, ended),
@@ -129,9 +130,9 @@ impl Connection {
         if let Some(stream) = self.streams.get_mut(&id.0) {
             stream.input.is_conversation = request.is_grpc();
         }
-        self.events.push_back(Event::Request { id, request: request.into() });
+        self.life.events.push_back(Event::Request { id, request: request.into() });
         if ended {
-            self.events.push_back(Event::End { id, trailers: None });
+            self.life.events.push_back(Event::End { id, trailers: None });
         }
         self.ready.push(id);
     }
@@ -160,14 +161,14 @@ impl Connection {
             bytes = self.answer_plainly(id, plain::refusal(status, is_call(parts)));
         }
         let line = line_of(parts);
-        self.events.push_back(Event::Rejected { id: None, violation, status, bytes, line });
+        self.life.events.push_back(Event::Rejected { id: None, violation, status, bytes, line });
     }
 
     /// The body of a request that was announced is refused: with an answer, where there is none yet.
     pub(super) fn refuse_stream(&mut self, id: u32, violation: Violation) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let id = stream.id;
-        self.events.push_back(Event::Aborted { id });
+        self.life.events.push_back(Event::Aborted { id });
         let (mut status, mut bytes) = (0, 0);
         if stream.output.answer == Answer::Waiting {
             status = violation.status();
@@ -178,13 +179,19 @@ impl Connection {
             self.streams.remove(&id.0);
         }
         let line = Bytes::new();
-        self.events.push_back(Event::Rejected { id: Some(id), violation, status, bytes, line });
+        self.life.events.push_back(Event::Rejected {
+            id: Some(id),
+            violation,
+            status,
+            bytes,
+            line,
+        });
     }
 
     /// Answers for an exchange that the application does not know, or does not know any more.
     fn answer_plainly(&mut self, id: StreamId, response: Response) -> u64 {
         let length = response.body.length().unwrap_or_default();
-        let date = self.config.date(self.now);
+        let date = self.config.date(self.life.now);
         self.deliver(id, response, &date);
         if let Some(stream) = self.streams.get_mut(&id.0) {
             stream.input.paused = true;

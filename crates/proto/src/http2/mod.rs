@@ -41,8 +41,7 @@ pub(crate) use self::prepared::Prepared;
 use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::timers::Deadlines;
-use crate::timers::throughput::{Farewell, Pace};
+use crate::life::{Departing, Ending, Life};
 use crate::violation::Violation;
 
 /// What a client with prior knowledge, or behind ALPN, sends first (section 3.4).
@@ -67,9 +66,7 @@ const RESET_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Connection {
     config: Arc<Config>,
-    now: Instant,
-    /// Whether `now` is the present.
-    exact: bool,
+    life: Life,
     pipe: Pipe,
     /// None once it is done.
     h2: Option<Server<Pipe, Bytes>>,
@@ -83,41 +80,9 @@ pub(crate) struct Connection {
     draining: bool,
     /// The end was told, for a fault of the peer.
     is_left: bool,
-    ending: Ending,
-    discarded: u64,
-    departing: VecDeque<Departing>,
     /// Streams that were given to h2 to the end, and are perhaps not yet written.
     given: Vec<Departing>,
-    events: VecDeque<Event>,
-    /// Bytes ever given out by `poll_transmit`, and how many of them have left.
-    polled: u64,
-    sent: u64,
-    backlog: u64,
-    deadlines: Deadlines,
-    pace: Pace,
-    farewell: Farewell,
     date: Option<(String, HeaderValue)>,
-}
-
-/// How far the end of the connection is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Ending {
-    Open,
-    /// h2 is done; output has still to leave.
-    Flushing,
-    /// The write side is shut; input is discarded.
-    Lingering,
-    Closed,
-}
-
-/// A response that is on its way out.
-#[derive(Debug)]
-struct Departing {
-    id: StreamId,
-    complete: bool,
-    /// Where it ends, counted like `polled`.
-    end: u64,
-    body_bytes: u64,
 }
 
 impl Connection {
@@ -132,10 +97,8 @@ impl Connection {
         let h2 = begin(&config, pipe.clone());
         let mut connection = Self {
             config,
-            now,
-            exact: true,
+            life: Life::new(now),
             pipe,
-            ending: if h2.is_some() { Ending::Open } else { Ending::Closed },
             h2,
             streams: HashMap::new(),
             ready: Ready::default(),
@@ -145,42 +108,36 @@ impl Connection {
             accepted: 0,
             draining: false,
             is_left: false,
-            discarded: 0,
-            departing: VecDeque::new(),
             given: Vec::new(),
-            events: VecDeque::new(),
-            polled: 0,
-            sent: 0,
-            backlog: 0,
-            deadlines: Deadlines::default(),
-            pace: Pace::default(),
-            farewell: Farewell::default(),
             date: None,
         };
+        if connection.h2.is_none() {
+            connection.life.ending = Ending::Closed;
+        }
         connection.drive();
         connection
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.life.events.pop_front()
     }
 
     pub fn poll_transmit(&mut self, out: &mut SendQueue) {
         self.drive();
         let mut wire = self.pipe.wire();
-        self.polled += wire.output.len();
+        self.life.give_out(wire.output.len());
         out.append(&mut wire.output);
     }
 
     pub fn poll_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.life.deadlines.next()
     }
 
     pub fn wants_input(&self) -> bool {
-        match self.ending {
+        match self.life.ending {
             Ending::Open => self.pipe.wire().input.len() < INPUT_MAX,
             Ending::Flushing | Ending::Lingering => {
-                self.discarded <= self.config.limits.linger_bytes
+                self.life.discarded <= self.config.limits.linger_bytes
             }
             Ending::Closed => false,
         }
@@ -191,24 +148,20 @@ impl Connection {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.ending == Ending::Open
+        self.life.ending == Ending::Open
             && self.streams.is_empty()
             && !self.inbound.is_partial()
             && self.unsent() == 0
     }
 
     pub fn closing(&self) -> Closing {
-        match self.ending {
-            Ending::Open | Ending::Flushing => Closing::Open,
-            Ending::Lingering => Closing::ShutdownWrite,
-            Ending::Closed => Closing::Close,
-        }
+        self.life.closing()
     }
 
     /// Takes no new requests once the client knows: first it is told that no more are wanted, and when
     /// it has heard so, which was the last (section 6.8).
     pub fn drain(&mut self, now: Instant) {
-        self.observe(now);
+        self.life.observe(now);
         if let Some(h2) = &mut self.h2
             && !std::mem::replace(&mut self.draining, true)
         {
@@ -219,17 +172,7 @@ impl Connection {
 
     /// Bytes written and not yet taken by the peer.
     fn unsent(&self) -> u64 {
-        self.polled + self.pipe.wire().output.len() - self.sent
-    }
-
-    fn observe(&mut self, now: Instant) {
-        self.now = now.max(self.now);
-        self.exact = true;
-    }
-
-    /// Takes note that the present is unknown in this call.
-    fn presume(&mut self) {
-        self.exact = false;
+        self.life.unsent(self.pipe.wire().output.len())
     }
 }
 
@@ -266,7 +209,7 @@ impl Connection {
         let woken = self.ready.take();
         for &id in &woken {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
-            let attended = stream.attend(self.now, &self.config.limits, &mut self.events);
+            let attended = stream.attend(self.life.now, &self.config.limits, &mut self.life.events);
             let (bytes, pieces) = stream.output.take_unearned();
             self.budget.earn_bytes(bytes);
             self.budget.earn_pieces(pieces);
@@ -289,7 +232,8 @@ impl Connection {
         }
         self.budget.earn_response();
         if !stream.is_silent {
-            self.given.push(Departing { id: stream.id, complete, end: 0, body_bytes });
+            let id = stream.id;
+            self.given.push(Departing { id, announced: true, complete, end: 0, body_bytes });
         }
     }
 
@@ -301,7 +245,7 @@ impl Connection {
                 let Some(stream) = self.streams.remove(&id) else { return };
                 // Of several streams nobody can tell whose bytes are still on their way.
                 let unsent = if self.streams.is_empty() { self.unsent() } else { 0 };
-                self.events.extend(stream.aborted(unsent));
+                self.life.events.extend(stream.aborted(unsent));
             }
             Fault::Refused(violation) => self.refuse_stream(id, violation),
             Fault::Broken => {
@@ -315,25 +259,22 @@ impl Connection {
     fn depart(&mut self) {
         let wire = self.pipe.wire();
         if !wire.blocked {
-            let end = self.polled + wire.output.len();
-            self.departing.extend(self.given.drain(..).map(|one| Departing { end, ..one }));
+            let end = self.life.end_of(wire.output.len());
+            self.given.drain(..).for_each(|one| self.life.depart(Departing { end, ..one }));
         }
     }
 
     fn settle(&mut self) {
-        while self.departing.front().is_some_and(|front| front.end <= self.sent)
-            && let Some(Departing { id, complete, body_bytes, .. }) = self.departing.pop_front()
-        {
-            self.events.push_back(Event::Finished { id, bytes: body_bytes, complete });
-        }
-        if self.h2.is_none() && self.ending == Ending::Open {
-            self.ending = Ending::Flushing;
+        self.life.report_departed();
+        if self.h2.is_none() && self.life.ending == Ending::Open {
+            self.life.ending = Ending::Flushing;
             self.abort_streams();
         }
-        if self.ending == Ending::Flushing && self.unsent() == 0 {
-            self.ending = if self.pipe.wire().ended { Ending::Closed } else { Ending::Lingering };
+        if self.life.ending == Ending::Flushing && self.unsent() == 0 {
+            self.life.ending =
+                if self.pipe.wire().ended { Ending::Closed } else { Ending::Lingering };
         }
-        if self.ending == Ending::Closed {
+        if self.life.is_closed() {
             self.close();
         }
         self.schedule();
@@ -352,7 +293,7 @@ impl Connection {
     }
 
     fn complain(&mut self, violation: Violation) {
-        self.events.push_back(Event::Rejected {
+        self.life.events.push_back(Event::Rejected {
             id: None,
             violation,
             status: 0,
@@ -366,24 +307,19 @@ impl Connection {
         for (_, stream) in self.streams.drain() {
             let behind = unsent.min(stream.output.given);
             unsent -= behind;
-            self.events.extend(stream.aborted(behind));
+            self.life.events.extend(stream.aborted(behind));
         }
     }
 
     /// Ends everything now.
     fn close(&mut self) {
         self.h2 = None;
-        self.ending = Ending::Closed;
+        self.life.ending = Ending::Closed;
         self.abort_streams();
-        let end = self.polled;
-        let given = self.given.drain(..).map(|one| Departing { end, ..one });
-        for departing in self.departing.drain(..).chain(given) {
-            let Departing { id, body_bytes, end, .. } = departing;
-            let bytes = body_bytes.saturating_sub(end.saturating_sub(self.sent));
-            self.events.push_back(Event::Finished { id, bytes, complete: false });
-        }
+        let end = self.life.end_of(0);
+        self.given.drain(..).for_each(|one| self.life.depart(Departing { end, ..one }));
+        self.life.end();
         self.pipe.wire().output.clear();
-        self.deadlines.stop_all();
     }
 }
 

@@ -7,10 +7,10 @@ use h2::Reason;
 use http::HeaderValue;
 use hyperion_buf::FileRange;
 
+use super::Connection;
 use super::prepared::Prepared;
 use super::response;
 use super::stream::{Answer, Fault};
-use super::{Connection, Ending};
 use crate::event::{Event, StreamId};
 use crate::message::fields::Fields;
 use crate::message::framing::{Asked, Framing, LengthField, Piece, Plan};
@@ -20,15 +20,15 @@ use crate::violation::Violation;
 
 impl Connection {
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
-        self.observe(now);
-        if self.ending != Ending::Closed {
-            self.sent = (self.sent + bytes).min(self.polled);
+        self.life.observe(now);
+        if !self.life.is_closed() {
+            self.life.note_sent(bytes);
             self.drive();
         }
     }
 
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        self.observe(now);
+        self.life.observe(now);
         if !self.is_waiting(id) {
             return;
         }
@@ -46,7 +46,7 @@ impl Connection {
         prepared: &Prepared,
         date: &str,
     ) {
-        self.observe(now);
+        self.life.observe(now);
         if !self.is_waiting(id) {
             return;
         }
@@ -59,7 +59,7 @@ impl Connection {
     }
 
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
-        self.presume();
+        self.life.presume();
         if !(100..200).contains(&status) || status == 101 {
             return;
         }
@@ -79,16 +79,16 @@ impl Connection {
     }
 
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        self.observe(now);
+        self.life.observe(now);
         let Some(stream) = self.streams.get_mut(&id.0) else { return };
         let ended = stream.output.end(trailers.and_then(response::trailers));
         self.go_on(id, ended);
     }
 
     pub fn reset(&mut self, now: Instant, id: StreamId) {
-        self.observe(now);
+        self.life.observe(now);
         if self.is_waiting(id) {
-            let date = self.config.date(self.now);
+            let date = self.config.date(self.life.now);
             self.deliver(id, plain::response(500, None, None), &date);
         } else {
             self.end_stream(id.0, Fault::Broken);
@@ -96,21 +96,21 @@ impl Connection {
     }
 
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        self.observe(now);
+        self.life.observe(now);
         if self.is_waiting(id) {
-            let date = self.config.date(self.now);
+            let date = self.config.date(self.life.now);
             self.deliver(id, plain::response(status, retry_after_s, None), &date);
         }
     }
 
     pub fn refuse_unprocessed(&mut self, now: Instant, id: StreamId) {
-        self.observe(now);
+        self.life.observe(now);
         if self.is_waiting(id)
             && let Some(mut stream) = self.streams.remove(&id.0)
         {
             stream.reset(Reason::REFUSED_STREAM);
-            self.events.push_back(Event::Aborted { id });
-            self.events.push_back(Event::Rejected {
+            self.life.events.push_back(Event::Aborted { id });
+            self.life.events.push_back(Event::Rejected {
                 id: Some(id),
                 violation: Violation::H2Leftovers,
                 status: 0,
@@ -126,7 +126,7 @@ impl Connection {
         let plan = Plan::of(&response, Asked::multiplexed(stream.head_only));
         if matches!(response.body, ResponseBody::Tunnel) && !stream.input.is_open() {
             // As a tunnel it has an end of its own, which is the same here.
-            self.events.push_back(Event::End { id, trailers: None });
+            self.life.events.push_back(Event::End { id, trailers: None });
         }
         let Some(fields) = response::header_map(&response.fields) else {
             return self.deliver(id, plain::response(500, None, None), date);
@@ -181,7 +181,7 @@ impl Connection {
     }
 
     fn push(&mut self, id: StreamId, piece: Piece) {
-        self.presume();
+        self.life.presume();
         let Some(stream) = self.streams.get_mut(&id.0) else { return };
         let pushed = stream.output.push(piece);
         self.go_on(id, pushed);

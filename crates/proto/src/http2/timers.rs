@@ -12,37 +12,37 @@ use std::time::{Duration, Instant};
 
 use h2::Reason;
 
+use super::Connection;
 use super::stream::{Output, Stream};
-use super::{Connection, Ending};
 use crate::config::Config;
+use crate::life::Ending;
 use crate::timers::Timer;
 use crate::timers::throughput::Pace;
 use crate::violation::Violation;
 
 impl Connection {
     pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
-        self.observe(now);
-        self.backlog = backlog;
+        self.life.wake(now, backlog);
         for timer in Timer::ALL {
-            if self.ending != Ending::Closed && self.deadlines.is_expired(timer, self.now) {
+            if self.life.is_due(timer) {
                 self.fire(timer);
             }
         }
-        if self.ending != Ending::Closed {
+        if !self.life.is_closed() {
             self.drive();
         }
     }
 
     fn fire(&mut self, timer: Timer) {
-        self.deadlines.stop(timer);
-        if self.deadlines.is_estimate(timer) && timer != Timer::Body {
+        self.life.deadlines.stop(timer);
+        if self.life.deadlines.is_estimate(timer) && timer != Timer::Body {
             return;
         }
         match timer {
             Timer::Head => self.leave(Reason::NO_ERROR, Violation::HeadTimeout),
             Timer::Idle => self.send_goaway(),
-            Timer::Linger if self.farewell.goes_on(self.backlog, &self.config) => {}
-            Timer::Linger if self.ending == Ending::Open => self.send_goaway(),
+            Timer::Linger if self.life.lingers_on(&self.config) => {}
+            Timer::Linger if self.life.ending == Ending::Open => self.send_goaway(),
             Timer::Linger => self.close(),
             Timer::Body => self.sweep(),
             Timer::Write if self.keeps_pace() => {}
@@ -53,7 +53,7 @@ impl Connection {
 
     fn keeps_pace(&mut self) -> bool {
         let unsent = self.unsent();
-        self.pace.is_kept_by_peer(self.sent, self.backlog, unsent, &self.config)
+        self.life.keeps_pace(unsent, &self.config)
     }
 
     /// Tells the peer that this is the end, for which it has given no cause.
@@ -69,9 +69,9 @@ impl Connection {
         let (mut late_bodies, mut late_readers) = (Vec::new(), Vec::new());
         let stalled = self.streams.values().filter(|stream| stream.output.is_stalled()).count();
         for (&id, stream) in &mut self.streams {
-            let body = stream.body_due(self.now, &self.config);
-            let reader = stream.output.look(self.now, stalled as u64, &self.config);
-            if body.is_some_and(|at| at <= self.now) {
+            let body = stream.body_due(self.life.now, &self.config);
+            let reader = stream.output.look(self.life.now, stalled as u64, &self.config);
+            if body.is_some_and(|at| at <= self.life.now) {
                 late_bodies.push(id);
             } else if reader == Reader::Late {
                 late_readers.push(id);
@@ -90,61 +90,42 @@ impl Connection {
             self.retire(id, false);
         }
         if let Some(at) = next {
-            self.deadlines.start(Timer::Body, at, true);
+            self.life.deadlines.start(Timer::Body, at, true);
         }
     }
 
     /// A stream may wait for the peer from now on.
     pub(super) fn await_peer(&mut self, id: u32) {
         let Some(stream) = self.streams.get(&id) else { return };
-        if !self.deadlines.is_running(Timer::Body)
+        if !self.life.deadlines.is_running(Timer::Body)
             && (stream.awaits_body() || stream.output.is_stalled())
         {
             let timeouts = &self.config.timeouts;
-            self.start(Timer::Body, timeouts.read.min(Pace::interval(timeouts.write)));
+            self.life.start(Timer::Body, timeouts.read.min(Pace::interval(timeouts.write)));
         }
     }
 
     /// Starts and stops timers after what just happened.
     pub(super) fn schedule(&mut self) {
-        if self.ending == Ending::Closed {
+        if self.life.is_closed() {
             return;
         }
         let timeouts = self.config.timeouts;
-        let is_open = self.ending == Ending::Open;
+        let is_open = self.life.ending == Ending::Open;
         let is_free = is_open && self.streams.is_empty();
         let reads_head = self.inbound.is_partial() && self.inbound.open_data().is_none();
-        self.run_if(is_open && reads_head, Timer::Head, timeouts.read);
+        self.life.run_if(is_open && reads_head, Timer::Head, timeouts.read);
         // What answers a ping leaves while they run, and stops neither.
         let idles = is_free && !self.draining;
-        self.run_if(self.may_run(idles, Timer::Idle), Timer::Idle, timeouts.idle);
-        let lingers = self.ending == Ending::Lingering || (is_free && self.draining);
-        self.run_if(self.may_run(lingers, Timer::Linger), Timer::Linger, timeouts.linger);
-        if self.unsent() == 0 {
-            self.deadlines.stop(Timer::Write);
-            self.pace.rest();
-        } else if !self.deadlines.is_running(Timer::Write) {
-            self.start(Timer::Write, Pace::interval(timeouts.write));
-        }
+        self.life.run_if(self.may_run(idles, Timer::Idle), Timer::Idle, timeouts.idle);
+        let lingers = self.life.ending == Ending::Lingering || (is_free && self.draining);
+        self.life.run_if(self.may_run(lingers, Timer::Linger), Timer::Linger, timeouts.linger);
+        self.life.watch_reader(self.unsent(), timeouts.write);
     }
 
     /// Whether a timer runs that begins once all has left.
     fn may_run(&self, wanted: bool, timer: Timer) -> bool {
-        wanted && (self.deadlines.is_running(timer) || self.unsent() == 0)
-    }
-
-    fn run_if(&mut self, wanted: bool, timer: Timer, after: Duration) {
-        if !wanted {
-            self.deadlines.stop(timer);
-        } else if !self.deadlines.is_running(timer) {
-            self.start(timer, after);
-        }
-    }
-
-    fn start(&mut self, timer: Timer, after: Duration) {
-        if let Some(at) = self.now.checked_add(after) {
-            self.deadlines.start(timer, at, self.exact);
-        }
+        wanted && (self.life.deadlines.is_running(timer) || self.unsent() == 0)
     }
 }
 
