@@ -79,12 +79,12 @@ impl Admin {
         };
         if page.is_guarded() && !self.admits(request) {
             let mut response = text(401, "X-Hyperion-Admin-Token is missing or wrong");
-            add(&mut response.fields, "www-authenticate", "Hyperion-Admin-Token");
+            response.fields.put("www-authenticate", "Hyperion-Admin-Token");
             return Some(response);
         }
         if !page.methods().contains(&request.method()) {
             let mut response = text(405, "this method is not allowed here");
-            add(&mut response.fields, "allow", &page.methods().join(", "));
+            response.fields.put("allow", &page.methods().join(", "));
             return Some(response);
         }
         Some(self.show(page, request, segment))
@@ -114,9 +114,9 @@ impl Admin {
             Page::Ready => ready(segment.phase()),
             Page::Metrics => {
                 let format = metrics::format_of(request);
-                respond(200, format.content_type(), metrics::render(segment, format))
+                fresh(format.content_type(), metrics::render(segment, format))
             }
-            Page::Stats => respond(200, "application/json", report::render(segment)),
+            Page::Stats => fresh("application/json", report::render(segment)),
             Page::Quit => self.quit(request, segment),
         }
     }
@@ -192,18 +192,19 @@ fn terminate(pid: u32) -> bool {
 }
 
 fn text(status: u16, body: &str) -> Response {
-    respond(status, "text/plain; charset=utf-8", body.to_owned())
+    respond(Response::plain(status, body.to_owned()))
 }
 
-fn respond(status: u16, content_type: &str, body: String) -> Response {
+fn fresh(content_type: &'static str, body: String) -> Response {
     let mut fields = Fields::new();
-    add(&mut fields, "content-type", content_type);
-    add(&mut fields, "cache-control", "no-store");
-    Response { status, fields, body: ResponseBody::Full(Bytes::from(body)) }
+    fields.put("content-type", content_type);
+    respond(Response { status: 200, fields, body: ResponseBody::Full(Bytes::from(body)) })
 }
 
-fn add(fields: &mut Fields, name: &str, value: &str) {
-    fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are written here");
+/// What is true now is not kept.
+fn respond(mut response: Response) -> Response {
+    response.fields.put("cache-control", "no-store");
+    response
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ mod beneath;
 mod cache;
 pub(crate) mod conditional;
 mod content_type;
-mod lexical;
 mod mount;
 mod mount_config;
 mod negotiate;

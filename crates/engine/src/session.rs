@@ -2,12 +2,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use hyperion_buf::SendQueue;
 use hyperion_io::Key;
-use hyperion_proto::{
-    BodyLength, Closing, Connection, Event, Fields, Request, Response, ResponseBody, StreamId,
-};
+use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, Response, StreamId};
 
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::body::Body;
@@ -440,10 +437,5 @@ fn find(streams: &mut VecDeque<Exchange>, id: StreamId) -> Option<&mut Exchange>
 
 /// Tells a client to ask elsewhere, or on a connection of its own (RFC 9110, section 15.5.20).
 fn misdirected() -> Response {
-    let mut fields = Fields::new();
-    fields
-        .push(b"content-type", b"text/plain; charset=utf-8")
-        .expect("the name and the value are written here");
-    let text = "The certificate of this connection is not for this host\n";
-    Response { status: 421, fields, body: ResponseBody::Full(Bytes::from_static(text.as_bytes())) }
+    Response::plain(421, "The certificate of this connection is not for this host\n")
 }

@@ -36,6 +36,7 @@ pub use limits::Limits;
 pub use message::fields::{FieldError, Fields};
 pub use message::request::{BodyLength, Request, Version};
 pub use message::response::{Response, ResponseBody};
+pub use message::syntax::{list, saturating_decimal, trim_whitespace};
 pub use prepared::Prepared;
 pub use timers::Timeouts;
 pub use tls::{

@@ -43,7 +43,7 @@ class FaultsTest < HyperionTest::RackCase
   def test_in_development_the_page_tells_what_was_raised
     developing = boot(self.class.app("faults"))
     response = get("/raise", to: developing)
-    assert_equal [500, "text/plain"], [response.status, response["content-type"]]
+    assert_equal [500, "text/plain; charset=utf-8"], [response.status, response["content-type"]]
     assert_match(/\A\w*Error: .*\n\n  .*faults\.ru:\d+:in /, response.body)
   end
 

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use hyperion_proto::Fields;
 
 use super::path::is_servable;
-use super::refusal::put;
 
 /// Extra fields of a mount are small: they are sent with each of its files.
 const HEADERS_BYTES_MAX: usize = 16 * 1024;
@@ -118,7 +117,7 @@ impl MountConfig {
             return Err(MountError::Header(String::from_utf8_lossy(name).into()));
         }
         if self.immutable && self.headers.find("cache-control").is_none() {
-            put(&mut self.headers, "cache-control", FOREVER);
+            self.headers.put("cache-control", FOREVER);
         }
         Ok(self)
     }

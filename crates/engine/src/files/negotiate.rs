@@ -1,8 +1,6 @@
 //! Choosing among the encodings of a file (RFC 9110, section 12.5.3).
 
-use hyperion_proto::Request;
-
-use super::lexical::{members, trim};
+use hyperion_proto::{Request, list, trim_whitespace};
 
 /// A content coding of a file that lies beside the original.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +58,7 @@ impl Accepted {
         let values = request
             .headers()
             .filter(|(name, _)| name.len() == 15 && name.eq_ignore_ascii_case(b"accept-encoding"));
-        for member in values.flat_map(|(_, value)| members(value)) {
+        for member in values.flat_map(|(_, value)| list(value)) {
             let Some((token, weight)) = weighted(member) else { continue };
             match Coding::named(token) {
                 Some(coding) => weights[coding as usize] = Some(weight),
@@ -102,7 +100,7 @@ impl Accepted {
 
 /// A coding and its weight; `None` when the weight is malformed.
 fn weighted(member: &[u8]) -> Option<(&[u8], u16)> {
-    let mut parts = member.split(|&byte| byte == b';').map(trim);
+    let mut parts = member.split(|&byte| byte == b';').map(trim_whitespace);
     let token = parts.next()?;
     let mut weight = 1000;
     for parameter in parts {

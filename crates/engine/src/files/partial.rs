@@ -100,7 +100,7 @@ pub(super) fn partial(
 /// 416, telling the size that the client did not know.
 pub(super) fn unsatisfiable(size: u64) -> Response {
     let mut response = super::refusal::plain(416);
-    super::refusal::put(&mut response.fields, "content-range", &format!("bytes */{size}"));
+    response.fields.put("content-range", &format!("bytes */{size}"));
     response
 }
 

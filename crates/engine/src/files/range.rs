@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
+use hyperion_proto::{list, saturating_decimal, trim_whitespace};
 use smallvec::SmallVec;
-
-use super::lexical::{members, saturating_decimal, trim};
 
 /// Ranges served at once; who asks for more gets everything, which costs less.
 const RANGES_MAX: usize = 16;
@@ -51,7 +50,7 @@ fn parse(value: &[u8]) -> Option<SmallVec<[Spec; 1]>> {
         return None;
     }
     let mut specs = SmallVec::new();
-    for member in members(set) {
+    for member in list(set) {
         if specs.len() == RANGES_MAX {
             return None;
         }
@@ -63,7 +62,7 @@ fn parse(value: &[u8]) -> Option<SmallVec<[Spec; 1]>> {
 impl Spec {
     fn parse(text: &[u8]) -> Option<Self> {
         let dash = text.iter().position(|&byte| byte == b'-')?;
-        let (first, last) = (trim(&text[..dash]), trim(&text[dash + 1..]));
+        let (first, last) = (trim_whitespace(&text[..dash]), trim_whitespace(&text[dash + 1..]));
         if first.is_empty() {
             return saturating_decimal(last).map(Self::Suffix);
         }

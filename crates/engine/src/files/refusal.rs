@@ -1,7 +1,6 @@
 //! Why there is no file to send, and the short answers that say so.
 
-use bytes::Bytes;
-use hyperion_proto::{Fields, Response, ResponseBody};
+use hyperion_proto::Response;
 use rustix::io::Errno;
 
 /// Why a path leads to no file.
@@ -58,26 +57,11 @@ impl Refusal {
 
 /// A response of a line of text.
 pub(super) fn plain(status: u16) -> Response {
-    let text: &'static [u8] = match status {
-        403 => b"Forbidden\n",
-        404 => b"Not Found\n",
-        405 => b"Method Not Allowed\n",
-        412 => b"Precondition Failed\n",
-        416 => b"Range Not Satisfiable\n",
-        503 => b"Service Unavailable\n",
-        _ => b"Internal Server Error\n",
-    };
-    let mut fields = Fields::new();
-    put(&mut fields, "content-type", "text/plain; charset=utf-8");
+    let mut response = Response::phrase(status);
     match status {
-        405 => put(&mut fields, "allow", "GET, HEAD"),
-        503 => put(&mut fields, "retry-after", "1"),
+        405 => response.fields.put("allow", "GET, HEAD"),
+        503 => response.fields.put("retry-after", "1"),
         _ => {}
     }
-    Response { status, fields, body: ResponseBody::Full(Bytes::from_static(text)) }
-}
-
-/// Adds a field that is known to be sound to a few others.
-pub(super) fn put(fields: &mut Fields, name: &str, value: &str) {
-    fields.push(name.as_bytes(), value.as_bytes()).expect("a short field of plain text is valid");
+    response
 }

@@ -70,6 +70,15 @@ impl Fields {
         Self { wire: Vec::with_capacity(bytes), ..Self::default() }
     }
 
+    /// Adds a field that the server writes by itself.
+    ///
+    /// # Panics
+    /// When it cannot be sent: names and values from outside are [pushed](Self::push).
+    pub fn put(&mut self, name: &'static str, value: &str) {
+        self.push(name.as_bytes(), value.as_bytes())
+            .expect("a short field of plain ASCII is valid");
+    }
+
     /// Adds a field behind the others.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! Answers that the server gives by itself.
 
-use bytes::Bytes;
-
 use crate::message::fields::Fields;
 use crate::message::response::{Response, ResponseBody};
 use crate::message::status::reason;
@@ -12,19 +10,14 @@ pub(crate) fn response(
     retry_after_s: Option<u32>,
     text: Option<&'static str>,
 ) -> Response {
-    let body = match text {
-        Some(text) => Bytes::from_static(text.as_bytes()),
-        None => format!("{}\n", reason(status)).into(),
+    let mut response = match text {
+        Some(text) => Response::plain(status, text),
+        None => Response::phrase(status),
     };
-    let mut fields = Fields::new();
-    let mut push = |name: &str, value: &str| {
-        fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are plain ASCII");
-    };
-    push("content-type", "text/plain");
     if let Some(seconds) = retry_after_s {
-        push("retry-after", itoa::Buffer::new().format(seconds));
+        response.fields.put("retry-after", itoa::Buffer::new().format(seconds));
     }
-    Response { status, fields, body: ResponseBody::Full(body) }
+    response
 }
 
 /// The answer to a request that is not taken. Clients of gRPC go by a status of their own, and guess from
@@ -38,14 +31,9 @@ pub(crate) fn refusal(status: u16, is_grpc: bool) -> Response {
 
 fn grpc_response(status: u16) -> Response {
     let mut fields = Fields::new();
-    let message = reason(status);
-    for (name, value) in [
-        ("content-type", "application/grpc"),
-        ("grpc-status", grpc_status(status)),
-        ("grpc-message", message),
-    ] {
-        fields.push(name.as_bytes(), value.as_bytes()).expect("names and values are plain ASCII");
-    }
+    fields.put("content-type", "application/grpc");
+    fields.put("grpc-status", grpc_status(status));
+    fields.put("grpc-message", reason(status));
     Response { status, fields, body: ResponseBody::Empty }
 }
 

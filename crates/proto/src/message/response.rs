@@ -2,6 +2,7 @@ use bytes::Bytes;
 use hyperion_buf::{FileRange, Segment};
 
 use crate::message::fields::Fields;
+use crate::message::status::reason;
 
 /// A final response, before it is framed for its connection.
 #[derive(Debug)]
@@ -13,6 +14,20 @@ pub struct Response {
     pub fields: Fields,
     /// What follows the fields.
     pub body: ResponseBody,
+}
+
+impl Response {
+    /// A line of text, or several.
+    pub fn plain(status: u16, text: impl Into<Bytes>) -> Self {
+        let mut fields = Fields::new();
+        fields.put("content-type", "text/plain; charset=utf-8");
+        Self { status, fields, body: ResponseBody::Full(text.into()) }
+    }
+
+    /// The reason phrase of `status` as a line of text.
+    pub fn phrase(status: u16) -> Self {
+        Self::plain(status, format!("{}\n", reason(status)))
+    }
 }
 
 /// The body of a response.

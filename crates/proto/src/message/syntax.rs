@@ -49,15 +49,16 @@ pub(crate) fn is_field_value(value: &[u8]) -> bool {
 }
 
 /// `value` without spaces and tabs around it.
-pub(crate) fn trim_whitespace(value: &[u8]) -> &[u8] {
+pub fn trim_whitespace(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
     let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
     &value[start..end]
 }
 
-/// The members of a comma-separated list; empty members are skipped.
-pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The members of a comma-separated list without white space around them; empty ones are skipped (RFC 9110,
+/// section 5.6.1).
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim_whitespace).filter(|member| !member.is_empty())
 }
 
@@ -73,6 +74,12 @@ pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
         }
         number.checked_mul(10)?.checked_add(u64::from(digit))
     })
+}
+
+/// A number of digits only, or the largest where it does not fit.
+pub fn saturating_decimal(digits: &[u8]) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| decimal(digits).unwrap_or(u64::MAX))
 }
 
 /// Whether `authority` is a host with an optional port and nothing else: no user, path or list

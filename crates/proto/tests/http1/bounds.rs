@@ -300,7 +300,7 @@ fn a_connection_above_the_bound_is_told_so() {
     let mut peer = Peer::of(Connection::refused(Arc::new(config), None, now), now);
     assert_eq!(
         peer.read(),
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\n\
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 1\r\n\
          date: Thu, 01 Jan 1970 00:00:00 GMT\r\ncontent-length: 20\r\nconnection: close\r\n\r\n\
          Service Unavailable\n"
     );

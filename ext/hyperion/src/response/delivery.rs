@@ -387,10 +387,7 @@ impl block::Consumer for Pieces {
 }
 
 fn internal_server_error(text: Bytes) -> Response {
-    let mut fields = Fields::new();
-    let lines: [(&[u8], &[u8]); 2] = [(b"content-type", b"text/plain"), (b"connection", b"close")];
-    for (name, value) in lines {
-        fields.push(name, value).expect("a valid field");
-    }
-    Response { status: 500, fields, body: ResponseBody::Full(text) }
+    let mut response = Response::plain(500, text);
+    response.fields.put("connection", "close");
+    response
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use hyperion_engine::files::{self, InternalFile};
-use hyperion_engine::{Fields, Level, Log, Request, Response, ResponseBody, Routes};
+use hyperion_engine::{Fields, Level, Log, Request, Response, Routes};
 
 /// The response header by which an application has a file sent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -54,8 +54,8 @@ pub fn answer_named(
         let facts = [("path", &*path), ("error", &*cause.to_string())];
         log.write(Level::Warn, "app", "the file that the application named is not sent", &facts);
         match is_shortage(&cause) {
-            true => plain(503, b"Service Unavailable\n"),
-            false => plain(404, b"Not Found\n"),
+            true => Response::phrase(503),
+            false => Response::phrase(404),
         }
     })
 }
@@ -128,10 +128,4 @@ pub fn without_length(fields: &Fields) -> Result<Fields, hyperion_engine::FieldE
         kept.push(name, value)?;
     }
     Ok(kept)
-}
-
-fn plain(status: u16, text: &'static [u8]) -> Response {
-    let mut fields = Fields::new();
-    fields.push(b"content-type", b"text/plain").expect("a valid field");
-    Response { status, fields, body: ResponseBody::Full(Bytes::from_static(text)) }
 }
