@@ -5,10 +5,12 @@ require_relative "../error"
 module Hyperion
   # Runs `before_fork` on a thread beside the master's loop, which goes on whatever the hook does.
   class ForkHook
-    # @param launcher [Launcher]
+    # @param hooks [Hooks]
+    # @param event_queue [EventQueue] of the master
     # @param timeout_s [Numeric] what the hook may take
-    def initialize(launcher, timeout_s)
-      @launcher = launcher
+    def initialize(hooks, event_queue, timeout_s)
+      @hooks = hooks
+      @event_queue = event_queue
       @timeout_s = timeout_s
     end
 
@@ -19,7 +21,7 @@ module Hyperion
     # @return [Boolean] whether the hook has ended
     # @raise [BootError] where it has failed, or takes too long
     def ended?(now)
-      return true if @launcher.configuration.hooks_for(:before_fork).empty?
+      return true unless @hooks.any?(:before_fork)
 
       start(now) unless running?
       return finish unless @thread.alive?
@@ -38,7 +40,7 @@ module Hyperion
         Thread.current.name = "hyperion before_fork"
         run
       ensure
-        @launcher.event_queue.post(:forkable)
+        @event_queue.post(:forkable)
       end
     rescue ThreadError => e
       raise BootError, "before_fork: it cannot be called: #{e.message}"
@@ -46,7 +48,7 @@ module Hyperion
 
     # @return [BootError, nil]
     def run
-      @launcher.hook(:before_fork)
+      @hooks.run(:before_fork)
       nil
     rescue BootError => e
       e

@@ -21,12 +21,12 @@ module Hyperion
       @log = launcher.log
       @slots = Array.new(@configuration.workers) { |index| Slot.new(index, @configuration.worker_boot_retry_timeout) }
       @covering = Covering.new(@slots)
-      @fork_hook = ForkHook.new(launcher, @configuration.worker_boot_timeout)
+      @fork_hook = ForkHook.new(launcher.hooks, launcher.event_queue, @configuration.worker_boot_timeout)
       @forking = Forking.new(launcher, @slots)
       @recycling = Recycling.new(@configuration, @log, @slots)
       @watchdog = Watchdog.new(@configuration, @log, @slots, launcher.metrics)
       @restart_counter = RestartCounter.new(@log, launcher.metrics)
-      @shutdown = Shutdown.new(launcher, @slots, @watchdog)
+      @shutdown = Shutdown.new(@configuration, @log, launcher.forced_exit, launcher.sockets, @slots, @watchdog)
     end
 
     # Serves until told to stop, until a worker cannot boot, or until none stays alive.
@@ -35,7 +35,7 @@ module Hyperion
       @forking.warm_up
       @shutdown.arm
       @launcher.signals.master
-      Process.setproctitle("hyperion: master [#{@launcher.listeners.urls.join(", ")}]")
+      Process.setproctitle("hyperion: master [#{@launcher.sockets.listeners.urls.join(", ")}]")
       turn until @shutdown.over?
       raise BootError, @failure if @failure
 
@@ -59,10 +59,10 @@ module Hyperion
 
     def handle(event, detail)
       case event
-      when :TERM, :QUIT then @launcher.give_notice(event)
-      when :INT then stopping? || @launcher.leaving? ? abandon : @launcher.give_notice(event)
+      when :TERM, :QUIT then @launcher.notice.give(event)
+      when :INT then stopping? || @launcher.notice.given? ? abandon : @launcher.notice.give(event)
       when :leave then stop(detail)
-      when :HUP then @launcher.hung_up? ? @launcher.give_notice(event) : reopen_logs
+      when :HUP then @launcher.hung_up? ? @launcher.notice.give(event) : reopen_logs
       when :CHLD, :forkable then nil
       else @launcher.ignore(event)
       end

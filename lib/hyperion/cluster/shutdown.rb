@@ -13,22 +13,27 @@ module Hyperion
     # @return [Integer] the exit status of the server
     attr_accessor :status
 
-    # @param launcher [Launcher]
+    # @param configuration [Configuration]
+    # @param log [Log]
+    # @param forced_exit [ForcedExit]
+    # @param sockets [Sockets]
     # @param slots [Array<Slot>]
     # @param watchdog [Watchdog]
-    def initialize(launcher, slots, watchdog)
-      @launcher = launcher
-      @log = launcher.log
+    def initialize(configuration, log, forced_exit, sockets, slots, watchdog)
+      @configuration = configuration
+      @log = log
+      @forced_exit = forced_exit
+      @sockets = sockets
       @slots = slots
       @watchdog = watchdog
       @status = 0
     end
 
     # @return [Numeric] what a worker may take to end
-    def patience_s = @launcher.configuration.graceful_timeout + MARGIN_S
+    def patience_s = @configuration.graceful_timeout + MARGIN_S
 
     # Has the process ended natively where the end takes too long.
-    def arm = @launcher.forced_exit.arm(@launcher.configuration.drain_delay + patience_s + ForcedExit::MARGIN_S)
+    def arm = @forced_exit.arm(@configuration.drain_delay + patience_s + ForcedExit::MARGIN_S)
 
     # @return [Boolean]
     def begun? = !@begun_at.nil?
@@ -43,14 +48,14 @@ module Hyperion
 
       @begun_at = now
       @log.info("stopping", reason: reason, workers: workers.size)
-      @launcher.forced_exit.announce
-      @launcher.remove_socket_files
+      @forced_exit.announce
+      @sockets.remove_files
       workers.each(&:stop)
     end
 
     # To be called from time to time once it has begun.
     def round(now)
-      @launcher.end_listening if now >= @begun_at + LAST_ACCEPT_S
+      @sockets.end_listening if now >= @begun_at + LAST_ACCEPT_S
       @status = 1 if now >= @begun_at + patience_s && @watchdog.kill_all
     end
 

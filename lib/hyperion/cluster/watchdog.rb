@@ -65,7 +65,7 @@ module Hyperion
       return kill(worker, name, fatal) if fatal
 
       worker.complained_of = true
-      @metrics.stall_complaint
+      @metrics.stalled
       @log.error("#{name} #{complaint}")
     end
 

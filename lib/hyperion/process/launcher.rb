@@ -4,12 +4,14 @@ require_relative "application"
 require_relative "banner"
 require_relative "certificates"
 require_relative "forced_exit"
-require_relative "listeners"
+require_relative "hooks"
 require_relative "../log"
 require_relative "event_queue"
 require_relative "../metrics"
 require_relative "pid_file"
 require_relative "process_settings"
+require_relative "notice"
+require_relative "sockets"
 require_relative "engine_runner"
 require_relative "signals"
 require_relative "terminal"
@@ -26,17 +28,18 @@ module Hyperion
     attr_reader :event_queue
     # @return [Signals]
     attr_reader :signals
-    # @return [Listeners]
-    attr_reader :listeners
+    # @return [Hooks]
+    attr_reader :hooks
+    # @return [Sockets]
+    attr_reader :sockets
+    # @return [Notice] of a stop
+    attr_reader :notice
 
     # @return [Certificates] of the addresses that speak TLS
     attr_reader :certificates
 
     # @return [Metrics] what all processes count
     attr_reader :metrics
-
-    # @return [Listeners] for the server's own pages; of no address, usually
-    attr_reader :admin
 
     # @return [HandoffChannels, nil] the ways between the workers of a cluster
     attr_reader :handoff_channels
@@ -66,9 +69,7 @@ module Hyperion
       prepare
       app if configuration.preload || !configuration.cluster?
       Hyperion.master_pid = Process.pid # The app may have made a daemon of this process.
-      @listeners = Listeners.new(configuration.bind, slots: [configuration.workers, 1].max,
-                                                     reuseport: configuration.worker_model == :reuseport)
-      @admin = Listeners.new([*configuration.admin_bind])
+      @sockets = Sockets.new(configuration)
       serve
     ensure
       clean_up
@@ -80,26 +81,6 @@ module Hyperion
     # @return [#call] loaded on first use, so in each worker unless preloaded
     def app = @app ||= Application.load(configuration)
 
-    # What a hook has forked and let return is no part of the server.
-    # @raise [BootError] where a hook raises or exits
-    def hook(name, *arguments)
-      process = Process.pid
-      configuration.hooks_for(name).each do |block|
-        block.call(*arguments)
-      ensure
-        exit!($!.nil?) unless Process.pid == process
-      end
-    rescue SystemExit, ScriptError, StandardError => e
-      raise BootError, "#{name}: #{e.backtrace&.first.to_s[/\A.*?:\d+/]}: #{e.message} (#{e.class})"
-    end
-
-    # A hook at the end: what it raises is logged.
-    def late_hook(name, *arguments)
-      hook(name, *arguments)
-    rescue BootError => e
-      log.error(e.message)
-    end
-
     # Tells the world that requests are served.
     # @param routes [String, nil] what is answered without the app
     # @raise [BootError] where the pid file or the banner cannot be written
@@ -107,7 +88,7 @@ module Hyperion
       @pid_file.write
       metrics.phase = :serving
       certificates.tell(log)
-      @out.print(Banner.new(configuration, listeners.urls, io_driver: io_driver, routes: routes, admin: admin.urls.first).to_s)
+      @out.print(Banner.new(configuration, sockets.listeners.urls, io_driver: io_driver, routes: routes, admin: sockets.admin.urls.first).to_s)
       @out.flush
     rescue IOError, SystemCallError => e
       raise BootError, "standard output cannot be written to: #{e.message}; where nobody reads it, redirect it to /dev/null"
@@ -119,38 +100,10 @@ module Hyperion
       log.error(e.message)
     end
 
-    # Whoever asks is told that the server is not ready any more. It serves as before for the delay, until
-    # the event queue gets :leave.
-    def give_notice(reason)
-      return if leaving?
-
-      @leaving = true
-      log.info("a second interrupt ends the server at once") if reason == :INT
-      metrics.phase = :draining
-      delay = configuration.drain_delay
-      return event_queue.post([:leave, reason]) if delay.zero?
-
-      log.info("not ready any more", reason: reason, drain_delay: delay)
-      event_queue.post_in(delay, [:leave, reason])
-    end
-
-    def leaving? = @leaving || false
-
     # A hangup asks for log and certificates to be read again; but where the terminal was closed there is no place
     # left for the log, and nobody who would stop the server.
     # @return [Boolean] whether it is a request to stop
     def hung_up? = configuration.log_file.nil? && !signals.hangup_ignored? && @terminal.closed?
-
-    # Nobody finds the server by its socket files any more.
-    def remove_socket_files = [*listeners, *admin].each(&:remove_files)
-
-    # Nobody can connect any more, whatever process still holds the sockets.
-    def end_listening
-      [*listeners, *admin].each do |listeners|
-        listeners.shut
-        listeners.remove_files
-      end
-    end
 
     # An event without a meaning yet.
     def ignore(event) = log.info("signal ignored", signal: event)
@@ -167,7 +120,9 @@ module Hyperion
       @log = Hyperion.logger = Log.for(configuration)
       configuration.warnings.each { |warning| log.warn(warning) }
       @pid_file.check
+      @hooks = Hooks.new(configuration, log)
       @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
+      @notice = Notice.new(event_queue, metrics, log, configuration.drain_delay)
       @forced_exit = signals.forced_exit = ForcedExit.new(log)
       forced_exit.arm(ForcedExit::MARGIN_S, boots: true)
       @certificates = Certificates.new(configuration.bind)
@@ -190,7 +145,7 @@ module Hyperion
     def clean_up
       return unless Hyperion.master_pid == Process.pid
 
-      end_listening
+      sockets&.end_listening
       @pid_file.remove
       signals.restore
     end

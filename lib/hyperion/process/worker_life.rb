@@ -33,7 +33,7 @@ module Hyperion
     # @return [nil]
     def run
       app = @launcher.app
-      @launcher.hook(:on_worker_boot, @slot)
+      @launcher.hooks.run(:on_worker_boot, @slot)
       start(app)
       yield @runner.io_driver, @runner.routes
       serve
@@ -46,10 +46,10 @@ module Hyperion
     def start(app)
       # A successor's master has read the files long ago.
       certificates.look(@launcher.log)
-      sockets = @launcher.listeners.binds_for_slot(@slot).transform_values { |bind| certificates.for(bind) }
+      sockets = @launcher.sockets.listeners.binds_for_slot(@slot).transform_values { |bind| certificates.for(bind) }
       @runner = EngineRunner.new(app, @configuration, sockets,
                              died: ->(index) { @event_queue.post([:died, index]) }, handoff_channels: @launcher.handoff_channels,
-                             seat: @launcher.seat, admin: @launcher.admin.for_slot(0), launched: true)
+                             seat: @launcher.seat, admin: @launcher.sockets.admin.for_slot(0), launched: true)
       @drain_waiter = DrainWaiter.new(@runner, @event_queue)
       arm
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
@@ -78,7 +78,7 @@ module Hyperion
 
     def handle(event, detail)
       case event
-      when :TERM, :INT, :QUIT then @configuration.cluster? ? drain(event) : @launcher.give_notice(event)
+      when :TERM, :INT, :QUIT then @configuration.cluster? ? drain(event) : @launcher.notice.give(event)
       when :leave then drain(detail, for_good: true)
       when :orphaned then drain(event, for_good: true)
       when :retired then drain(event)
@@ -86,7 +86,7 @@ module Hyperion
       when :cover then cover(detail)
       when :uncover then uncover(detail)
       when :retire then retire
-      when :HUP then !@configuration.cluster? && @launcher.hung_up? ? @launcher.give_notice(event) : read_again
+      when :HUP then !@configuration.cluster? && @launcher.hung_up? ? @launcher.notice.give(event) : read_again
       when :died then replace(detail)
       when :drained then finish_drain(detail)
       else @launcher.ignore(event)
@@ -100,7 +100,7 @@ module Hyperion
     end
 
     # Who cannot do so, as without a descriptor left, serves its own connections nevertheless, and tries again.
-    def cover(slot, sockets = @launcher.listeners.others(@slot)[slot])
+    def cover(slot, sockets = @launcher.sockets.listeners.others(@slot)[slot])
       @runner.cover(slot, sockets) if sockets
       @uncovered.delete(slot)
     rescue Error => e
@@ -118,13 +118,13 @@ module Hyperion
     # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each
     # takes what has connected to any of them, and what was given to a worker that has died.
     def stop
-      others = @draining ? {} : @launcher.listeners.others(@slot)
-      others.each { |slot, sockets| cover(slot, @launcher.listeners.distinct? ? sockets : []) }
+      others = @draining ? {} : @launcher.sockets.listeners.others(@slot)
+      others.each { |slot, sockets| cover(slot, @launcher.sockets.listeners.distinct? ? sockets : []) }
       drain(:stop, for_good: true)
     end
 
     def retire
-      @launcher.listeners.close
+      @launcher.sockets.listeners.close
       @runner.last_call
       @launcher.log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
       @drain_waiter.notify(LAST_CALL_S, :retired)
@@ -137,8 +137,8 @@ module Hyperion
       @draining = true
       @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
       @launcher.forced_exit.announce
-      @launcher.listeners.close
-      @launcher.listeners.remove_files
+      @launcher.sockets.listeners.close
+      @launcher.sockets.listeners.remove_files
       @runner.drain(for_good: for_good)
       @drain_waiter.notify(@configuration.graceful_timeout, :drained)
     end
@@ -151,7 +151,7 @@ module Hyperion
     def finish
       return unless @runner
 
-      @launcher.late_hook(:on_worker_shutdown, @slot) if @drained
+      @launcher.hooks.run_late(:on_worker_shutdown, @slot) if @drained
       @launcher.stubborn! unless @runner.stop
     end
 

@@ -7,7 +7,7 @@ require "hyperion/cluster/watchdog"
 
 class WatchdogTest < UnitCase
   Settings = Struct.new(:worker_timeout, :worker_boot_timeout)
-  Counts = Struct.new(:stalls) { def stall_complaint = self.stalls += 1 }
+  Counts = Struct.new(:stalls) { def stalled = self.stalls += 1 }
 
   # Takes lines as they are said.
   class Notes
