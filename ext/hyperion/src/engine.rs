@@ -33,6 +33,9 @@ use crate::vm::raw;
 /// Between two looks at whether everything has ended.
 const DRAIN_PAUSE: Duration = Duration::from_millis(5);
 
+/// So long a stop waits for callbacks at the ends of responses.
+const ENDS_PATIENCE: Duration = Duration::from_millis(500);
+
 /// One per process, made after the last fork.
 #[derive(TypedData)]
 #[magnus(class = "Hyperion::Engine", mark, size, free_immediately)]
@@ -233,16 +236,20 @@ impl Engine {
         }
     }
 
-    /// `stop`: closes everything; idle executors return.
+    /// `stop`: closes everything; idle executors return behind the ends of the responses that are cut by it.
     fn stop(ruby: &Ruby, this: &Self) -> Result<(), Error> {
         contain(ruby, || {
             // In a child of its process the locks are those of threads that are not there.
             let Some(reactor) = this.here() else { return Ok(()) };
-            this.queue.close();
-            this.queue.clear();
+            this.queue.refuse();
             // The reactor ends at once, so there is nothing to unblock.
             while without_gvl(|| reactor.stop(), || {}).is_none() {
                 ruby.thread_check_ints()?;
+            }
+            this.queue.close();
+            let begin = Instant::now();
+            while !this.queue.has_told_ends() && begin.elapsed() < ENDS_PATIENCE {
+                ruby.thread_sleep(DRAIN_PAUSE)?;
             }
             Ok(())
         })

@@ -50,7 +50,27 @@ class FinishedTest < HyperionTest::RackCase
     assert_equal [["late", true]], ends(1)
   end
 
+  OPEN = 20
+
+  def test_G2_a_stop_tells_the_ends_of_what_it_cuts = assert_cut_ends_are_told
+
+  # Those of its thread are told by another.
+  def test_G2_a_stop_tells_them_though_a_request_hangs
+    assert_cut_ends_are_told do |app|
+      connect(app).request("GET", "/hang")
+      app.wait_for_log(/hangs/)
+    end
+  end
+
   private
+
+  def assert_cut_ends_are_told
+    app = boot(self.class.app("finished"), "-t", "2", "--graceful-timeout", "1")
+    OPEN.times { read_until(connect(app).request("GET", "/open"), /begun/) }
+    yield app if block_given?
+    app.stop
+    assert_equal OPEN, app.log.scan("the end: Hyperion::ClientDisconnected").size
+  end
 
   def busy_client
     client = connect

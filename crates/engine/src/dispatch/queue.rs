@@ -98,6 +98,8 @@ struct Inner {
     searching: Option<usize>,
     busy: usize,
     taken: u64,
+    /// No request is taken in any more.
+    refuses: bool,
     closed: bool,
 }
 
@@ -107,6 +109,8 @@ struct Executor {
     woken: Arc<Condvar>,
     /// Responses of it that have ended, and whether all of them has left.
     finished: VecDeque<(Completion, bool)>,
+    /// It is at work on a request.
+    serves: bool,
 }
 
 impl JobQueue {
@@ -169,22 +173,31 @@ impl JobQueue {
         while inner.wake_last() {}
     }
 
-    /// Refuses the requests that wait, and drops all other work.
-    pub fn clear(&self) {
+    /// The end is near: refuses the requests that wait and all that come, and drops reports. The ends of
+    /// responses are told; those for an executor at work on a request, which may never come back, by others.
+    pub fn refuse(&self) {
         let dropped = {
             let mut inner = self.lock();
+            inner.refuses = true;
             inner.requests = 0;
             self.count(&inner);
             inner.observed.clear();
             inner.observed_bytes = 0;
-            inner.executors.iter_mut().flatten().for_each(|executor| executor.finished.clear());
-            std::mem::take(&mut inner.work)
+            inner.keep_only_ends()
         };
         for work in dropped {
             if let Work::Request(job) = work {
                 job.reply.refuse();
             }
         }
+    }
+
+    /// Whether the end of no response is being told, or waits for an executor that has no request at hand.
+    pub fn has_told_ends(&self) -> bool {
+        let inner = self.lock();
+        let serving = inner.executors.iter().flatten().filter(|executor| executor.serves).count();
+        let all_serve = serving == inner.executors.iter().flatten().count();
+        all_serve || inner.pending() == 0 && inner.busy == serving
     }
 
     fn push(inner: &mut Inner, work: Work) {
@@ -206,6 +219,19 @@ impl JobQueue {
 }
 
 impl Inner {
+    /// Gives back all work but the ends of responses.
+    fn keep_only_ends(&mut self) -> VecDeque<Work> {
+        let work = std::mem::take(&mut self.work).into_iter();
+        let (ends, dropped) = work.partition(|work| matches!(work, Work::Finished { .. }));
+        self.work = ends;
+        let serving = self.executors.iter_mut().flatten().filter(|executor| executor.serves);
+        self.work.extend(serving.flat_map(Executor::give_up_ends));
+        if !self.work.is_empty() {
+            self.wake_one();
+        }
+        dropped
+    }
+
     /// Whatever waits for an executor.
     fn pending(&self) -> usize {
         let finished = self.executors.iter().flatten().map(|executor| executor.finished.len());
@@ -238,10 +264,18 @@ impl Inner {
     }
 }
 
+impl Executor {
+    /// What others are to tell.
+    fn give_up_ends(&mut self) -> impl Iterator<Item = Work> + use<> {
+        let ends = std::mem::take(&mut self.finished).into_iter();
+        ends.map(|(completion, complete)| Work::Finished { completion, complete })
+    }
+}
+
 impl Service for JobQueue {
     fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         let mut inner = self.lock();
-        if inner.requests >= self.capacity || inner.closed {
+        if inner.requests >= self.capacity || inner.refuses || inner.closed {
             return Err(job);
         }
         inner.requests += 1;
@@ -252,13 +286,13 @@ impl Service for JobQueue {
 
     fn finished(&self, completion: Completion, complete: bool) {
         let mut inner = self.lock();
-        let named = completion.executor;
+        let (named, refuses) = (completion.executor, inner.refuses);
         match named.and_then(|number| Some((number, inner.executors.get_mut(number)?.as_mut()?))) {
-            Some((number, executor)) => {
+            Some((number, executor)) if !(refuses && executor.serves) => {
                 executor.finished.push_back((completion, complete));
                 inner.wake(number);
             }
-            None => Self::push(&mut inner, Work::Finished { completion, complete }),
+            _ => Self::push(&mut inner, Work::Finished { completion, complete }),
         }
     }
 

@@ -189,14 +189,14 @@ fn a_request_is_begun_or_reclaimed() {
 }
 
 #[test]
-fn a_request_is_begun_or_refused_when_the_queue_is_cleared() {
+fn a_request_is_begun_or_refused_when_the_end_is_near() {
     check(|| {
         let (queue, inbox) = (Arc::new(JobQueue::new(2)), inbox());
         let (executors, asked, tells) = (executors(&queue), queue.clone(), inbox.clone());
         let reactor = spawn(move || submit(&asked, &tells, 3));
-        queue.close();
-        queue.clear();
+        queue.refuse();
         let taken_in = reactor.join().unwrap();
+        queue.close();
         join(executors);
         let (said, begun) = (said(&inbox), queue.taken() as usize);
         let refused = said.iter().filter(|message| matches!(message, Message::Refuse(_))).count();

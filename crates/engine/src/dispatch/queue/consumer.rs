@@ -51,14 +51,14 @@ impl Consumer {
     /// The executor has ended the work it took.
     pub fn done(&self) {
         let mut inner = self.queue.lock();
-        inner.busy -= 1;
+        inner.end_work(self.number);
         self.queue.count(&inner);
     }
 
     /// [`done`](Self::done) and [`try_pop`](Self::try_pop) in one step.
     pub fn done_try_pop(&self) -> Option<Work> {
         let mut inner = self.queue.lock();
-        inner.busy -= 1;
+        inner.end_work(self.number);
         self.take(&mut inner).or_else(|| {
             self.queue.count(&inner);
             None
@@ -153,10 +153,8 @@ impl Inner {
     }
 
     fn leave(&mut self, number: usize) {
-        let left = self.executors[number].take().map(|executor| executor.finished);
-        let left = left.into_iter().flatten();
-        self.work
-            .extend(left.map(|(completion, complete)| Work::Finished { completion, complete }));
+        let left = self.executors[number].take();
+        self.work.extend(left.into_iter().flat_map(|mut executor| executor.give_up_ends()));
         self.end_search(number);
         if !self.work.is_empty() {
             self.wake_one();
@@ -177,8 +175,16 @@ impl Inner {
             *batch = std::mem::take(&mut self.observed);
             self.observed_bytes = 0;
         }
-        self.requests -= usize::from(matches!(work, Work::Request(_)));
+        if matches!(work, Work::Request(_)) {
+            self.requests -= 1;
+            self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serves = true);
+        }
         Some(work)
+    }
+
+    fn end_work(&mut self, number: usize) {
+        self.busy -= 1;
+        self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serves = false);
     }
 
     fn own(&self, number: usize) -> Option<&Executor> {

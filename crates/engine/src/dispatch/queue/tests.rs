@@ -155,3 +155,23 @@ fn the_ends_that_an_executor_leaves_behind_go_to_the_others() {
     queue.finished(late, true);
     assert_eq!([name(left.try_pop()), name(left.try_pop())], [Some(1), Some(2)]);
 }
+
+#[test]
+fn behind_a_refusal_ends_are_told_but_not_by_who_is_at_work_on_a_request() {
+    let queue = Arc::new(JobQueue::new(1));
+    let [serving, idle] = [(); 2].map(|()| Consumer::new(queue.clone()));
+    queue.lock().executors[serving.number].as_mut().unwrap().serves = true;
+    queue.lock().busy = 1;
+    queue.finished(serving.completion(1), true);
+    queue.refuse();
+    queue.finished(serving.completion(2), true);
+    queue.finished(idle.completion(3), true);
+    assert!(!queue.has_told_ends());
+    assert_eq!([(); 3].map(|()| name(idle.try_pop())), [Some(3), Some(1), Some(2)]);
+    assert!(!queue.has_told_ends(), "they are at hand");
+    (0..3).for_each(|_| idle.done());
+    assert!(queue.has_told_ends());
+    drop(idle);
+    queue.finished(serving.completion(4), true);
+    assert!(queue.has_told_ends(), "nobody is there to tell it");
+}
