@@ -16,6 +16,9 @@ use crate::reactor::message::{Message, ReplyKey};
 use crate::routes::Target;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+#[cfg(test)]
+mod tests;
+
 /// A streamed response may run this far ahead of its reader, in a file, before its producer waits.
 const SPOOL_BYTES: i64 = 256 * 1024 * 1024;
 
@@ -25,6 +28,8 @@ const UNSPOOLED_BYTES: i64 = 4 * 1024 * 1024;
 const UNANSWERED: u8 = 0;
 const STREAMING: u8 = 1;
 const DONE: u8 = 2;
+/// The application wants the connection, and has not got it.
+const HIJACKED: u8 = 3;
 
 /// A final response.
 #[derive(Debug)]
@@ -90,7 +95,7 @@ impl ReplyHandle {
 
     /// Whether all of the response was handed over, or the socket was hijacked.
     pub fn is_complete(&self) -> bool {
-        self.phase.load(Ordering::Acquire) == DONE
+        matches!(self.phase.load(Ordering::Acquire), DONE | HIJACKED)
     }
 
     /// Records how long the request waited for an executor, for the access log.
@@ -294,7 +299,7 @@ impl ReplyHandle {
     /// [`WriteError::NotOpen`] when a response was handed over already.
     pub fn hijack(&self) -> Result<(), WriteError> {
         self.phase
-            .compare_exchange(UNANSWERED, DONE, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(UNANSWERED, HIJACKED, Ordering::AcqRel, Ordering::Acquire)
             .map_err(|_| WriteError::NotOpen)?;
         self.flow.update(|state| state.taken_over = true);
         self.inbox.push(Message::Hijack(self.key));
@@ -306,11 +311,13 @@ impl ReplyHandle {
         self.flow.wait(interrupt, timeout, |state| state.hijacked.is_some())
     }
 
-    /// The hijacked connection, once.
+    /// The hijacked connection, once. Where nobody takes it, the handle's drop cuts it.
     pub fn take_hijacked(&self) -> Option<Hijacked> {
         let hijacked = self.flow.lock().hijacked.take();
-        if matches!(hijacked, Some(Hijacked::Tunnel)) {
-            self.phase.store(STREAMING, Ordering::Release);
+        match &hijacked {
+            Some(Hijacked::Tunnel) => self.phase.store(STREAMING, Ordering::Release),
+            Some(Hijacked::Socket { .. }) => self.phase.store(DONE, Ordering::Release),
+            None => {}
         }
         hijacked
     }

@@ -178,7 +178,7 @@ fn a_request_is_begun_or_reclaimed() {
         let (executors, reclaiming) = (executors(&queue), queue.clone());
         let reclaimer = spawn(move || {
             if let Some(job) = reclaiming.reclaim(&mut |_| true) {
-                job.reply.hijack().unwrap();
+                job.reply.refuse();
             }
         });
         let taken_in = submit(&queue, &inbox, 3);
