@@ -91,6 +91,14 @@ module HyperionTest
       super
     end
 
+    # The bytes that arrive up to and with the match of `pattern`.
+    def read_until(client, pattern, timeout: 5)
+      seen = +"".b
+      deadline = monotonic + timeout
+      seen << client.read_some(timeout: deadline - monotonic) until pattern.match?(seen)
+      seen
+    end
+
     # The peer ends the connection in time and sends nothing more.
     def assert_ended(client, message = nil, timeout: RawClient::TIMEOUT_S)
       rest = client.read_to_end(timeout: timeout)

@@ -15,13 +15,5 @@ module HyperionTest
       assert_equal 200, response.status, response.body[0, 500]
       Marshal.load(response.body)
     end
-
-    # The bytes that arrive up to and with the match of `pattern`.
-    def read_until(client, pattern, timeout: 5)
-      seen = +"".b
-      deadline = monotonic + timeout
-      seen << client.read_some(timeout: deadline - monotonic) until pattern.match?(seen)
-      seen
-    end
   end
 end

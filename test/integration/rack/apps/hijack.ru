@@ -53,6 +53,30 @@ poke = lambda do |env|
   [200, { "content-type" => "text/plain" }, ["done"]]
 end
 
+# Leaves the connection to a child.
+child = lambda do |env|
+  io = env["rack.hijack"].call
+  pid = fork do
+    answer = "answer of a child to #{io.gets}"
+    io.write(format(ANSWER, answer.bytesize, answer))
+    exit!(0)
+  end
+  io.close
+  Process.detach(pid)
+  [200, {}, []]
+end
+
+# Ends the connection while a child has it as well.
+shut = lambda do |env|
+  io = env["rack.hijack"].call
+  pid = fork { sleep }
+  io.write(format(ANSWER, 4, "shut"))
+  io.shutdown
+  io.close
+  Process.detach(pid)
+  [200, {}, []]
+end
+
 nonblock = lambda do |env|
   io = env["rack.hijack"].call
   seen = [io.read_nonblock(100, exception: false)]
@@ -98,10 +122,11 @@ end
 
 ROUTES = {
   "/full" => full, "/echo" => echo, "/keep" => keep, "/poke" => poke, "/nonblock" => nonblock,
-  "/body" => body, "/partial" => partial, "/upgrade" => upgrade,
+  "/body" => body, "/child" => child, "/shut" => shut, "/partial" => partial, "/upgrade" => upgrade,
   "/open" => ->(env) { report(env["QUERY_STRING"]) << true and [200, {}, ["opened"]] },
   "/report" => ->(env) { [200, {}, [report(env["QUERY_STRING"]).pop.inspect]] },
   "/raise" => ->(env) { env["rack.hijack"].call.write("HTTP/1.1 200 OK\r\n\r\nmine") and raise "after hijack" },
+  "/exit" => ->(env) { env["rack.hijack"].call.write("HTTP/1.1 200 OK\r\n\r\nmine") and exit(3) },
   "/flag" => ->(env) { [200, {}, [env["rack.hijack?"].inspect]] }
 }.freeze
 
