@@ -22,6 +22,9 @@ use rustix::net::{
 const EVENTS: usize = 64;
 const READ_BYTES: usize = 64 * 1024;
 
+/// Of a bridge that brings more and more, so many pieces are carried each way before the others get their turn.
+const PIECES_PER_TURN: usize = 16;
+
 /// Names the counter that ends the thread's wait.
 const WAKE: u64 = u64::MAX;
 
@@ -147,12 +150,15 @@ impl Carrier {
             for id in happened.into_iter().chain(ready).filter(|&id| id != WAKE) {
                 let Some(bridge) = bridges.get_mut(&id) else { continue };
                 let carried = catch_unwind(AssertUnwindSafe(|| bridge.carry(&mut buffer)));
-                if !carried.unwrap_or(false)
-                    && let Some(bridge) = bridges.remove(&id)
-                {
-                    // A forked child may hold the socket as well.
-                    let _ = epoll::delete(&self.epoll, &bridge.socket);
-                    let _ = shutdown(&bridge.socket, Shutdown::Both);
+                match carried.unwrap_or(Carried::Ended) {
+                    Carried::All => {}
+                    Carried::Some => self.ready(id),
+                    Carried::Ended => {
+                        let Some(bridge) = bridges.remove(&id) else { continue };
+                        // A forked child may hold the socket as well.
+                        let _ = epoll::delete(&self.epoll, &bridge.socket);
+                        let _ = shutdown(&bridge.socket, Shutdown::Both);
+                    }
                 }
             }
         }
@@ -189,58 +195,85 @@ struct Bridge {
     told_end: bool,
 }
 
+/// What has become of a bridge.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Carried {
+    /// Something will happen when there is more.
+    All,
+    /// There may be more.
+    Some,
+    /// It is over.
+    Ended,
+}
+
 impl Bridge {
-    /// Carries what there is in both directions. False when it is over.
-    fn carry(&mut self, buffer: &mut [u8]) -> bool {
-        self.carry_to_client(buffer) && self.carry_to_application() && !self.client.is_gone()
+    /// Carries what there is in both directions.
+    fn carry(&mut self, buffer: &mut [u8]) -> Carried {
+        let to_client = self.carry_to_client(buffer);
+        if to_client == Carried::Ended {
+            return Carried::Ended;
+        }
+        let carried = to_client.max(self.carry_to_application());
+        if self.client.is_gone() { Carried::Ended } else { carried }
     }
 
-    fn carry_to_client(&self, buffer: &mut [u8]) -> bool {
-        // Like a socket of its own: an application that writes faster than its client reads waits.
-        while self.client.has_room() {
+    fn carry_to_client(&self, buffer: &mut [u8]) -> Carried {
+        for _ in 0..PIECES_PER_TURN {
+            // Like a socket of its own: an application that writes faster than its client reads waits.
+            if !self.client.has_room() {
+                return Carried::All;
+            }
             match recv(&self.socket, &mut *buffer, RecvFlags::empty()) {
-                Ok((0, _)) => {
+                // Where it has not read all that there was for it, its end looks like a reset.
+                Ok((0, _)) | Err(Errno::CONNRESET) => {
                     self.client.finish();
-                    return false;
+                    return Carried::Ended;
                 }
                 Ok((length, _)) => {
                     if !self.client.write(Bytes::copy_from_slice(&buffer[..length])) {
-                        return false;
+                        return Carried::Ended;
                     }
                 }
-                Err(Errno::AGAIN) => return true,
+                Err(Errno::AGAIN) => return Carried::All,
                 Err(Errno::INTR) => {}
                 Err(_) => {
                     self.client.abort();
-                    return false;
+                    return Carried::Ended;
                 }
             }
         }
-        true
+        Carried::Some
     }
 
-    fn carry_to_application(&mut self) -> bool {
+    fn carry_to_application(&mut self) -> Carried {
         let has_ended = self.client.input_ended();
-        loop {
+        for _ in 0..PIECES_PER_TURN {
             if self.unwritten.is_empty() {
-                let Some(bytes) = self.client.take_input() else { break };
+                let Some(bytes) = self.client.take_input() else {
+                    self.tell_end(has_ended);
+                    return Carried::All;
+                };
                 self.unwritten = bytes;
             }
             match send(&self.socket, &self.unwritten, SendFlags::NOSIGNAL) {
                 Ok(length) => self.unwritten.advance(length),
-                Err(Errno::AGAIN) => return true,
+                Err(Errno::AGAIN) => return Carried::All,
                 Err(Errno::INTR) => {}
-                // It reads no more; what it has written before is on its way.
+                // It reads no more. It may go on writing, and what it has written is to be read to its end.
+                Err(Errno::PIPE) => self.unwritten.clear(),
                 Err(_) => {
-                    self.client.finish();
-                    return false;
+                    self.client.abort();
+                    return Carried::Ended;
                 }
             }
         }
+        Carried::Some
+    }
+
+    fn tell_end(&mut self, has_ended: bool) {
         if has_ended && !self.told_end {
             self.told_end = true;
             let _ = shutdown(&self.socket, Shutdown::Write);
         }
-        true
     }
 }

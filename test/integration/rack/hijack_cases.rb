@@ -66,6 +66,21 @@ module HyperionTest
       assert_equal "poked\n", client.read_to_end
     end
 
+    def test_what_the_application_does_not_read_takes_nothing_from_its_answer
+      client = dial.write("GET /full?unread HTTP/1.1\r\nHost: a\r\n\r\n#{"unread" * 100}")
+      assert_match(/hijacked true true\z/, client.read_to_end)
+      refute_predicate client, :reset?
+    end
+
+    def test_an_application_that_reads_no_more_goes_on_writing
+      client = dial.request("GET", "/deaf?deaf")
+      read_until(client, /deaf\n/)
+      client.write("unheard")
+      10.times { ask("/flag") }
+      ask("/open?deaf")
+      assert_match(/\Astill here\n/, read_until(client, /here\n/))
+    end
+
     def test_a_forked_child_goes_on_with_the_connection
       client = dial.request("GET", "/child")
       client.write("question\n")

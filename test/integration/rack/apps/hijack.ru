@@ -53,6 +53,17 @@ poke = lambda do |env|
   [200, { "content-type" => "text/plain" }, ["done"]]
 end
 
+# Reads nothing more, and writes when another request says so.
+deaf = lambda do |env|
+  io = env["rack.hijack"].call
+  io.write("deaf\n")
+  io.close_read
+  report(env["QUERY_STRING"]).pop
+  io.write("still here\n")
+  io.close
+  [200, {}, []]
+end
+
 # Leaves the connection to a child.
 child = lambda do |env|
   io = env["rack.hijack"].call
@@ -122,7 +133,7 @@ end
 
 ROUTES = {
   "/full" => full, "/echo" => echo, "/keep" => keep, "/poke" => poke, "/nonblock" => nonblock,
-  "/body" => body, "/child" => child, "/shut" => shut, "/partial" => partial, "/upgrade" => upgrade,
+  "/body" => body, "/deaf" => deaf, "/child" => child, "/shut" => shut, "/partial" => partial, "/upgrade" => upgrade,
   "/open" => ->(env) { report(env["QUERY_STRING"]) << true and [200, {}, ["opened"]] },
   "/report" => ->(env) { [200, {}, [report(env["QUERY_STRING"]).pop.inspect]] },
   "/raise" => ->(env) { env["rack.hijack"].call.write("HTTP/1.1 200 OK\r\n\r\nmine") and raise "after hijack" },
