@@ -50,6 +50,12 @@ class FinishedTest < HyperionTest::RackCase
     assert_equal [["late", true]], ends(1)
   end
 
+  def test_G2_a_callback_that_ends_its_thread_does_so_behind_the_others
+    assert_equal "hello", get("/kill").body
+    assert_equal [["finished", true], ["reply", true]], ends(2)
+    server.wait_for_log(/died and is replaced/)
+  end
+
   OPEN = 20
 
   def test_G2_a_stop_tells_the_ends_of_what_it_cuts = assert_cut_ends_are_told

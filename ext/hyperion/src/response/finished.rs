@@ -12,7 +12,7 @@ use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
 use magnus::value::Opaque;
-use magnus::{Error, RArray, RHash, Ruby, Value};
+use magnus::{ArgList, Error, RArray, RHash, Ruby, Value};
 
 use crate::request::env::Callbacks;
 use crate::request::input::Input;
@@ -143,7 +143,7 @@ impl Finishing {
 /// Runs the callbacks that stand in `env`, last registered first; what they raise is logged.
 ///
 /// # Errors
-/// A jump out of a callback.
+/// A jump out of a callback, behind the others.
 pub fn run(
     ruby: &Ruby,
     log: &Log,
@@ -153,22 +153,42 @@ pub fn run(
     exception: Value,
 ) -> Result<(), Error> {
     let Callbacks { finished, after_reply } = Callbacks::of(env);
+    let mut round = Round { ruby, log, jump: None };
     if let Some(callbacks) = finished {
         for index in (0..callbacks.len()).rev() {
-            let callback = raw::element(ruby, callbacks, index);
             let arguments = (env, status, headers, exception);
-            let called = callback.funcall::<_, _, Value>(*CALL, arguments).map(drop);
-            error::leave_child(ruby, called.is_err());
-            error::tolerate(ruby, log, "a rack.response_finished callback failed", called)?;
+            let doing = "a rack.response_finished callback failed";
+            round.call(raw::element(ruby, callbacks, index), arguments, doing);
         }
     }
     if let Some(callbacks) = after_reply {
         for index in 0..callbacks.len() {
-            let callback = raw::element(ruby, callbacks, index);
-            let called = callback.funcall::<_, _, Value>(*CALL, ()).map(drop);
-            error::leave_child(ruby, called.is_err());
-            error::tolerate(ruby, log, "a rack.after_reply callback failed", called)?;
+            let doing = "a rack.after_reply callback failed";
+            round.call(raw::element(ruby, callbacks, index), (), doing);
         }
     }
-    Ok(())
+    round.jump.map_or(Ok(()), Err)
+}
+
+/// The callbacks of one response.
+struct Round<'a> {
+    ruby: &'a Ruby,
+    log: &'a Log,
+    /// A callback has ended this thread; the others, which know nothing of it, still run.
+    jump: Option<Error>,
+}
+
+impl Round<'_> {
+    fn call(&mut self, callback: Value, arguments: impl ArgList, doing: &str) {
+        let (ruby, log) = (self.ruby, self.log);
+        let call = || {
+            let called = callback.funcall::<_, _, Value>(*CALL, arguments).map(drop);
+            error::leave_child(ruby, called.is_err());
+            error::tolerate(ruby, log, doing, called)
+        };
+        match self.jump {
+            None => self.jump = call().err(),
+            Some(_) => raw::while_jumping(|| drop(call())),
+        }
+    }
 }

@@ -32,6 +32,7 @@ run(lambda do |env|
   when "/hang" then warn("hangs") || sleep
   else
     env["rack.response_finished"] << ->(*) { TELL.call("finished", thread).call }
+    env["rack.response_finished"] << ->(*) { thread.kill } if env["PATH_INFO"] == "/kill"
     env["rack.after_reply"] << TELL.call("reply", thread)
     [200, {}, ["hello"]]
   end
