@@ -70,15 +70,20 @@ impl Bridges {
         };
         Ok(carrier.clone())
     }
-}
 
-impl Drop for Bridges {
-    fn drop(&mut self) {
-        let carrier = self.0.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+    /// Ends all of them, and the thread.
+    pub fn close(&self) {
+        let carrier = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(carrier) = carrier {
             carrier.lock().closed = true;
             carrier.waker.wake();
         }
+    }
+}
+
+impl Drop for Bridges {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -134,6 +139,8 @@ impl Carrier {
     }
 
     fn run(&self) {
+        // Signals belong to Ruby's main thread.
+        let _ = hyperion_io::block_signals();
         let mut bridges = HashMap::new();
         let mut buffer = vec![0; READ_BYTES];
         let mut events = [MaybeUninit::uninit(); EVENTS];

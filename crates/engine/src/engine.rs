@@ -140,6 +140,8 @@ impl Engine {
         let Some((reactor, log)) = threads else { return };
         self.inbox.stop();
         let _ = reactor.join();
+        // What Ruby still holds of exchanges would keep their thread until it is collected.
+        self.inbox.bridges.close();
         if self.log.close() {
             let _ = log.join();
         }
