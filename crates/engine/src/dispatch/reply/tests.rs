@@ -1,5 +1,5 @@
 use super::*;
-use crate::inbox::Message;
+use crate::reactor::message::Message;
 
 /// The way back to nobody, and where it leads.
 fn handle() -> (ReplyHandle, Arc<Inbox>, Arc<Flow>) {
