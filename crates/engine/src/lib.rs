@@ -60,8 +60,8 @@ pub use engine::{Engine, StartError};
 pub use log::config::{LogConfig, LogFormat};
 pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError, Terminal};
 pub use reactor::Reactor;
+pub use reactor::clock::Clock;
 pub use reactor::inbox::Inbox;
-pub use reactor::session_table::Clock;
 pub use routes::{Mode, NativeResponse, Routes, Search, StaticResponse, Target};
 pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 

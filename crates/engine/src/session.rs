@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hyperion_buf::SendQueue;
 use hyperion_io::Key;
-use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, Response, StreamId};
+use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, StreamId};
 
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::body::Body;
@@ -12,7 +12,7 @@ use crate::dispatch::flow::{Flow, InFlightGuard};
 use crate::dispatch::job::Job;
 use crate::dispatch::reply::ReplyHandle;
 use crate::reactor::message::{Message, ReplyKey};
-use crate::routes::{Mode, NativeResponse, Resolution, Target};
+use crate::routes::{Mode, Resolution, Target};
 use crate::session::exchange::{BodyStage, Exchange};
 use crate::tls::Tls;
 
@@ -22,6 +22,7 @@ use self::handoff::Handoff;
 pub(crate) use self::context::Context;
 pub(crate) use self::handoff::SIBLING_WAIT;
 
+mod answering;
 pub(crate) mod body_buffer;
 pub(crate) mod budget;
 mod context;
@@ -272,7 +273,7 @@ impl Session {
         }
         if self.connection.is_misdirected(&request) {
             context.stats.reject("misdirected_request");
-            return self.answer_for_server(id, request, misdirected(), context);
+            return self.answer_for_server(id, request, answering::misdirected(), context);
         }
         let target = match context.routes.resolve(&request) {
             Resolution::Executor(target) => target,
@@ -303,56 +304,6 @@ impl Session {
     /// When the request began to arrive. Of one behind another only the end of its head is noticed.
     fn take_arrival(&mut self, context: &Context) -> Instant {
         self.arriving_since.take().unwrap_or(context.now)
-    }
-
-    /// Answers what is between the client and the server itself, of which no hook is told.
-    fn answer_for_server(
-        &mut self,
-        id: StreamId,
-        request: Arc<Request>,
-        response: Response,
-        context: &Context,
-    ) {
-        let arrival = self.take_arrival(context);
-        let mut stream = Exchange::new(id, request, Target::App, arrival);
-        stream.phase = BodyStage::Dispatched;
-        stream.status = response.status;
-        self.streams.push_back(stream);
-        self.connection.respond(context.now, id, response, &context.date);
-    }
-
-    /// Answers without an executor. A body that still arrives is read and thrown away.
-    fn answer(
-        &mut self,
-        id: StreamId,
-        request: Arc<Request>,
-        answer: NativeResponse,
-        target: Target,
-        context: &Context,
-    ) {
-        target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
-        let head_bytes = request.head().len();
-        let stream = Exchange::new(id, request, target, self.take_arrival(context));
-        self.streams.push_back(stream);
-        if self.admits_head(id, head_bytes, context) {
-            self.give_answer(id, answer, context);
-        }
-    }
-
-    fn give_answer(&mut self, id: StreamId, answer: NativeResponse, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.phase = BodyStage::Dispatched;
-        stream.status = answer.status();
-        if context.service.observes() {
-            stream.observed = Some(Box::new(answer.fields().clone()));
-        }
-        let (now, date) = (context.now, &context.date);
-        match answer {
-            NativeResponse::Prepared(prepared) => {
-                self.connection.respond_prepared(now, id, &prepared, date);
-            }
-            NativeResponse::Response(response) => self.connection.respond(now, id, response, date),
-        }
     }
 
     fn dispatch(&mut self, id: StreamId, body: Body, phase: BodyStage, context: &Context) {
@@ -394,15 +345,6 @@ impl Session {
         }
     }
 
-    /// Tells the client to send a request again.
-    fn refuse(&mut self, id: StreamId, reason: &'static str, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.status = 503;
-        stream.refusal = Some(reason);
-        context.stats.reject(reason);
-        self.connection.reject(context.now, id, 503, Some(1));
-    }
-
     fn fail(&mut self, id: StreamId, now: Instant) {
         if let Some(stream) = find(&mut self.streams, id)
             && stream.status == 0
@@ -433,9 +375,4 @@ impl Session {
 
 fn find(streams: &mut VecDeque<Exchange>, id: StreamId) -> Option<&mut Exchange> {
     streams.iter_mut().find(|stream| stream.id == id)
-}
-
-/// Tells a client to ask elsewhere, or on a connection of its own (RFC 9110, section 15.5.20).
-fn misdirected() -> Response {
-    Response::plain(421, "The certificate of this connection is not for this host\n")
 }

@@ -16,7 +16,7 @@
 //!
 //! Ruby objects live on the stack of an executor or inside objects that mark them, nowhere else.
 //! Everything that can raise runs under `protect`, and no panic leaves this crate. `unsafe` is found
-//! in `request::env`, `vm::block`, `vm::gvl` and `vm::raw` only.
+//! in `request::env`, `request::pairs`, `vm::block`, `vm::gvl` and `vm::raw` only.
 #![deny(unsafe_code)]
 
 mod config;

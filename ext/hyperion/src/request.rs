@@ -6,4 +6,7 @@ pub mod hook_request;
 pub mod input;
 pub mod keys;
 pub mod live_input;
+#[allow(unsafe_code)]
+mod pairs;
+pub mod read_arguments;
 pub mod spooled_input;

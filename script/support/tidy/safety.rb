@@ -4,7 +4,7 @@ module Tidy
   # Where unsafe code may be and what must stand beside it, what may not panic, and what the protocols may not touch.
   module Safety
     UNSAFE_CRATES = %w[crates/io ext/hyperion].freeze
-    UNSAFE_PLACES = %r{\Acrates/io/|\Aext/hyperion/src/(request/env|vm/(block|gvl|raw))\.rs\z}
+    UNSAFE_PLACES = %r{\Acrates/io/|\Aext/hyperion/src/(request/(env|pairs)|vm/(block|gvl|raw))\.rs\z}
 
     PROTO = %r{\Acrates/proto/src/}
     OUTSIDE_WORLD = /\bInstant::now\b|\bSystemTime::now\b|\bstd::(net|fs|thread)\b|\bstd::\{[^}]*\b(net|fs|thread)\b/

@@ -13,6 +13,7 @@ use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::job::Job;
 use crate::fault::contain;
 use crate::log::Level;
+use crate::reactor::clock::Clock;
 use crate::reactor::message::Message;
 use crate::reactor::timers::Timers;
 use crate::reactor::token_bucket::Rate;
@@ -26,29 +27,6 @@ const ADMIN_CONNECTIONS: usize = 16;
 
 /// A complaint about failed accepts is logged at most this often.
 const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Where a reactor takes the time from; a simulation brings its own.
-pub trait Clock: Send {
-    /// The time that deadlines are measured in.
-    fn now(&self) -> Instant;
-
-    /// The time of the day, for `date`.
-    fn today(&self) -> SystemTime;
-}
-
-/// The time of the machine.
-#[derive(Debug)]
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn today(&self) -> SystemTime {
-        SystemTime::now()
-    }
-}
 
 /// All sessions of a reactor, and what completions tell them: it only collects.
 pub(crate) struct Sessions<S> {

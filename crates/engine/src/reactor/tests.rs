@@ -12,7 +12,7 @@ use crate::config::IoChoice;
 use crate::dispatch::queue::JobQueue;
 use crate::log::Level;
 use crate::log::config::{LogConfig, LogFormat};
-use crate::reactor::session_table::SystemClock;
+use crate::reactor::clock::SystemClock;
 use crate::session::Session;
 
 /// What the next waits do.

@@ -13,6 +13,7 @@
 //! What becomes of the connection is drawn in [`life`](crate::life).
 //! Every call ends in [`Connection::settle`], the one place where the machines move each other.
 
+mod body_input;
 mod body_reader;
 mod chunked_decoder;
 mod encoder;

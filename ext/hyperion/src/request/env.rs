@@ -3,8 +3,6 @@
 //! Everything that any request shares stands in a template Hash with room for a usual request, so that
 //! an env is a copy of memory and one insertion of all that differs.
 
-use std::ffi::c_char;
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use hyperion_engine::{BodyLength, ConnectionInfo, Listener, Request, Tls, Version};
@@ -17,16 +15,11 @@ use rb_sys::{Qfalse, Qnil, VALUE};
 use crate::exchange::Exchange;
 use crate::request::input::Input;
 use crate::request::keys::{Keys, keys};
+use crate::request::pairs::{Pairs, decimal, string, variable};
 use crate::response::early_hints::EarlyHints;
 
 /// Keys that the template has room for.
 const TEMPLATE_KEYS: usize = 56;
-
-/// Pairs that are inserted at once.
-const PAIRS: usize = 160;
-
-/// Header names up to this length are rewritten on the stack.
-const NAME_BYTES: usize = 128;
 
 /// What every env has in common.
 ///
@@ -297,124 +290,6 @@ fn can_hijack(facts: &Facts<'_>) -> bool {
     facts.request.version() != Version::Http2
 }
 
-/// Pairs on their way into env, on the stack, where Ruby's collector sees them.
-struct Pairs {
-    env: VALUE,
-    values: [MaybeUninit<VALUE>; 2 * PAIRS],
-    length: usize,
-    /// Some pairs are in env already.
-    flushed: bool,
-}
-
-impl Pairs {
-    fn new(env: VALUE) -> Self {
-        Self { env, values: [MaybeUninit::uninit(); 2 * PAIRS], length: 0, flushed: false }
-    }
-
-    /// # Safety
-    /// As in [`call`].
-    unsafe fn push(&mut self, key: VALUE, value: VALUE) {
-        if self.length == self.values.len() {
-            // SAFETY: the caller's promise.
-            unsafe { self.flush() };
-        }
-        self.values[self.length].write(key);
-        self.values[self.length + 1].write(value);
-        self.length += 2;
-    }
-
-    /// Adds a header, behind what a header of the same name brought.
-    ///
-    /// # Safety
-    /// As in [`call`].
-    unsafe fn join(&mut self, key: VALUE, bytes: &[u8], separator: &[u8]) {
-        // SAFETY: values below `length` were written; the found value is a String made here.
-        unsafe {
-            match self.find(key) {
-                Some(earlier) => {
-                    rb_sys::rb_str_cat(earlier, separator.as_ptr().cast(), separator.len() as _);
-                    rb_sys::rb_str_cat(earlier, bytes.as_ptr().cast(), bytes.len() as _);
-                }
-                None => self.push(key, string(bytes)),
-            }
-        }
-    }
-
-    /// Keys are interned, so that the same name is the same object.
-    ///
-    /// # Safety
-    /// As in [`call`].
-    unsafe fn find(&self, key: VALUE) -> Option<VALUE> {
-        // SAFETY: values below `length` were written; env is a Hash.
-        unsafe {
-            let pairs = self.values[..self.length].chunks_exact(2);
-            let found = pairs.into_iter().find(|pair| pair[0].assume_init() == key);
-            match found {
-                Some(pair) => Some(pair[1].assume_init()),
-                None if self.flushed => {
-                    let value = rb_sys::rb_hash_lookup2(self.env, key, Qnil as VALUE);
-                    (value != Qnil as VALUE).then_some(value)
-                }
-                None => None,
-            }
-        }
-    }
-
-    /// # Safety
-    /// As in [`call`].
-    unsafe fn flush(&mut self) {
-        // SAFETY: `length` values were written; env is a Hash that nobody else knows yet.
-        unsafe {
-            let values = self.values.as_ptr().cast::<VALUE>();
-            rb_sys::rb_hash_bulk_insert(self.length as _, values, self.env);
-        }
-        self.length = 0;
-        self.flushed = true;
-    }
-}
-
-/// A new String of bytes.
-///
-/// # Safety
-/// As in [`call`].
-unsafe fn string(bytes: impl AsRef<[u8]>) -> VALUE {
-    let bytes = bytes.as_ref();
-    // SAFETY: Ruby copies as many bytes as there are.
-    unsafe { rb_sys::rb_str_new(bytes.as_ptr().cast::<c_char>(), bytes.len() as _) }
-}
-
-/// The variable of a header that is not among the known ones, interned as the known ones are: in UTF-8,
-/// like the literals of an application, whose lookups then end with the first comparison.
-///
-/// # Safety
-/// As in [`call`].
-unsafe fn variable(name: &[u8]) -> VALUE {
-    const PREFIX: &[u8] = b"HTTP_";
-    let mut buffer = [0; NAME_BYTES + PREFIX.len()];
-    buffer[..PREFIX.len()].copy_from_slice(PREFIX);
-    // SAFETY: Ruby copies as many bytes of the buffer as were written.
-    unsafe {
-        if name.len() <= NAME_BYTES {
-            let length = PREFIX.len() + uppercase(name, &mut buffer[PREFIX.len()..]);
-            let encoding = rb_sys::rb_utf8_encoding();
-            return rb_sys::rb_enc_interned_str(buffer.as_ptr().cast(), length as _, encoding);
-        }
-        let key = rb_sys::rb_utf8_str_new(PREFIX.as_ptr().cast(), PREFIX.len() as _);
-        for part in name.chunks(NAME_BYTES) {
-            let length = uppercase(part, &mut buffer);
-            rb_sys::rb_str_cat(key, buffer.as_ptr().cast(), length as _);
-        }
-        rb_sys::rb_str_to_interned_str(key)
-    }
-}
-
-fn uppercase(name: &[u8], buffer: &mut [u8]) -> usize {
-    for (byte, target) in name.iter().zip(buffer) {
-        *target = if *byte == b'-' { b'_' } else { byte.to_ascii_uppercase() };
-    }
-    name.len()
-}
-
 /// The server's name and port as the client sees them.
 #[derive(Clone, Copy, Debug)]
 struct Authority<'a> {
@@ -447,17 +322,5 @@ fn address(listener: &Listener) -> (String, String) {
             (address.ip().to_string(), address.port().to_string())
         }
         Listener::Admin | Listener::Unix => ("localhost".to_owned(), "80".to_owned()),
-    }
-}
-
-fn decimal(mut number: u64, buffer: &mut [u8; 20]) -> &[u8] {
-    let mut start = buffer.len();
-    loop {
-        start -= 1;
-        buffer[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &buffer[start..];
-        }
     }
 }

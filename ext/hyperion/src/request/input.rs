@@ -14,10 +14,11 @@ use magnus::{Error, RString, Ruby, TypedData, Value, method};
 use crate::reply::SharedReply;
 use crate::reply::wait_for;
 use crate::request::live_input::{self, Arrived, Want};
+use crate::request::read_arguments::{filled, read_arguments};
 use crate::request::spooled_input::Spooled;
 use crate::vm::class;
 use crate::vm::error::{HYPERION, client_disconnected, contain};
-use crate::vm::gvl::{give_way, off_lock};
+use crate::vm::gvl::off_lock;
 
 /// The body of one request.
 #[derive(TypedData, magnus::DataTypeFunctions)]
@@ -327,65 +328,8 @@ fn cut_off(ruby: &Ruby, client: &SharedReply) -> Error {
     }
 }
 
-/// The arguments of `read(length = nil, buffer = nil)`.
-///
-/// # Errors
-/// As of IO#read.
-pub fn read_arguments(
-    ruby: &Ruby,
-    arguments: &[Value],
-) -> Result<(Option<usize>, Option<RString>), Error> {
-    let (length, buffer) = match arguments {
-        [] => (None, None),
-        [length] => (Option::<i64>::try_convert(*length)?, None),
-        [length, buffer] => {
-            (Option::<i64>::try_convert(*length)?, Option::<RString>::try_convert(*buffer)?)
-        }
-        _ => return Err(Error::new(ruby.exception_arg_error(), "too many arguments")),
-    };
-    if let Some(buffer) = buffer {
-        // Before anything is taken, which would be lost.
-        buffer.check_frozen()?;
-    }
-    let length = length.map(usize::try_from).transpose();
-    let length = length.map_err(|_| Error::new(ruby.exception_arg_error(), "negative length"))?;
-    Ok((length, buffer))
-}
-
 fn in_use() -> io::Error {
     io::Error::other("another thread reads from this request body")
-}
-
-/// A String with these bytes. To copy many of them takes long enough for other threads to have turns.
-fn string_of(ruby: &Ruby, bytes: &[u8]) -> Result<RString, Error> {
-    if bytes.len() <= COPY_BYTES {
-        return Ok(ruby.str_from_slice(bytes));
-    }
-    let string = ruby.str_buf_new(bytes.len());
-    for piece in bytes.chunks(COPY_BYTES) {
-        string.cat(piece);
-        give_way()?;
-    }
-    Ok(string)
-}
-
-/// Bytes that are copied in one turn of the interpreter's lock.
-const COPY_BYTES: usize = 1024 * 1024;
-
-/// What `read` returns: the bytes, in the given buffer if there is one.
-///
-/// # Errors
-/// When the buffer is frozen.
-pub fn filled(ruby: &Ruby, bytes: Option<&[u8]>, buffer: Option<RString>) -> Result<Value, Error> {
-    let result = string_of(ruby, bytes.unwrap_or_default())?;
-    let result = match buffer {
-        None => result,
-        Some(buffer) => {
-            buffer.replace(result)?;
-            buffer
-        }
-    };
-    Ok(if bytes.is_some() { result.as_value() } else { ruby.qnil().as_value() })
 }
 
 /// Defines the class.

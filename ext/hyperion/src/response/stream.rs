@@ -16,8 +16,9 @@ use magnus::{DataTypeFunctions, Error, RHash, RString, Ruby, TypedData, Value, m
 
 use crate::reply::SharedReply;
 use crate::reply::wait_for;
-use crate::request::input::{Input, filled, read_arguments};
+use crate::request::input::Input;
 use crate::request::live_input::Want;
+use crate::request::read_arguments::{filled, read_arguments};
 use crate::response::chunks::Chunks;
 use crate::vm::class;
 use crate::vm::error::{HYPERION, client_disconnected, contain};
