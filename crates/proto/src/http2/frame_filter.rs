@@ -1,5 +1,7 @@
 //! What arrives, on its way to the h2 crate: judged where that crate lets pass what it must not, or ends
-//! the connection without saying for which reason.
+//! the connection without saying for which reason, or where the fault is one stream's alone.
+//!
+//! A header block waits here until all of it has come, which that crate would wait for as well.
 
 use std::collections::VecDeque;
 
@@ -7,6 +9,7 @@ use bytes::BytesMut;
 use h2::Reason;
 
 use super::frames::{FRAME_BYTES, Frames, Head, Kind, Part};
+use super::header_block;
 
 /// `host` without a value, by its number (RFC 7541, appendix A). As the first field of trailers it makes
 /// each pseudo field behind it one that comes too late, which the h2 crate refuses; elsewhere it drops
@@ -21,7 +24,7 @@ const WINDOW_MAX: u32 = (1 << 31) - 1;
 const OPEN_MAX: usize = 256;
 
 /// The frames of a client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inbound {
     frames: Frames,
     judge: Judge,
@@ -41,24 +44,25 @@ struct Judge {
     /// A setting, as far as it has come.
     setting: [u8; 6],
     setting_bytes: usize,
-    mark: Mark,
-}
-
-/// Where the mark goes.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Mark {
-    /// Nowhere.
-    #[default]
-    None,
-    /// Behind so many bytes, which are no part of the header block.
-    Behind(usize),
-    /// Here, but behind changes of the dynamic table's size, which stand in front (RFC 7541, section 4.2).
-    Here,
-    /// Behind the number that such a change consists of.
-    BehindNumber,
+    /// The head of the HEADERS whose block is waited for; none where payloads go on as they come.
+    waits: Option<Head>,
+    /// All that has come of it, behind what HEADERS has in front of its block, and is not yet a whole.
+    block: Vec<u8>,
+    /// The block of an open stream is one of trailers.
+    is_trailers: bool,
+    /// A block of more bytes is not waited for, and the last stream whose head was such.
+    block_bytes: usize,
+    overlong: Option<u32>,
+    has_stand_ins: bool,
 }
 
 impl Inbound {
+    /// Header blocks of at most `block_bytes` are looked into.
+    pub fn new(block_bytes: usize) -> Self {
+        let judge = Judge { block_bytes, ..Judge::default() };
+        Self { frames: Frames::default(), judge }
+    }
+
     /// Hands over `bytes` to `output`, each head of a frame only once it is complete, and shows it.
     ///
     /// # Errors
@@ -84,6 +88,16 @@ impl Inbound {
         self.frames.is_partial()
     }
 
+    /// Whether names were malformed, for which others stand: [`header_block::has_stand_in`].
+    pub fn has_stand_ins(&self) -> bool {
+        self.judge.has_stand_ins
+    }
+
+    /// Whether the head of a stream was too long to be looked into.
+    pub fn is_overlong(&self, stream: u32) -> bool {
+        self.judge.overlong == Some(stream)
+    }
+
     /// The stream whose DATA frame is incomplete.
     pub fn open_data(&self) -> Option<u32> {
         self.frames.open_data()
@@ -95,20 +109,24 @@ impl Judge {
         let former = self.head.replace(head);
         self.left = head.length();
         self.setting_bytes = 0;
-        self.mark = Mark::None;
         if !head.has_possible_length() {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
         if former.is_none() && (!head.is(Kind::SETTINGS) || head.is_ack()) {
             return Err(Reason::PROTOCOL_ERROR);
         }
-        if !former.is_some_and(Head::expects_continuation) {
+        if former.is_some_and(Head::expects_continuation) {
+            if !head.is(Kind::CONTINUATION) || former.map(Head::stream) != Some(head.stream()) {
+                return Err(Reason::PROTOCOL_ERROR);
+            }
+        } else {
             self.follow(head)?;
+            self.waits = head.is(Kind::HEADERS).then_some(head);
         }
-        let is_marked = self.mark != Mark::None;
-        output.extend_from_slice(&head.bytes(usize::from(is_marked)));
-        if is_marked && self.left == 0 {
-            output.extend_from_slice(&[MARK]);
+        if self.waits.is_none() {
+            output.extend_from_slice(&head.bytes());
+        } else if self.left == 0 {
+            self.end_fragment(&[], output)?;
         }
         Ok(())
     }
@@ -118,13 +136,12 @@ impl Judge {
     fn follow(&mut self, head: Head) -> Result<(), Reason> {
         let stream = head.stream();
         let is_latest = stream == self.latest && stream > 0;
+        self.is_trailers = false;
         if head.is(Kind::HEADERS) {
             if stream > self.latest {
                 self.begin_stream(stream);
             } else if self.open.contains(&stream) {
-                if head.length() < FRAME_BYTES {
-                    self.mark = Mark::behind(head.bytes_before_block());
-                }
+                self.is_trailers = true;
             } else if is_latest {
                 return Err(Reason::STREAM_CLOSED);
             }
@@ -152,24 +169,70 @@ impl Judge {
         if self.head.is_some_and(|head| head.is(Kind::SETTINGS)) {
             bytes.iter().try_for_each(|byte| self.handle_setting(*byte))?;
         }
-        let mut rest = bytes;
-        while self.mark != Mark::None
-            && let Some((&byte, behind)) = rest.split_first()
-        {
-            let next = self.mark.next(byte);
-            if next == Mark::None {
-                output.extend_from_slice(&[MARK]);
-            } else {
-                output.extend_from_slice(&[byte]);
-                rest = behind;
-            }
-            self.mark = next;
+        if self.waits.is_none() {
+            output.extend_from_slice(bytes);
+            return Ok(());
         }
-        output.extend_from_slice(rest);
-        if self.mark != Mark::None && self.left == 0 {
-            output.extend_from_slice(&[MARK]);
+        if self.left > 0 {
+            self.block.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.end_fragment(bytes, output)
+    }
+
+    /// All of a frame with a part of a header block has come, `last` of it just now.
+    fn end_fragment(&mut self, last: &[u8], output: &mut BytesMut) -> Result<(), Reason> {
+        let (Some(opening), Some(head)) = (self.waits, self.head) else { return Ok(()) };
+        if self.block.is_empty() && !head.expects_continuation() {
+            // As nearly all do, it has come in a piece.
+            let payload = if head.is(Kind::HEADERS) { head.without_padding(last)? } else { last };
+            self.pass(opening, payload, true, output);
+            return Ok(());
+        }
+        let mut block = std::mem::take(&mut self.block);
+        block.extend_from_slice(last);
+        if head.is(Kind::HEADERS) {
+            block = head.without_padding(&block)?.to_vec();
+        }
+        if !head.expects_continuation() {
+            self.pass(opening, &block, true, output);
+        } else if block.len() > self.block_bytes {
+            if !self.is_trailers {
+                self.overlong = Some(opening.stream());
+            }
+            self.pass(opening, &block, false, output);
+            self.waits = None;
+        } else {
+            self.block = block;
         }
         Ok(())
+    }
+
+    /// Hands over a block, behind its priority if it has one; `is_whole` says that it is complete.
+    fn pass(&mut self, opening: Head, payload: &[u8], is_whole: bool, output: &mut BytesMut) {
+        let (priority, block) = payload.split_at(opening.priority_bytes());
+        let mark = self.is_trailers.then_some(MARK);
+        let start = output.len();
+        let head_bytes = opening.bytes().len();
+        output.reserve(head_bytes + payload.len() + 1);
+        output.extend_from_slice(&opening.bytes());
+        output.extend_from_slice(priority);
+        self.has_stand_ins |= header_block::rewrite(block, mark, output);
+        let length = output.len() - start - head_bytes;
+        if length <= FRAME_BYTES {
+            let head = opening.of_block(length, is_whole).bytes();
+            output[start..start + head_bytes].copy_from_slice(&head);
+            return;
+        }
+        let payload = output.split_off(start).split_off(head_bytes);
+        let mut parts = payload.chunks(FRAME_BYTES).peekable();
+        let mut head = opening;
+        while let Some(part) = parts.next() {
+            head = head.of_block(part.len(), is_whole && parts.peek().is_none());
+            output.extend_from_slice(&head.bytes());
+            output.extend_from_slice(part);
+            head = head.continuation();
+        }
     }
 
     fn handle_setting(&mut self, byte: u8) -> Result<(), Reason> {
@@ -183,27 +246,6 @@ impl Judge {
                 Err(Reason::FLOW_CONTROL_ERROR)
             }
             _ => Ok(()),
-        }
-    }
-}
-
-impl Mark {
-    fn behind(bytes: usize) -> Self {
-        if bytes == 0 { Self::Here } else { Self::Behind(bytes) }
-    }
-
-    /// Where it goes once `byte` has been looked at; `None` says that it goes in front of that.
-    fn next(self, byte: u8) -> Self {
-        const SIZE_CHANGE: u8 = 0b001;
-        const PREFIX: u8 = 0b1_1111;
-        const MORE: u8 = 1 << 7;
-        match self {
-            Self::None => Self::None,
-            Self::Behind(bytes) => Self::behind(bytes - 1),
-            Self::Here if byte >> 5 != SIZE_CHANGE => Self::None,
-            Self::Here if byte & PREFIX == PREFIX => Self::BehindNumber,
-            Self::BehindNumber if byte & MORE != 0 => Self::BehindNumber,
-            Self::Here | Self::BehindNumber => Self::Here,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Frames as they pass by (RFC 9113, section 4.1), known by their heads alone.
 
+use h2::Reason;
+
 const FRAME_HEAD: usize = 9;
 
 /// The longest payload, since no other is agreed upon (section 6.5.2).
@@ -115,10 +117,10 @@ impl Head {
         Self { kind: Kind(kind), flags, stream, length }
     }
 
-    /// As it is sent, for a payload that has got so much longer.
-    pub fn bytes(self, longer: usize) -> [u8; FRAME_HEAD] {
+    /// As it is sent.
+    pub fn bytes(self) -> [u8; FRAME_HEAD] {
         let Self { kind: Kind(kind), flags, stream, length } = self;
-        let [.., a, b, c] = (length + longer).to_be_bytes();
+        let [.., a, b, c] = length.to_be_bytes();
         let [s, t, u, v] = stream.to_be_bytes();
         [a, b, c, kind, flags, s, t, u, v]
     }
@@ -148,11 +150,37 @@ impl Head {
         matches!(self.kind, Kind::HEADERS | Kind::CONTINUATION) && self.flags & END_HEADERS == 0
     }
 
-    /// What HEADERS has in front of its header block (section 6.2).
-    pub fn bytes_before_block(self) -> usize {
-        let padding = usize::from(self.flags & PADDED != 0);
-        let priority = if self.flags & PRIORITIZED != 0 { 5 } else { 0 };
-        padding + priority
+    /// For a payload of so many bytes, without padding; `is_last` says that the header block ends.
+    pub fn of_block(self, length: usize, is_last: bool) -> Self {
+        let end = if is_last { END_HEADERS } else { 0 };
+        Self { flags: self.flags & !(PADDED | END_HEADERS) | end, length, ..self }
+    }
+
+    /// Of the frame behind it, which goes on with the header block.
+    pub fn continuation(self) -> Self {
+        Self { kind: Kind::CONTINUATION, flags: 0, ..self }
+    }
+
+    /// What HEADERS has in front of its header block, but for the length of padding (section 6.2).
+    pub fn priority_bytes(self) -> usize {
+        if self.flags & PRIORITIZED != 0 { 5 } else { 0 }
+    }
+
+    /// The payload of HEADERS without padding, which is long enough for a priority if there is to be one.
+    ///
+    /// # Errors
+    /// Where it is not so long as it says.
+    pub fn without_padding(self, payload: &[u8]) -> Result<&[u8], Reason> {
+        let mut rest = payload;
+        if self.flags & PADDED != 0 {
+            let (&padding, behind) = payload.split_first().ok_or(Reason::PROTOCOL_ERROR)?;
+            let length = behind.len().checked_sub(padding.into());
+            rest = &behind[..length.ok_or(Reason::PROTOCOL_ERROR)?];
+        }
+        if rest.len() < self.priority_bytes() {
+            return Err(Reason::PROTOCOL_ERROR);
+        }
+        Ok(rest)
     }
 
     /// What it costs the peer.
@@ -208,7 +236,7 @@ mod tests {
                     match part {
                         Part::Head(head) => {
                             cost += head.cost();
-                            again.extend(head.bytes(0));
+                            again.extend(head.bytes());
                         }
                         Part::Payload(bytes) => again.extend(bytes),
                     }

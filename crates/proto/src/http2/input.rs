@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use super::Connection;
+use super::header_block::has_stand_in;
 use super::request;
 use super::stream::{Answer, Stream};
 use crate::event::{Event, StreamId};
@@ -119,7 +120,14 @@ impl Connection {
         self.streams.insert(id.0, stream);
         self.life.deadlines.stop(Timer::Idle);
         self.count_accepted();
-        match request::parse(&parts, ended, &self.config) {
+        let parsed = match () {
+            () if self.inbound.is_overlong(id.0) => Err(Violation::HeadTooLarge),
+            () if self.inbound.has_stand_ins() && has_stand_in(&parts.headers) => {
+                Err(Violation::BadFieldLine)
+            }
+            () => request::parse(&parts, ended, &self.config),
+        };
+        match parsed {
             Ok(request) => self.announce(id, request, ended),
             Err(violation) => self.refuse_head(id, violation, &parts),
         }

@@ -12,6 +12,8 @@
 mod flood_guard;
 mod frame_filter;
 mod frames;
+mod header_block;
+mod huffman;
 mod input;
 mod memory_pipe;
 mod output;
@@ -42,6 +44,7 @@ use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
 use crate::life::{Departing, Ending, Life};
+use crate::limits::Limits;
 use crate::violation::Violation;
 
 /// What a client with prior knowledge, or behind ALPN, sends first (section 3.4).
@@ -94,7 +97,9 @@ impl Connection {
             wire.input.extend_from_slice(PREFACE);
             wire.room = config.limits.output_bytes;
         }
-        let h2 = begin(&config, pipe.clone());
+        let header_list = header_list_bytes(&config.limits);
+        let h2 = begin(&config, header_list, pipe.clone());
+        let inbound = Inbound::new(header_list);
         let mut connection = Self {
             config,
             life: Life::new(now),
@@ -102,7 +107,7 @@ impl Connection {
             h2,
             streams: HashMap::new(),
             ready: Ready::default(),
-            inbound: Inbound::default(),
+            inbound,
             budget: FloodGuard::new(now),
             answered_early: VecDeque::new(),
             accepted: 0,
@@ -209,7 +214,9 @@ impl Connection {
         let woken = self.ready.take();
         for &id in &woken {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
-            let attended = stream.attend(self.life.now, &self.config.limits, &mut self.life.events);
+            let suspects = self.inbound.has_stand_ins();
+            let attended =
+                stream.attend(self.life.now, &self.config.limits, suspects, &mut self.life.events);
             let (bytes, pieces) = stream.output.take_unearned();
             self.budget.earn_bytes(bytes);
             self.budget.earn_pieces(pieces);
@@ -241,7 +248,10 @@ impl Connection {
     fn end_stream(&mut self, id: u32, fault: Fault) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         match fault {
-            Fault::Reset => {
+            Fault::Reset | Fault::Malformed => {
+                if fault == Fault::Malformed {
+                    stream.reset(Reason::PROTOCOL_ERROR);
+                }
                 let Some(stream) = self.streams.remove(&id) else { return };
                 // Of several streams nobody can tell whose bytes are still on their way.
                 let unsent = if self.streams.is_empty() { self.unsent() } else { 0 };
@@ -323,11 +333,14 @@ impl Connection {
     }
 }
 
+/// Of the fields of a head. Each counts 32 bytes beside its own here, which heads of HTTP/1.1 do not know.
+fn header_list_bytes(limits: &Limits) -> usize {
+    limits.head_bytes + 32 * limits.field_count + 1024
+}
+
 /// Does its part of the handshake, for which all it needs has arrived.
-fn begin(config: &Config, pipe: Pipe) -> Option<Server<Pipe, Bytes>> {
+fn begin(config: &Config, header_list: usize, pipe: Pipe) -> Option<Server<Pipe, Bytes>> {
     let limits = &config.limits;
-    // Each field counts 32 bytes beside its own here, which heads of HTTP/1.1 do not know.
-    let header_list = limits.head_bytes + 32 * limits.field_count + 1024;
     let streams = limits.h2_concurrent_streams;
     let mut builder = Builder::new();
     builder

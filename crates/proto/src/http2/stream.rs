@@ -15,6 +15,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::HeaderMap;
 
+use super::header_block::has_stand_in;
 use super::request;
 use crate::event::{Event, StreamId};
 use crate::limits::Limits;
@@ -82,6 +83,8 @@ pub(super) enum Answer {
 pub(super) enum Fault {
     /// The peer has reset it, or broken its framing.
     Reset,
+    /// What follows the body has a malformed name.
+    Malformed,
     /// The body, or what follows it, is not what is allowed.
     Refused(Violation),
     /// The response cannot be completed.
@@ -155,7 +158,7 @@ impl Stream {
         }
     }
 
-    /// Does what there is to do.
+    /// Does what there is to do; `suspects` says that malformed names are to be looked for.
     ///
     /// # Errors
     /// What ends the stream.
@@ -163,6 +166,7 @@ impl Stream {
         &mut self,
         now: Instant,
         limits: &Limits,
+        suspects: bool,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Fault> {
         let waker = self.waker.clone();
@@ -174,7 +178,7 @@ impl Stream {
         if reset.is_ready() {
             return Err(Fault::Reset);
         }
-        self.input.receive(self.id, now, limits, events, context)?;
+        self.input.receive(self.id, now, limits, suspects, events, context)?;
         self.output.give(context)
     }
 
@@ -238,6 +242,7 @@ impl Input {
         id: StreamId,
         now: Instant,
         limits: &Limits,
+        suspects: bool,
         events: &mut VecDeque<Event>,
         context: &mut Context<'_>,
     ) -> Result<(), Fault> {
@@ -259,6 +264,9 @@ impl Input {
                 Poll::Ready(None) => {
                     let Poll::Ready(trailers) = body.poll_trailers(context) else { break };
                     let trailers = trailers.map_err(|_| Fault::Reset)?;
+                    if suspects && trailers.as_ref().is_some_and(has_stand_in) {
+                        return Err(Fault::Malformed);
+                    }
                     let trailers = match trailers {
                         Some(map) => request::trailers(map, limits).map_err(Fault::Refused)?,
                         None => None,

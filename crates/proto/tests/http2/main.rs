@@ -15,6 +15,7 @@ mod frames;
 mod hpack;
 mod malformed;
 mod mutations;
+mod names;
 mod properties;
 mod request;
 mod response;

@@ -44,7 +44,7 @@ fn with(name: &'static str, value: &str) -> (&'static str, Vec<u8>) {
 
 #[test]
 fn d8_field_names_are_lower_case_tokens() {
-    assert_unreadable(vec![
+    assert_malformed(vec![
         with("X-Test", "y"),
         with("x test", "y"),
         with("", "y"),
@@ -93,6 +93,7 @@ fn d8_pseudo_fields_are_complete_single_and_in_front() {
         ("two :scheme", name(&[METHOD, SCHEME, SCHEME, PATH, AUTHORITY])),
         ("two :path", name(&[METHOD, SCHEME, PATH, PATH, AUTHORITY])),
         ("two :authority", name(&[METHOD, SCHEME, PATH, AUTHORITY, AUTHORITY])),
+        ("an unknown one", name(&[METHOD, SCHEME, PATH, AUTHORITY, (":test", "x")])),
         ("one of a response", name(&[METHOD, SCHEME, PATH, AUTHORITY, (":status", "200")])),
         ("behind a field", name(&[METHOD, SCHEME, PATH, ("x", "y"), AUTHORITY])),
     ];
@@ -130,7 +131,6 @@ fn d8_a_scheme_is_not_empty() {
 #[test]
 fn d8_pseudo_fields_that_cannot_be_read() {
     assert_unreadable(vec![
-        ("an unknown one", request("GET", "/", &[(":test", "x")])),
         ("an empty :method", block(&[(":method", ""), SCHEME, PATH, AUTHORITY])),
         ("a :method with a space", block(&[(":method", "GE T"), SCHEME, PATH, AUTHORITY])),
     ]);
@@ -144,16 +144,6 @@ fn d8_host_and_authority_agree() {
         ("two hosts that differ", block(&[METHOD, SCHEME, PATH, ("host", "a"), ("host", "b")])),
         ("the second differs", request("GET", "/", &[("host", "a"), ("host", "b")])),
     ]);
-}
-
-#[test]
-fn d8_fragments_do_not_reach_the_application() {
-    let mut peer = Peer::new();
-    peer.send(headers(1, END_STREAM, request("GET", "/x#y", &[]))).read();
-    match peer.reset_code(1) {
-        Some(code) => assert_eq!(code, PROTOCOL_ERROR),
-        None => assert_eq!((peer.request(1).target(), peer.request(1).path()), ("/x", "/x")),
-    }
 }
 
 #[test]
@@ -248,7 +238,7 @@ fn s8_1_trailers() {
         Case(
             "with an upper case name",
             |peer| peer.send(post(1)).send(headers(1, END_STREAM, block(&[("X", "y")]))),
-            Either(1, &[PROTOCOL_ERROR]),
+            MALFORMED,
         ),
         Case(
             "with a connection-specific field",
