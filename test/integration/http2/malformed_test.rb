@@ -46,6 +46,17 @@ class Http2MalformedTest < HyperionTest::Http2Case
     define_method("test_D8_#{title.gsub(/\W+/, "_")}") { assert_malformed(headers(1, block)) }
   end
 
+  # What is wrong with a name, or with the target, is no matter of the connection.
+  { "a name" => fields(*GET) + F.remembered("X-Upper", "1"), "a fragment" => fields(*GET.reject { |key, _| key == ":path" }, %w[:path /reached#x]) }.each do |title, block|
+    define_method("test_D8_only_the_stream_ends_for_#{title.tr(" ", "_")}") do
+      client = peer.write(headers(1, block) + headers(3, F.block(path: "/ignore")))
+      seen = client.frames_until { |one| one.stream == 3 && one.ended? }
+      assert_equal [:protocol_error], seen.select { |one| one.stream == 1 }.map(&:code)
+      assert_equal "ignored", seen.last.payload
+      assert_nothing_reached
+    end
+  end
+
   CONNECTS.each do |title, block|
     define_method("test_D12_#{title.gsub(/\W+/, "_")}") { assert_unserved(headers(1, block)) }
   end
