@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "../../support/integration"
+require "support/load"
 
 # Accepting when the process has no descriptor left, and peers that leave before they are accepted.
 class DescriptorsTest < HyperionTest::IntegrationCase
@@ -51,6 +52,24 @@ class DescriptorsTest < HyperionTest::IntegrationCase
     end
     assert_equal ["ignored"], bodies.uniq
     assert_equal "ignored", connect(app).get("/ignore").body
+  end
+
+  %w[epoll io_uring].each do |driver|
+    define_method("test_C7_no_request_is_lost_while_descriptors_run_out_and_return_#{driver}") do
+      app = boot("test/integration/process/apps/basic.ru", "-t", "2", "--no-log-requests", "--io", driver, rlimit_nofile: DESCRIPTORS)
+      load = HyperionTest::Load.new(app, "/pid")
+      ending { load.stop }
+      5.times do
+        crowd = Array.new(CONNECTIONS) { connect(app) }
+        eventually("the descriptors were not used up") { app.descriptor_count >= DESCRIPTORS - 2 }
+        before = load.answers.values.sum
+        eventually("nobody is answered meanwhile", timeout: 15) { load.answers.values.sum > before + 50 }
+        crowd.each(&:close)
+        before = load.answers.values.sum
+        eventually("nobody is answered behind it", timeout: 15) { load.answers.values.sum > before + 50 }
+      end
+      assert_empty load.stop.failures
+    end
   end
 
   def test_C7_peers_that_leave_before_accept_do_no_harm
