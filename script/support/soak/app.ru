@@ -2,10 +2,18 @@
 
 # What the visitors of script/soak ask. The query is the id of the request and a size: what is answered follows from both.
 
+require "fiddle"
 require_relative "content"
 
+# Gives the kernel back what malloc keeps for later, where the C library can.
+TRIM = begin
+  Fiddle::Function.new(Fiddle.dlopen(nil)["malloc_trim"], [Fiddle::TYPE_SIZE_T], Fiddle::TYPE_INT)
+rescue Fiddle::DLError
+  ->(_) { 0 }
+end
+
 FOLDER = ENV.fetch("SOAK_FOLDER")
-LEAK = ENV["SOAK_LEAK"]
+LEAK = ENV.fetch("SOAK_LEAK", "").split
 LEAKED = []
 TEXT = { "content-type" => "text/plain" }.freeze
 PIECE_BYTES = 1500
@@ -16,14 +24,8 @@ EVENT_PAUSE_S = 0.1
 NOTES = File.open(File.join(FOLDER, "notes"), "a").tap { |file| file.sync = true }
 NOTE = ->(word, id) { NOTES.write("#{word} #{id}\n") }
 
-# What a test of the soak wants to be found.
-LEAKS = lambda do
-  case LEAK
-  when "descriptors" then LEAKED << IO.pipe
-  when "threads" then LEAKED << Thread.new { sleep }
-  when "memory" then LEAKED << ("x" * 1_048_576)
-  end
-end
+# What the test of the soak wants to be found.
+LEAKS = { "descriptors" => -> { IO.pipe }, "threads" => -> { Thread.new { sleep } }, "memory" => -> { "x" * 2_097_152 } }.freeze
 
 # Yields an answer in pieces, and notes that it was closed.
 class Pieces
@@ -47,8 +49,8 @@ class Sent
 end
 
 plain = lambda do |_, id, size|
-  LEAKS.call
-  [200, TEXT.dup, [LEAK == "answers" ? Soak::Content.of("#{id}0", size) : Soak::Content.of(id, size)]]
+  LEAKED.concat(LEAKS.values_at(*LEAK).compact.map(&:call))
+  [200, TEXT.dup, [Soak::Content.of(LEAK.include?("answers") ? "#{id}0" : id, size)]]
 end
 
 finished = lambda do |env, id, size|
@@ -123,7 +125,8 @@ ROUTES = {
   "/large" => ->(*) { [200, TEXT.dup, Sent.new(File.join(FOLDER, "large"))] },
   "/raise" => ->(_, id, _) { raise "secret of #{id}" },
   # What Ruby would free anyway is free when memory is measured.
-  "/collect" => ->(*) { GC.start || [200, TEXT.dup, [Process.pid.to_s]] }
+  "/collect" => ->(*) { GC.start || [200, TEXT.dup, [Process.pid.to_s]] },
+  "/trim" => ->(*) { TRIM.call(0) && [200, TEXT.dup, [Process.pid.to_s]] }
 }.freeze
 
 run lambda { |env|

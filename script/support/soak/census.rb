@@ -3,9 +3,9 @@
 module Soak
   # What the kernel tells about the processes of the server, in a quiet moment.
   class Census
-    # `kinds` are descriptors by what they are.
-    Count = Struct.new(:role, :pid, :descriptors, :threads, :rss_kb, :kinds, keyword_init: true) do
-      def to_s = format("%s %d: %d fds, %d threads, %.1f MiB", role, pid, descriptors, threads, rss_kb / 1024.0)
+    # `kinds` are descriptors by what they are. `rss_kb` has in it what malloc holds for later, `kept_kb` has not.
+    Count = Struct.new(:role, :pid, :descriptors, :threads, :rss_kb, :kept_kb, :kinds, keyword_init: true) do
+      def to_s = format("%s %d: %d fds, %d threads, %.1f MiB (%.1f)", role, pid, descriptors, threads, rss_kb / 1024.0, kept_kb / 1024.0)
     end
 
     # `strays` are processes of the group that are neither master nor worker.
@@ -31,11 +31,14 @@ module Soak
     end
 
     # @param at [Numeric] seconds since the beginning
+    # @yield lets the workers give back what malloc holds
     # @return [Sample]
     def take(at)
       roles = { @server.pid => "master", @elder => "elder", younger => "younger" }.compact
       pids = @server.pids
       counts = roles.select { |pid, _| pids.include?(pid) }.map { |pid, role| count(role, pid) }
+      yield
+      counts.each { |count| count.kept_kb = @server.rss_kb(count.pid) }
       Sample.new(at: at, counts: counts, strays: pids - roles.keys)
     end
 

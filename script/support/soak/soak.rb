@@ -95,18 +95,18 @@ module Soak
     end
 
     def rest
-      collect
+      ask_workers("/collect")
       sleep(QUIET_S)
-      @samples << @census.take(now - @began)
+      @samples << @census.take(now - @began) { ask_workers("/trim") }
       counts = { asked: @ledger.asked.values.sum, wrong: @ledger.failures.size, killed: @ledger.killed.size, deferred: @ledger.deferred.size }
       say "#{@samples.last} | #{counts.map { |pair| pair.reverse.join(" ") }.join(", ")}"
     end
 
-    # Garbage of each worker, which asks for several connections at once: they go to the workers in turn.
-    def collect
+    # Each worker: several connections at once go to the workers in turn.
+    def ask_workers(target)
       20.times do
         peers = Array.new(4) { Peer.new(@place, secure: false) }
-        peers.each { |peer| peer.client.request("GET", "/collect?0") }
+        peers.each { |peer| peer.client.request("GET", "#{target}?0") }
         pids = peers.map { |peer| peer.client.response.body.to_i }
         peers.each(&:close)
         return if (@census.workers - pids).empty?

@@ -26,7 +26,7 @@ module Soak
 
     # @return [Array<String>] one a line; none means that all is well
     def faults
-      @failures.map { |failure| "lost or wrong: #{failure}" } + leaks + bad_lines + @complaints
+      leaks + bad_lines + @failures.map { |failure| "lost or wrong: #{failure}" } + @complaints
     end
 
     private
@@ -48,7 +48,7 @@ module Soak
     def compare(role, first, last)
       return ["the #{role} of the first sample is missing"] unless first && last && first.pid == last.pid
 
-      grown = heavier?(first.rss_kb, last.rss_kb) ? ["memory of the #{role} grew from #{first.rss_kb} to #{last.rss_kb} KiB"] : []
+      grown = heavier?(first.kept_kb, last.kept_kb) ? ["memory of the #{role} grew from #{first.kept_kb} to #{last.kept_kb} KiB"] : []
       grown + KINDS.reject { |kind| first[kind] == last[kind] }.map { |kind| change(kind, first, last) }
     end
 
