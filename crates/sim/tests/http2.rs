@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use client::Client;
 use hyperion_sim::{Answer, Faults, Random, World};
-use support::config;
+use support::{assert_nothing_is_left, config};
 
 const SEEDS: u64 = 300;
 
@@ -84,20 +84,6 @@ fn finish(world: &mut World, stories: &mut [Story]) {
     world.pass(Duration::from_secs(600));
 }
 
-fn assert_nothing_is_left(world: &World, stories: &[Story], seed: u64) {
-    assert_eq!(world.stats.engine_panics.value(), 0, "seed {seed}");
-    assert_eq!(world.stats.connections_active.value(), 0, "seed {seed}");
-    assert_eq!(world.app.waiting(), 0, "seed {seed}");
-    for story in stories {
-        assert!(world.is_closed(story.client.peer), "seed {seed}: a connection is still open");
-    }
-    let (mut asked, finished) = world.app.completions();
-    let mut reported: Vec<u64> = finished.iter().map(|(number, _)| *number).collect();
-    asked.sort_unstable();
-    reported.sort_unstable();
-    assert_eq!(asked, reported, "seed {seed}: each end is told once");
-}
-
 #[test]
 fn without_resets_every_stream_gets_all_of_its_answer_however_little_room_there_is() {
     for seed in 0..SEEDS {
@@ -108,7 +94,7 @@ fn without_resets_every_stream_gets_all_of_its_answer_however_little_room_there_
         let count = 1 + random.below(3);
         let mut stories = play(&mut world, &mut random, count, false);
         finish(&mut world, &mut stories);
-        assert_nothing_is_left(&world, &stories, seed);
+        assert_nothing_is_left(&world, stories.iter().map(|story| story.client.peer), seed);
         for story in &stories {
             for (stream, answer) in &story.answers {
                 let seen = story.client.answers.get(stream);
@@ -143,7 +129,7 @@ fn with_resets_and_failing_apps_answers_are_prefixes_and_nothing_is_left() {
             world.drain();
         }
         finish(&mut world, &mut stories);
-        assert_nothing_is_left(&world, &stories, seed);
+        assert_nothing_is_left(&world, stories.iter().map(|story| story.client.peer), seed);
         for story in &stories {
             for (stream, answer) in &story.answers {
                 let Some(seen) = story.client.answers.get(stream) else { continue };

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use hyperion_sim::{Answer, Faults, PeerId, Random, World};
-use support::{config, get, parse, post, post_chunked};
+use support::{assert_nothing_is_left, config, get, parse, post, post_chunked};
 
 const SEEDS: u64 = 3000;
 
@@ -63,20 +63,6 @@ fn finish(world: &mut World, clients: &[(PeerId, Plan)]) {
     world.pass(Duration::from_secs(600));
 }
 
-fn assert_nothing_is_left(world: &World, clients: &[(PeerId, Plan)], seed: u64) {
-    assert_eq!(world.stats.engine_panics.value(), 0, "seed {seed}");
-    assert_eq!(world.stats.connections_active.value(), 0, "seed {seed}");
-    assert_eq!(world.app.waiting(), 0, "seed {seed}");
-    for (peer, _) in clients {
-        assert!(world.is_closed(*peer), "seed {seed}: {peer:?} is still open");
-    }
-    let (mut asked, finished) = world.app.completions();
-    let mut reported: Vec<u64> = finished.iter().map(|(number, _)| *number).collect();
-    asked.sort_unstable();
-    reported.sort_unstable();
-    assert_eq!(asked, reported, "seed {seed}: each completion is reported once");
-}
-
 #[test]
 fn without_resets_every_request_gets_its_answer_in_order() {
     for seed in 0..SEEDS {
@@ -89,7 +75,7 @@ fn without_resets_every_request_gets_its_answer_in_order() {
         let count = 1 + random.below(4);
         let clients = play(&mut world, &mut random, count);
         finish(&mut world, &clients);
-        assert_nothing_is_left(&world, &clients, seed);
+        assert_nothing_is_left(&world, clients.iter().map(|(peer, _)| *peer), seed);
         for (peer, plan) in &clients {
             let (responses, rest) = parse(&world.received(*peer));
             assert!(rest.is_empty(), "seed {seed}");
@@ -114,7 +100,7 @@ fn with_resets_and_failing_apps_answers_are_a_prefix_and_nothing_is_left() {
             world.drain();
         }
         finish(&mut world, &clients);
-        assert_nothing_is_left(&world, &clients, seed);
+        assert_nothing_is_left(&world, clients.iter().map(|(peer, _)| *peer), seed);
         for (peer, plan) in &clients {
             let (responses, _) = parse(&world.received(*peer));
             for (seen, answer) in responses.iter().zip(&plan.answers) {

@@ -8,6 +8,7 @@ use hyperion_engine::{
     Config, Fields, IoChoice, Level, LogConfig, LogFormat, ProtocolConfig, Routes, StaticResponse,
     Target,
 };
+use hyperion_sim::{PeerId, World};
 
 /// The default configuration, without a log. `GET /native` needs no executor, nor does `POST`.
 pub fn config() -> Config {
@@ -35,6 +36,21 @@ pub fn config() -> Config {
             file: None,
         },
     }
+}
+
+/// Nothing counts any more, nobody waits, every socket is closed, and each completion is reported once.
+pub fn assert_nothing_is_left(world: &World, peers: impl IntoIterator<Item = PeerId>, seed: u64) {
+    assert_eq!(world.stats.engine_panics.value(), 0, "seed {seed}");
+    assert_eq!(world.stats.connections_active.value(), 0, "seed {seed}");
+    assert_eq!(world.app.waiting(), 0, "seed {seed}");
+    for peer in peers {
+        assert!(world.is_closed(peer), "seed {seed}: {peer:?} is still open");
+    }
+    let (mut asked, finished) = world.app.completions();
+    let mut reported: Vec<u64> = finished.iter().map(|(number, _)| *number).collect();
+    asked.sort_unstable();
+    reported.sort_unstable();
+    assert_eq!(asked, reported, "seed {seed}: each completion is reported once");
 }
 
 /// A request for `path`.
