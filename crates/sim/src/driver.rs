@@ -76,9 +76,10 @@ impl SimDriver {
         let network = lock(&self.network);
         let acceptable = self.listening && self.accepting && !network.backlog.is_empty();
         !acceptable
+            && !network.links.values().any(Link::can_deliver)
             && self.sockets.values().all(|state| {
                 let Some(link) = network.links.get(&state.peer) else { return true };
-                !state.can_progress(link)
+                !state.can_progress(link, &network.faults)
             })
     }
 
@@ -91,6 +92,17 @@ impl SimDriver {
             let address = ([127, 0, 0, 1], 40_000).into();
             let socket = SimSocket::Connected(peer);
             sink.complete(Completion::Accepted { listener: 0, socket, peer: Peer::Tcp(address) });
+        }
+    }
+
+    /// Clients take what sockets hold for them, those of closed sockets as well.
+    fn deliver(&mut self) {
+        let network = &mut *lock(&self.network);
+        let Network { links, faults, random, .. } = network;
+        for link in links.values_mut().filter(|link| link.can_deliver()) {
+            if !faults.stalls(random) {
+                link.deliver(faults, random);
+            }
         }
     }
 
@@ -111,6 +123,7 @@ impl SimDriver {
         }
         link.reset |= network.faults.resets(&mut network.random);
         if link.reset {
+            link.held.clear();
             if !std::mem::replace(&mut link.reset_delivered, true) {
                 let error = io::ErrorKind::ConnectionReset.into();
                 sink.complete(Completion::Failed { key, error });
@@ -129,13 +142,13 @@ impl SimDriver {
 }
 
 impl SimState {
-    fn can_progress(&self, link: &Link) -> bool {
+    fn can_progress(&self, link: &Link, faults: &Faults) -> bool {
         if link.reset {
             return !link.reset_delivered;
         }
         let receives = !self.paused
             && (!link.to_server.is_empty() || link.client_ended && !link.end_delivered);
-        let sends = !self.output.is_empty() && link.window != Some(0);
+        let sends = !self.output.is_empty() && link.room(faults) > 0;
         receives || sends || self.detaching && self.output.is_empty()
     }
 
@@ -167,15 +180,16 @@ impl SimState {
         random: &mut Random,
         sink: &mut S,
     ) {
-        let room = link.window.unwrap_or(usize::MAX);
-        let available = (self.output.len() as usize).min(room);
+        let available = (self.output.len() as usize).min(link.room(faults));
         if available > 0 {
             let count = faults.piece(faults.send_bytes, available, random);
-            let sent = take(&mut self.output, count, &mut link.to_client);
-            link.window = link.window.map(|window| window - sent);
+            let sent = take(&mut self.output, count, &mut link.held);
+            if faults.socket_bytes == 0 {
+                link.deliver(faults, random);
+            }
             sink.complete(Completion::Sent { key, bytes: sent as u64 });
         }
-        link.server_ended |= self.shutdown && self.output.is_empty();
+        link.finished |= self.shutdown && self.output.is_empty();
     }
 }
 
@@ -250,8 +264,9 @@ impl Driver for SimDriver {
         }
     }
 
-    fn backlog(&mut self, _key: Key) -> u64 {
-        0
+    fn backlog(&mut self, key: Key) -> u64 {
+        let Some(state) = self.sockets.get(&key) else { return 0 };
+        lock(&self.network).links.get(&state.peer).map_or(0, |link| link.held.len() as u64)
     }
 
     fn has_unread(&mut self, key: Key) -> bool {
@@ -265,15 +280,14 @@ impl Driver for SimDriver {
         if state.output.is_empty()
             && let Some(link) = lock(&self.network).links.get_mut(&state.peer)
         {
-            link.server_ended = true;
+            link.finished = true;
         }
     }
 
     fn close(&mut self, key: Key) {
         let Some(state) = self.sockets.remove(&key) else { return };
         if let Some(link) = lock(&self.network).links.get_mut(&state.peer) {
-            link.closed = true;
-            link.server_ended = true;
+            link.close();
         }
     }
 
@@ -282,6 +296,7 @@ impl Driver for SimDriver {
             && let Some(link) = lock(&self.network).links.get_mut(&state.peer)
         {
             link.broken = true;
+            link.held.clear();
         }
         self.close(key);
     }
@@ -299,6 +314,7 @@ impl Driver for SimDriver {
     ) -> io::Result<()> {
         self.accept(sink);
         self.listening &= !std::mem::take(&mut self.closing);
+        self.deliver();
         for key in self.keys() {
             self.progress(key, sink);
         }
@@ -311,7 +327,7 @@ pub(crate) fn lock(network: &Mutex<Network>) -> MutexGuard<'_, Network> {
 }
 
 /// Moves up to `count` bytes from the front of `output`; returns how many moved.
-fn take(output: &mut SendQueue, count: usize, target: &mut Vec<u8>) -> usize {
+fn take(output: &mut SendQueue, count: usize, target: &mut VecDeque<u8>) -> usize {
     let mut left = count;
     while left > 0 && !output.is_empty() {
         let moved = take_front(output, left, target);
@@ -321,17 +337,17 @@ fn take(output: &mut SendQueue, count: usize, target: &mut Vec<u8>) -> usize {
     count - left
 }
 
-fn take_front(output: &SendQueue, most: usize, target: &mut Vec<u8>) -> usize {
+fn take_front(output: &SendQueue, most: usize, target: &mut VecDeque<u8>) -> usize {
     if let Some(range) = output.front_file() {
         let length = range.length.min(most as u64) as usize;
-        let start = target.len();
-        target.resize(start + length, 0);
-        range.file.read_exact_at(&mut target[start..], range.offset).expect("the file is whole");
+        let mut bytes = vec![0; length];
+        range.file.read_exact_at(&mut bytes, range.offset).expect("the file is whole");
+        target.extend(bytes);
         return length;
     }
     let mut slices = [IoSlice::new(&[])];
     output.io_slices(&mut slices);
     let length = slices[0].len().min(most);
-    target.extend_from_slice(&slices[0][..length]);
+    target.extend(&slices[0][..length]);
     length
 }

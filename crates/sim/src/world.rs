@@ -68,12 +68,24 @@ impl World {
 
     /// The client sends bytes.
     pub fn send(&mut self, peer: PeerId, bytes: &[u8]) {
-        self.with_link(peer, |link| link.to_server.extend(bytes));
+        self.with_link(peer, |link| link.send(bytes));
     }
 
     /// The client will take only `bytes` more.
     pub fn limit_window(&mut self, peer: PeerId, bytes: usize) {
         self.with_link(peer, |link| link.window = Some(bytes));
+    }
+
+    /// The client has room for `bytes` more than before.
+    pub fn give_room(&mut self, peer: PeerId, bytes: usize) {
+        self.with_link(peer, |link| {
+            link.window = link.window.map(|window| window.saturating_add(bytes));
+        });
+    }
+
+    /// The client will take all that comes.
+    pub fn lift_window(&mut self, peer: PeerId) {
+        self.with_link(peer, |link| link.window = None);
     }
 
     /// The client sends no more.
@@ -91,11 +103,9 @@ impl World {
         lock(&self.network).links[&peer].to_client.clone()
     }
 
-    /// Whether the server has said its last word to the client.
+    /// Whether the server's last word has reached the client.
     pub fn is_ended(&self, peer: PeerId) -> bool {
-        let network = lock(&self.network);
-        let link = &network.links[&peer];
-        link.server_ended || link.reset
+        lock(&self.network).links[&peer].is_ended()
     }
 
     /// Whether the server has closed the client's socket.
