@@ -15,7 +15,7 @@ use crate::random::Random;
 /// A listening or connected socket that exists only here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SimSocket {
-    /// The one listener.
+    /// A listener; its number says which one.
     Listener,
     /// A client's connection.
     Connected(PeerId),
@@ -41,7 +41,8 @@ impl TryFrom<OwnedFd> for SimSocket {
 #[derive(Debug)]
 pub(crate) struct Network {
     pub links: BTreeMap<PeerId, Link>,
-    pub backlog: VecDeque<PeerId>,
+    /// Who has connected, and to which listener.
+    pub backlog: VecDeque<(usize, PeerId)>,
     pub faults: Faults,
     pub random: Random,
 }
@@ -52,7 +53,8 @@ pub struct SimDriver {
     network: Arc<Mutex<Network>>,
     sockets: HashMap<Key, SimState>,
     accepting: bool,
-    listening: bool,
+    /// By number, whether a listener is open.
+    listeners: Vec<bool>,
     /// The next wait takes what is in the backlog, and ends listening.
     closing: bool,
 }
@@ -68,13 +70,19 @@ struct SimState {
 
 impl SimDriver {
     pub(crate) fn new(network: Arc<Mutex<Network>>) -> Self {
-        Self { network, sockets: HashMap::new(), accepting: true, listening: false, closing: false }
+        Self {
+            network,
+            sockets: HashMap::new(),
+            accepting: true,
+            listeners: Vec::new(),
+            closing: false,
+        }
     }
 
     /// Whether a wait would report nothing: everything waits for a client, a job or the clock.
     pub fn is_quiet(&self) -> bool {
         let network = lock(&self.network);
-        let acceptable = self.listening && self.accepting && !network.backlog.is_empty();
+        let acceptable = self.accepting && network.backlog.iter().any(|(to, _)| self.hears(*to));
         !acceptable
             && !network.links.values().any(Link::can_deliver)
             && self.sockets.values().all(|state| {
@@ -84,15 +92,23 @@ impl SimDriver {
     }
 
     fn accept<S: Sink<SimSocket>>(&mut self, sink: &mut S) {
-        if !self.listening || !self.accepting && !self.closing {
+        if !self.accepting && !self.closing {
             return;
         }
         let connected = std::mem::take(&mut lock(&self.network).backlog);
-        for peer in connected {
+        for (listener, peer) in connected {
+            if !self.hears(listener) {
+                lock(&self.network).backlog.push_back((listener, peer));
+                continue;
+            }
             let address = ([127, 0, 0, 1], 40_000).into();
             let socket = SimSocket::Connected(peer);
-            sink.complete(Completion::Accepted { listener: 0, socket, peer: Peer::Tcp(address) });
+            sink.complete(Completion::Accepted { listener, socket, peer: Peer::Tcp(address) });
         }
+    }
+
+    fn hears(&self, listener: usize) -> bool {
+        self.listeners.get(listener).is_some_and(|is_open| *is_open)
     }
 
     /// Clients take what sockets hold for them, those of closed sockets as well.
@@ -205,8 +221,8 @@ impl Driver for SimDriver {
     }
 
     fn listen(&mut self, _socket: SimSocket) -> io::Result<usize> {
-        self.listening = true;
-        Ok(0)
+        self.listeners.push(true);
+        Ok(self.listeners.len() - 1)
     }
 
     fn pause_accept(&mut self) {
@@ -221,8 +237,10 @@ impl Driver for SimDriver {
         self.listen(socket)
     }
 
-    fn unlisten(&mut self, _number: usize) {
-        self.listening = false;
+    fn unlisten(&mut self, number: usize) {
+        if let Some(is_open) = self.listeners.get_mut(number) {
+            *is_open = false;
+        }
     }
 
     fn refuse_clients(&mut self) {}
@@ -232,7 +250,7 @@ impl Driver for SimDriver {
     }
 
     fn is_listening(&self) -> bool {
-        self.listening
+        self.listeners.contains(&true)
     }
 
     fn attach(&mut self, key: Key, socket: SimSocket) -> io::Result<()> {
@@ -313,7 +331,9 @@ impl Driver for SimDriver {
         sink: &mut S,
     ) -> io::Result<()> {
         self.accept(sink);
-        self.listening &= !std::mem::take(&mut self.closing);
+        if std::mem::take(&mut self.closing) {
+            self.listeners.fill(false);
+        }
         self.deliver();
         for key in self.keys() {
             self.progress(key, sink);

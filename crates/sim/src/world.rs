@@ -14,6 +14,8 @@ use crate::random::Random;
 /// Turns without progress after which a simulation is taken for stuck.
 const TURNS_MAX: usize = 1_000_000;
 
+const LISTENS: &str = "simulated listeners work";
+
 /// A reactor, its application, its clients and the time they live in.
 pub struct World {
     /// The application.
@@ -26,6 +28,7 @@ pub struct World {
     inbox: Arc<Inbox>,
     network: Arc<Mutex<Network>>,
     random: Random,
+    listeners: usize,
 }
 
 impl World {
@@ -53,16 +56,37 @@ impl World {
             Box::new(clock.clone()),
         );
         let address = Listener::Tcp(([127, 0, 0, 1], 9292).into());
-        reactor.listen(SimSocket::Listener, address).expect("the simulated listener works");
-        Self { app, stats, clock, reactor, inbox, network, random: Random::new(!seed) }
+        reactor.listen(SimSocket::Listener, address).expect(LISTENS);
+        Self {
+            app,
+            stats,
+            clock,
+            reactor,
+            inbox,
+            network,
+            random: Random::new(!seed),
+            listeners: 1,
+        }
+    }
+
+    /// Listens at one more address; returns its number, which is 0 for the one that is always there.
+    pub fn listen(&mut self, address: Listener) -> usize {
+        self.reactor.listen(SimSocket::Listener, address).expect(LISTENS);
+        self.listeners += 1;
+        self.listeners - 1
+    }
+
+    /// A client connects to the address that is always there.
+    pub fn connect(&mut self) -> PeerId {
+        self.connect_to(0)
     }
 
     /// A client connects.
-    pub fn connect(&mut self) -> PeerId {
+    pub fn connect_to(&mut self, listener: usize) -> PeerId {
         let mut network = lock(&self.network);
         let peer = PeerId(network.links.len());
         network.links.insert(peer, Link::default());
-        network.backlog.push_back(peer);
+        network.backlog.push_back((listener, peer));
         peer
     }
 
