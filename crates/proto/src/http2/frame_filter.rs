@@ -16,6 +16,9 @@ use super::header_block;
 /// them in silence. Among trailers the field itself means nothing, and goes no further.
 const MARK: u8 = 0x80 | 38;
 
+/// What makes any header block malformed for the h2 crate: a field, and behind it a pseudo field.
+const SPOIL: [u8; 2] = [MARK, 0x80 | 2];
+
 /// SETTINGS_INITIAL_WINDOW_SIZE, and its largest value (RFC 9113, section 6.5.2).
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const WINDOW_MAX: u32 = (1 << 31) - 1;
@@ -214,10 +217,14 @@ impl Judge {
         let mark = self.is_trailers.then_some(MARK);
         let start = output.len();
         let head_bytes = opening.bytes().len();
-        output.reserve(head_bytes + payload.len() + 1);
+        output.reserve(head_bytes + payload.len() + 1 + SPOIL.len());
         output.extend_from_slice(&opening.bytes());
         output.extend_from_slice(priority);
-        self.has_stand_ins |= header_block::rewrite(block, mark, output);
+        if header_block::rewrite(block, mark, output) {
+            // Refused where it is read, it has no part in what the frames behind it mean.
+            output.extend_from_slice(if is_whole { &SPOIL } else { &[] });
+            self.has_stand_ins = true;
+        }
         let length = output.len() - start - head_bytes;
         if length <= FRAME_BYTES {
             let head = opening.of_block(length, is_whole).bytes();
