@@ -57,19 +57,24 @@ class DescriptorsTest < HyperionTest::IntegrationCase
   %w[epoll io_uring].each do |driver|
     define_method("test_C7_no_request_is_lost_while_descriptors_run_out_and_return_#{driver}") do
       app = boot("test/integration/process/apps/basic.ru", "-t", "2", "--no-log-requests", "--io", driver, rlimit_nofile: DESCRIPTORS)
-      load = HyperionTest::Load.new(app, "/pid")
-      ending { load.stop }
+      kept = HyperionTest::Load.new(app, "/pid", short: 0)
+      eventually("nobody is answered before it") { kept.answers.values.sum > 50 }
+      short = HyperionTest::Load.new(app, "/pid", keep: 0)
+      ending { [kept, short].each(&:stop) }
       5.times do
         crowd = Array.new(CONNECTIONS) { connect(app) }
         eventually("the descriptors were not used up") { app.descriptor_count >= DESCRIPTORS - 2 }
-        before = load.answers.values.sum
-        eventually("nobody is answered meanwhile", timeout: 15) { load.answers.values.sum > before + 50 }
+        assert_more_answers(kept, "meanwhile")
         crowd.each(&:close)
-        before = load.answers.values.sum
-        eventually("nobody is answered behind it", timeout: 15) { load.answers.values.sum > before + 50 }
+        assert_more_answers(short, "behind it")
       end
-      assert_empty load.stop.failures
+      assert_empty [kept, short].flat_map { |load| load.stop.failures }
     end
+  end
+
+  def assert_more_answers(load, time)
+    before = load.answers.values.sum
+    eventually("nobody is answered #{time}", timeout: 15) { load.answers.values.sum > before + 50 }
   end
 
   def test_C7_peers_that_leave_before_accept_do_no_harm

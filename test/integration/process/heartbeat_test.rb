@@ -20,7 +20,7 @@ class HeartbeatTest < HyperionTest::ProcessCase
       waiting = Array.new(8) { connect(cluster).request("GET", "/pid") }
       before.each do |pid|
         cluster.wait_for_log(/worker \d \(#{pid}\): thread hyperion executor 0 sleeps.*basic\.ru:\d+/, timeout: 10)
-        cluster.wait_for_log(/worker \d \(#{pid}\): thread main sleeps.*serving\.rb:\d+/)
+        cluster.wait_for_log(/worker \d \(#{pid}\): thread main sleeps.*worker_life\.rb:\d+/)
         cluster.wait_for_log(/worker \d \(#{pid}\) has \d+ requests waiting and has begun none of them for 0\.7 s/)
         cluster.wait_for_log(/worker \d \(#{pid}\) has made no progress for 2 s while requests wait, and is replaced/)
         cluster.wait_for_log(/worker restarted.*"old_pid":#{pid},.*"reason":"timeout"/)
