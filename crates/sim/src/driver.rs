@@ -1,51 +1,15 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fs::File;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyperion_buf::SendQueue;
 use hyperion_io::{Completion, Driver, Key, Peer, Sink, Waker};
 
-use crate::network::{Faults, Link, PeerId};
+use crate::network::{Faults, Link};
 use crate::random::Random;
-
-/// A listening or connected socket that exists only here.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SimSocket {
-    /// A listener; its number says which one.
-    Listener,
-    /// A client's connection.
-    Connected(PeerId),
-}
-
-impl From<SimSocket> for OwnedFd {
-    /// Stands in for the socket that a hijack hands out.
-    fn from(_: SimSocket) -> Self {
-        File::open("/dev/null").expect("/dev/null can be opened").into()
-    }
-}
-
-impl TryFrom<OwnedFd> for SimSocket {
-    type Error = OwnedFd;
-
-    /// No real socket is ever one of these.
-    fn try_from(socket: OwnedFd) -> Result<Self, OwnedFd> {
-        Err(socket)
-    }
-}
-
-/// The network of a simulation, shared by its driver and its scripts.
-#[derive(Debug)]
-pub(crate) struct Network {
-    pub links: BTreeMap<PeerId, Link>,
-    /// Who has connected, and to which listener.
-    pub backlog: VecDeque<(usize, PeerId)>,
-    pub faults: Faults,
-    pub random: Random,
-}
+use crate::socket::{Network, ServerEnd, SimSocket, lock};
 
 /// A driver whose sockets are [`Link`]s. It never sleeps: a wait reports what can happen now.
 #[derive(Debug)]
@@ -61,7 +25,7 @@ pub struct SimDriver {
 
 #[derive(Debug)]
 struct SimState {
-    peer: PeerId,
+    end: ServerEnd,
     output: SendQueue,
     paused: bool,
     shutdown: bool,
@@ -86,7 +50,7 @@ impl SimDriver {
         !acceptable
             && !network.links.values().any(Link::can_deliver)
             && self.sockets.values().all(|state| {
-                let Some(link) = network.links.get(&state.peer) else { return true };
+                let Some(link) = network.links.get(&state.end.peer) else { return true };
                 !state.can_progress(link, &network.faults)
             })
     }
@@ -102,7 +66,7 @@ impl SimDriver {
                 continue;
             }
             let address = ([127, 0, 0, 1], 40_000).into();
-            let socket = SimSocket::Connected(peer);
+            let socket = SimSocket::Connected(ServerEnd::new(peer, self.network.clone()));
             sink.complete(Completion::Accepted { listener, socket, peer: Peer::Tcp(address) });
         }
     }
@@ -133,7 +97,7 @@ impl SimDriver {
         let mut network = lock(&network);
         let network = &mut *network;
         let Some(state) = self.sockets.get_mut(&key) else { return };
-        let Some(link) = network.links.get_mut(&state.peer) else { return };
+        let Some(link) = network.links.get_mut(&state.end.peer) else { return };
         if network.faults.stalls(&mut network.random) {
             return;
         }
@@ -148,10 +112,14 @@ impl SimDriver {
         }
         state.receive(key, link, &network.faults, &mut network.random, sink);
         state.send(key, link, &network.faults, &mut network.random, sink);
-        if state.detaching && state.output.is_empty() {
-            link.detached = true;
-            let socket = SimSocket::Connected(state.peer);
-            self.sockets.remove(&key);
+        link.detached = state.detaching && state.output.is_empty();
+    }
+
+    fn give_away<S: Sink<SimSocket>>(&mut self, key: Key, sink: &mut S) {
+        let Some(state) = self.sockets.get(&key) else { return };
+        let is_detached = lock(&self.network).links[&state.end.peer].detached;
+        if is_detached && let Some(state) = self.sockets.remove(&key) {
+            let socket = SimSocket::Connected(state.end);
             sink.complete(Completion::Detached { key, socket });
         }
     }
@@ -254,11 +222,11 @@ impl Driver for SimDriver {
     }
 
     fn attach(&mut self, key: Key, socket: SimSocket) -> io::Result<()> {
-        let SimSocket::Connected(peer) = socket else {
+        let SimSocket::Connected(end) = socket else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let output = SendQueue::new();
-        let state = SimState { peer, output, paused: false, shutdown: false, detaching: false };
+        let state = SimState { end, output, paused: false, shutdown: false, detaching: false };
         self.sockets.insert(key, state);
         Ok(())
     }
@@ -284,34 +252,34 @@ impl Driver for SimDriver {
 
     fn backlog(&mut self, key: Key) -> u64 {
         let Some(state) = self.sockets.get(&key) else { return 0 };
-        lock(&self.network).links.get(&state.peer).map_or(0, |link| link.held.len() as u64)
+        lock(&self.network).links.get(&state.end.peer).map_or(0, |link| link.held.len() as u64)
     }
 
     fn has_unread(&mut self, key: Key) -> bool {
         let Some(state) = self.sockets.get(&key) else { return false };
-        lock(&self.network).links.get(&state.peer).is_some_and(|link| !link.to_server.is_empty())
+        lock(&self.network)
+            .links
+            .get(&state.end.peer)
+            .is_some_and(|link| !link.to_server.is_empty())
     }
 
     fn shutdown_write(&mut self, key: Key) {
         let Some(state) = self.sockets.get_mut(&key) else { return };
         state.shutdown = true;
         if state.output.is_empty()
-            && let Some(link) = lock(&self.network).links.get_mut(&state.peer)
+            && let Some(link) = lock(&self.network).links.get_mut(&state.end.peer)
         {
             link.finished = true;
         }
     }
 
     fn close(&mut self, key: Key) {
-        let Some(state) = self.sockets.remove(&key) else { return };
-        if let Some(link) = lock(&self.network).links.get_mut(&state.peer) {
-            link.close();
-        }
+        self.sockets.remove(&key);
     }
 
     fn reset(&mut self, key: Key) {
         if let Some(state) = self.sockets.get(&key)
-            && let Some(link) = lock(&self.network).links.get_mut(&state.peer)
+            && let Some(link) = lock(&self.network).links.get_mut(&state.end.peer)
         {
             link.broken = true;
             link.held.clear();
@@ -337,13 +305,10 @@ impl Driver for SimDriver {
         self.deliver();
         for key in self.keys() {
             self.progress(key, sink);
+            self.give_away(key, sink);
         }
         Ok(())
     }
-}
-
-pub(crate) fn lock(network: &Mutex<Network>) -> MutexGuard<'_, Network> {
-    network.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Moves up to `count` bytes from the front of `output`; returns how many moved.

@@ -8,11 +8,13 @@ mod clock;
 mod driver;
 mod network;
 mod random;
+mod socket;
 mod world;
 
 pub use app::{Answer, App};
 pub use clock::VirtualClock;
-pub use driver::{SimDriver, SimSocket};
+pub use driver::SimDriver;
 pub use network::{Faults, PeerId};
 pub use random::Random;
+pub use socket::{ServerEnd, SimSocket};
 pub use world::World;

@@ -7,9 +7,10 @@ use hyperion_io::Driver;
 
 use crate::app::{Answer, App};
 use crate::clock::VirtualClock;
-use crate::driver::{Network, SimDriver, SimSocket, lock};
+use crate::driver::SimDriver;
 use crate::network::{Faults, Link, PeerId};
 use crate::random::Random;
+use crate::socket::{Network, SimSocket, lock};
 
 /// Turns without progress after which a simulation is taken for stuck.
 const TURNS_MAX: usize = 1_000_000;
