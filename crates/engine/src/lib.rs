@@ -57,6 +57,8 @@ pub use dispatch::job::{Job, Observed};
 pub use dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
 pub use dispatch::reply::{Reply, ReplyHandle, WriteError};
 pub use engine::{Engine, StartError};
+#[cfg(feature = "faults")]
+pub use fault::injected as faults;
 pub use log::config::{LogConfig, LogFormat};
 pub use log::{ExtraValue, Extras, Level, Log, Pattern, PatternError, Terminal};
 pub use reactor::Reactor;
