@@ -5,7 +5,10 @@ mod answers;
 mod cache;
 mod conditions;
 mod encodings;
+#[path = "../../../proto/tests/fuzz/mod.rs"]
+mod fuzz;
 mod mounting;
+mod mutations;
 mod open_file;
 mod paths;
 mod ranges;

@@ -14,4 +14,5 @@ mod prepared;
 mod properties;
 mod request;
 mod response;
+mod second_opinion;
 mod support;

@@ -7,7 +7,7 @@ use crate::fuzz::{mutated, settings};
 use crate::properties::{converse, sorted};
 use crate::support::*;
 
-const REQUESTS: &[&[u8]] = &[
+pub const REQUESTS: &[&[u8]] = &[
     b"GET / HTTP/1.1\r\nhost: a\r\n\r\n",
     b"GET /a%20b?c=d&e=%7f HTTP/1.1\r\nHost: a.example:8080\r\nAccept: */*\r\nCookie: a=b; c=d\r\nCookie: e=f\r\n\r\n",
     b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\nhello",
@@ -18,7 +18,7 @@ const REQUESTS: &[&[u8]] = &[
     b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade, keep-alive\r\n\r\n",
 ];
 
-const WORDS: &[&[u8]] = &[
+pub const WORDS: &[&[u8]] = &[
     b"\r\n",
     b"\n",
     b"\r",
