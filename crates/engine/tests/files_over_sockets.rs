@@ -2,17 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 
 use hyperion_engine::files::{FileCache, Mount, MountConfig};
-use hyperion_engine::{
-    Config, Engine, IoChoice, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig, Routes,
-};
+use hyperion_engine::{Config, IoChoice, JobQueue, Routes};
 use tree::Tree;
 
+mod support;
 #[path = "files/tree.rs"]
 mod tree;
 
@@ -63,29 +61,9 @@ fn on_both_drivers(root: &Path, test: impl Fn(SocketAddr)) {
         };
         let mut routes = Routes::default();
         routes.mount(Arc::new(Mount::open(mount, Arc::new(FileCache::default())).unwrap()));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let config = Config {
-            protocol: ProtocolConfig::default(),
-            routes: Arc::new(routes),
-            siblings: None,
-            admin: Arc::default(),
-            io,
-            max_connections: 100,
-            handshakes_per_second: None,
-            streams_request_bodies: false,
-            spool_threshold_bytes: 1024,
-            max_spool_bytes: None,
-            log: LogConfig {
-                level: Level::Error,
-                format: LogFormat::Json,
-                requests: false,
-                file: None,
-            },
-        };
+        let config = Config { routes: Arc::new(routes), ..support::config(io) };
         let queue = Arc::new(JobQueue::new(100));
-        let listeners = vec![(OwnedFd::from(listener), None)];
-        let engine = Engine::start(config, listeners, queue.clone(), Arc::default()).unwrap();
+        let (engine, address) = support::start(config, queue.clone(), Arc::default());
         test(address);
         queue.close();
         engine.stop();

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperion_engine::files::{Mount, MountConfig};
 use hyperion_engine::{
-    Admin, Config, Consumer, Engine, Fields, IoChoice, JobQueue, Level, LogConfig, LogFormat,
-    ProtocolConfig, Reply, Response, ResponseBody, Routes, Segment, StaticResponse, Stats, Target,
-    Waited, Work,
+    Admin, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Routes, Segment,
+    StaticResponse, Stats, Target,
 };
 
 const TOKEN: &str = "open sesame";
@@ -26,28 +26,14 @@ struct Server {
 
 impl Server {
     fn start(io: IoChoice, routes: Routes, token: Option<&str>, stats: Arc<Stats>) -> Self {
-        let (listener, own) = (bind(), bind());
-        let (address, own_address) = (listener.local_addr().unwrap(), own.local_addr().unwrap());
+        let own = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own_address = own.local_addr().unwrap();
         let admin = Admin::new(token.map(str::as_bytes), false);
         admin.listen(own.into());
+        let (routes, admin) = (Arc::new(routes), Arc::new(admin));
+        let config = Config { routes, admin, ..support::config(io) };
         let queue = Arc::new(JobQueue::counting(100, stats.clone()));
-        let log =
-            LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
-        let config = Config {
-            protocol: ProtocolConfig::default(),
-            routes: Arc::new(routes),
-            siblings: None,
-            admin: Arc::new(admin),
-            io,
-            max_connections: 100,
-            handshakes_per_second: None,
-            streams_request_bodies: false,
-            spool_threshold_bytes: 1024,
-            max_spool_bytes: None,
-            log,
-        };
-        let listeners = vec![(OwnedFd::from(listener), None)];
-        let engine = Engine::start(config, listeners, queue.clone(), stats).unwrap();
+        let (engine, address) = support::start(config, queue.clone(), stats);
         Self { engine, executor: Consumer::new(queue), address, admin: own_address }
     }
 
@@ -65,21 +51,14 @@ impl Server {
         client.write_all(request("GET", target, "").as_bytes()).unwrap();
         let job = self.job();
         job.reply.record_dispatch(job.received_at.elapsed());
-        let body = ResponseBody::Full(Bytes::from_static(b"app"));
-        let response = Response { status: 200, fields: Fields::new(), body };
-        job.reply.send(Reply { response, completion: None });
+        support::answer(&job, "app");
         self.executor.done();
         client.shutdown(Shutdown::Write).unwrap();
         assert!(read(client).ends_with("app"));
     }
 
-    fn job(&self) -> Box<hyperion_engine::Job> {
-        loop {
-            assert_eq!(self.engine.wait(&self.executor), Waited::Available);
-            if let Some(Work::Request(job)) = self.executor.take_after_wait() {
-                return job;
-            }
-        }
+    fn job(&self) -> Box<Job> {
+        support::next_job(&self.engine, &self.executor)
     }
 
     fn stop(self) {
@@ -90,10 +69,6 @@ impl Server {
 
 fn on_both_drivers(test: impl Fn(IoChoice)) {
     [IoChoice::Epoll, IoChoice::IoUring].into_iter().for_each(test);
-}
-
-fn bind() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
 fn request(method: &str, target: &str, lines: &str) -> String {

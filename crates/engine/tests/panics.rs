@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use hyperion_engine::{
-    Admin, Completion, Config, Engine, Fields, IoChoice, Job, Level, LogConfig, LogFormat,
-    ProtocolConfig, Reply, Response, ResponseBody, Routes, Service, Stats,
-};
+use hyperion_engine::{Completion, IoChoice, Job, Service, Stats};
 
 /// Answers at once; a path with `panic` in it is too much for it.
 struct Fragile;
@@ -17,9 +16,7 @@ struct Fragile;
 impl Service for Fragile {
     fn submit(&self, job: Box<Job>) -> Result<(), Box<Job>> {
         assert!(!job.request.path().contains("panic"), "as a fault of ours would");
-        let body = ResponseBody::Full("fine".into());
-        let response = Response { status: 200, fields: Fields::new(), body };
-        job.reply.send(Reply { response, completion: None });
+        support::answer(&job, "fine");
         Ok(())
     }
 
@@ -43,27 +40,9 @@ fn talk(address: SocketAddr, path: &str) -> String {
 #[test]
 fn g7_a_panic_costs_one_connection_and_is_counted() {
     for io in [IoChoice::Epoll, IoChoice::IoUring] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let log =
-            LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
-        let config = Config {
-            protocol: ProtocolConfig::default(),
-            routes: Arc::new(Routes::new(true)),
-            siblings: None,
-            admin: Arc::new(Admin::new(None, false)),
-            io,
-            max_connections: 100,
-            handshakes_per_second: None,
-            streams_request_bodies: false,
-            spool_threshold_bytes: 1024,
-            max_spool_bytes: None,
-            log,
-        };
         let stats = Arc::new(Stats::default());
-        let engine =
-            Engine::start(config, vec![(listener.into(), None)], Arc::new(Fragile), stats.clone())
-                .unwrap();
+        let (engine, address) =
+            support::start(support::config(io), Arc::new(Fragile), stats.clone());
         for round in 1..=3 {
             let answer = talk(address, "/panic");
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 500"), "{answer}");

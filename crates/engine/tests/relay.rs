@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Completion, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig,
-    LogFormat, ProtocolConfig, Reply, Response, ResponseBody, Waited, Work,
+    Completion, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Reply, Response, ResponseBody,
+    Waited, Work,
 };
 
 /// More requests than the thread wants to see alone before it parks.
@@ -31,36 +32,11 @@ struct Server {
     finished: Arc<AtomicUsize>,
 }
 
-fn config(io: IoChoice) -> Config {
-    Config {
-        protocol: ProtocolConfig::default(),
-        routes: Arc::default(),
-        siblings: None,
-        admin: Arc::default(),
-        io,
-        max_connections: 100,
-        handshakes_per_second: None,
-        streams_request_bodies: false,
-        spool_threshold_bytes: 1024,
-        max_spool_bytes: None,
-        log: LogConfig {
-            level: Level::Error,
-            format: LogFormat::Json,
-            requests: false,
-            file: None,
-        },
-    }
-}
-
 impl Server {
     fn start(executors: usize, answer: impl Fn(&Job) + Clone + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let queue = Arc::new(JobQueue::new(100));
-        let listeners = vec![(OwnedFd::from(listener), None)];
-        let engine =
-            Engine::start(config(IoChoice::Epoll), listeners, queue.clone(), Arc::default())
-                .unwrap();
+        let config = support::config(IoChoice::Epoll);
+        let (engine, address) = support::start(config, queue.clone(), Arc::default());
         let engine = Arc::new(engine);
         let finished = Arc::new(AtomicUsize::new(0));
         let executors = (0..executors)
@@ -104,9 +80,7 @@ fn execute(engine: &Engine, queue: Arc<JobQueue>, answer: &dyn Fn(&Job), finishe
 }
 
 fn greet(job: &Job) {
-    let body = ResponseBody::Full(Bytes::from(job.request.path().to_owned()));
-    let response = Response { status: 200, fields: Fields::new(), body };
-    job.reply.send(Reply { response, completion: None });
+    support::answer(job, job.request.path());
 }
 
 fn send(client: &mut TcpStream, path: &str) {

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyperion_engine::files::{Mount, MountConfig};
 use hyperion_engine::{
-    Body, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat,
-    Mode, ProtocolConfig, Reply, Response, ResponseBody, Routes, StaticResponse, Target, Waited,
-    Work,
+    Body, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Mode, Reply, Routes,
+    StaticResponse, Target, Waited, Work,
 };
 
 struct Server {
@@ -32,29 +32,9 @@ fn on_both_drivers(routes: impl Fn() -> Routes, test: impl Fn(&Server)) {
 
 impl Server {
     fn start(io: IoChoice, routes: Routes) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let config = Config { routes: Arc::new(routes), ..support::config(io) };
         let queue = Arc::new(JobQueue::new(100));
-        let config = Config {
-            protocol: ProtocolConfig::default(),
-            routes: Arc::new(routes),
-            siblings: None,
-            admin: Arc::default(),
-            io,
-            max_connections: 100,
-            handshakes_per_second: None,
-            streams_request_bodies: false,
-            spool_threshold_bytes: 1024,
-            max_spool_bytes: None,
-            log: LogConfig {
-                level: Level::Error,
-                format: LogFormat::Json,
-                requests: false,
-                file: None,
-            },
-        };
-        let listeners = vec![(OwnedFd::from(listener), None)];
-        let engine = Engine::start(config, listeners, queue.clone(), Arc::default()).unwrap();
+        let (engine, address) = support::start(config, queue.clone(), Arc::default());
         Self { engine, executor: Consumer::new(queue), address }
     }
 
@@ -107,12 +87,6 @@ fn routes() -> Routes {
 
 fn request(method: &str, target: &str, lines: &str) -> String {
     format!("{method} {target} HTTP/1.1\r\nhost: a\r\n{lines}\r\n")
-}
-
-fn answer(job: &Job, body: &'static str) {
-    let body = ResponseBody::Full(Bytes::from_static(body.as_bytes()));
-    let response = Response { status: 200, fields: Fields::new(), body };
-    job.reply.send(Reply { response, completion: None });
 }
 
 fn read_until(client: &mut TcpStream, end: &str) -> String {
@@ -209,7 +183,7 @@ fn answers_keep_the_order_of_their_requests() {
         client.write_all(requests.concat().as_bytes()).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         for body in ["first", "third", "fourth"] {
-            answer(&server.job(), body);
+            support::answer(&server.job(), body);
         }
         let mut answers = String::new();
         client.read_to_string(&mut answers).unwrap();
@@ -258,7 +232,7 @@ fn i7_files_that_may_have_to_be_waited_for_are_served_without_an_executor() {
         client.shutdown(Shutdown::Write).unwrap();
         let job = server.job();
         assert_eq!((job.request.path(), job.target.mode()), ("/fd/", Some(Mode::Rack)));
-        answer(&job, "");
+        support::answer(&job, "");
         let mut answers = String::new();
         client.read_to_string(&mut answers).unwrap();
         assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 3, "{answers}");
@@ -276,7 +250,7 @@ fn i7_what_is_no_file_goes_to_the_application_with_its_body() {
         client.write_all(b"body").unwrap();
         let job = server.job();
         assert!(matches!(&job.body, Body::Memory(bytes) if bytes == "body"), "{:?}", job.body);
-        answer(&job, "fine");
+        support::answer(&job, "fine");
         assert!(read_until(&mut client, "fine").starts_with("HTTP/1.1 200 OK\r\n"));
     });
 }

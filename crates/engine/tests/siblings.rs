@@ -3,16 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Admin, Body, Channels, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Level,
-    LogConfig, LogFormat, ProtocolConfig, Reply, Response, ResponseBody, Routes, Segment,
+    Body, Channels, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Routes, Segment,
     StaticResponse, Stats, Target, Work,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -63,30 +64,19 @@ impl Cluster {
 
 impl Worker {
     fn start(io: IoChoice, Slot { channels, stats }: Slot) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
         let queue = Arc::new(JobQueue::counting(100, stats.clone()));
         let mut routes = Routes::new(true);
         let body = Bytes::from_static(b"native");
         let route = StaticResponse::new(200, Fields::new(), body).unwrap();
         routes.add("GET", "/native", Target::Static(Arc::new(route)));
-        let log =
-            LogConfig { level: Level::Error, format: LogFormat::Json, requests: false, file: None };
         let config = Config {
-            protocol: ProtocolConfig::default(),
             routes: Arc::new(routes),
             siblings: Some(Arc::new(channels)),
-            admin: Arc::new(Admin::new(None, false)),
-            io,
             max_connections: 10_000,
-            handshakes_per_second: None,
-            streams_request_bodies: false,
             spool_threshold_bytes: 256 * 1024,
-            max_spool_bytes: None,
-            log,
+            ..support::config(io)
         };
-        let engine =
-            Engine::start(config, vec![(listener.into(), None)], queue.clone(), stats).unwrap();
+        let (engine, address) = support::start(config, queue.clone(), stats);
         Self { engine, executor: Consumer::new(queue), address }
     }
 
@@ -109,14 +99,12 @@ impl Worker {
         }
     }
 
+    /// Gives back the request's body, or says that this is the application.
     fn answer(&self, job: &Job) {
-        let body = match &job.body {
-            Body::Memory(bytes) => bytes.clone(),
-            _ => Bytes::from_static(b"app"),
-        };
-        let response =
-            Response { status: 200, fields: Fields::new(), body: ResponseBody::Full(body) };
-        job.reply.send(Reply { response, completion: None });
+        match &job.body {
+            Body::Memory(bytes) => support::answer(job, std::str::from_utf8(bytes).unwrap()),
+            _ => support::answer(job, "app"),
+        }
         self.executor.done();
     }
 }

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::TcpStream;
 use std::sync::Arc;
 
-use hyperion_engine::{
-    Config, Consumer, Engine, IoChoice, Job, JobQueue, Level, LogConfig, LogFormat, ProtocolConfig,
-    Stats, Wait, Waited, Work,
-};
+use hyperion_engine::{Config, Consumer, Engine, IoChoice, Job, JobQueue, Stats, Wait};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -30,31 +28,12 @@ struct Server {
 impl Server {
     /// With one client, which may have two streams.
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let queue = Arc::new(JobQueue::new(100));
-        let mut protocol = ProtocolConfig::default();
-        protocol.limits.h2_concurrent_streams = 2;
-        let config = Config {
-            protocol,
-            routes: Arc::default(),
-            siblings: None,
-            admin: Arc::default(),
-            io: IoChoice::Epoll,
-            max_connections: 100,
-            handshakes_per_second: None,
-            streams_request_bodies: true,
-            spool_threshold_bytes: 1024,
-            max_spool_bytes: None,
-            log: LogConfig {
-                level: Level::Error,
-                format: LogFormat::Json,
-                requests: false,
-                file: None,
-            },
-        };
-        let (listeners, stats) = (vec![(OwnedFd::from(listener), None)], Arc::<Stats>::default());
-        let engine = Engine::start(config, listeners, queue.clone(), stats.clone()).unwrap();
+        let mut config =
+            Config { streams_request_bodies: true, ..support::config(IoChoice::Epoll) };
+        config.protocol.limits.h2_concurrent_streams = 2;
+        let (queue, stats) = (Arc::new(JobQueue::new(100)), Arc::<Stats>::default());
+        let (engine, address) = support::start(config, queue.clone(), stats.clone());
+        let mut client = TcpStream::connect(address).unwrap();
         client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         let mut server = Self { engine, executor: Consumer::new(queue), stats, client };
         server.send(SETTINGS, 0, 0, b"");
@@ -102,12 +81,7 @@ impl Server {
 
     /// What an executor works on from now on.
     fn job(&self) -> Box<Job> {
-        loop {
-            assert_eq!(self.engine.wait(&self.executor), Waited::Available);
-            if let Some(Work::Request(job)) = self.executor.take_after_wait() {
-                return job;
-            }
-        }
+        support::next_job(&self.engine, &self.executor)
     }
 
     fn stop(self) {

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyperion_engine::{
-    Config, Fields, IoChoice, Level, LogConfig, LogFormat, ProtocolConfig, Routes, StaticResponse,
-    Target,
-};
+use hyperion_engine::{Config, Fields, IoChoice, Routes, StaticResponse, Target};
 use hyperion_sim::{PeerId, World};
+
+#[path = "../../../engine/tests/support/mod.rs"]
+mod engine;
 
 /// The default configuration, without a log. `GET /native` needs no executor, nor does `POST`.
 pub fn config() -> Config {
@@ -19,22 +19,10 @@ pub fn config() -> Config {
         routes.add(method, "/native", Target::Static(Arc::new(response)));
     }
     Config {
-        protocol: ProtocolConfig::default(),
         routes: Arc::new(routes),
-        siblings: None,
-        admin: Arc::default(),
-        io: IoChoice::Auto,
         max_connections: 1000,
-        handshakes_per_second: None,
-        streams_request_bodies: false,
         spool_threshold_bytes: 64,
-        max_spool_bytes: None,
-        log: LogConfig {
-            level: Level::Error,
-            format: LogFormat::Json,
-            requests: false,
-            file: None,
-        },
+        ..engine::config(IoChoice::Auto)
     }
 }
 
