@@ -53,7 +53,7 @@ module Hyperion
       require_relative "process/launcher"
       launcher = Launcher.new(configuration, out: @out)
       # Registered first, so run last. Ruby would wait for threads that cannot be ended.
-      at_exit { exit!($!.is_a?(SystemExit) ? $!.status : 1) if launcher.stubborn? }
+      at_exit { exit!($!.is_a?(SystemExit) ? $!.status : 1) if launcher.threads_remain? }
       launcher.run
     end
 

@@ -108,7 +108,7 @@ impl Siblings {
     }
 
     /// Takes no more connections, but for those under way.
-    pub fn leave(&self) {
+    pub fn stop_adopting(&self) {
         self.stats.adopting.set(0);
         self.control.end();
     }
@@ -221,7 +221,7 @@ impl Siblings {
 
 impl Drop for Siblings {
     fn drop(&mut self) {
-        self.leave();
+        self.stop_adopting();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -22,7 +22,7 @@ use rustix::net::{
 const EVENTS: usize = 64;
 const READ_BYTES: usize = 64 * 1024;
 
-/// Of a bridge that brings more and more, so many pieces are carried each way before the others get their turn.
+/// Of a bridge that brings more and more, so many pieces are transferred each way before the others get their turn.
 const PIECES_PER_TURN: usize = 16;
 
 /// Names the counter that ends the thread's wait.
@@ -156,11 +156,11 @@ impl Carrier {
             }
             for id in happened.into_iter().chain(ready).filter(|&id| id != WAKE) {
                 let Some(bridge) = bridges.get_mut(&id) else { continue };
-                let carried = catch_unwind(AssertUnwindSafe(|| bridge.carry(&mut buffer)));
-                match carried.unwrap_or(Carried::Ended) {
-                    Carried::All => {}
-                    Carried::Some => self.ready(id),
-                    Carried::Ended => {
+                let transferred = catch_unwind(AssertUnwindSafe(|| bridge.transfer(&mut buffer)));
+                match transferred.unwrap_or(Transferred::Ended) {
+                    Transferred::All => {}
+                    Transferred::Some => self.ready(id),
+                    Transferred::Ended => {
                         let Some(bridge) = bridges.remove(&id) else { continue };
                         // A forked child may hold the socket as well.
                         let _ = epoll::delete(&self.epoll, &bridge.socket);
@@ -204,7 +204,7 @@ struct Bridge {
 
 /// What has become of a bridge.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Carried {
+enum Transferred {
     /// Something will happen when there is more.
     All,
     /// There may be more.
@@ -215,66 +215,66 @@ enum Carried {
 
 impl Bridge {
     /// Carries what there is in both directions.
-    fn carry(&mut self, buffer: &mut [u8]) -> Carried {
-        let to_client = self.carry_to_client(buffer);
-        if to_client == Carried::Ended {
-            return Carried::Ended;
+    fn transfer(&mut self, buffer: &mut [u8]) -> Transferred {
+        let to_client = self.transfer_to_client(buffer);
+        if to_client == Transferred::Ended {
+            return Transferred::Ended;
         }
-        let carried = to_client.max(self.carry_to_application());
-        if self.client.is_gone() { Carried::Ended } else { carried }
+        let transferred = to_client.max(self.transfer_to_application());
+        if self.client.is_gone() { Transferred::Ended } else { transferred }
     }
 
-    fn carry_to_client(&self, buffer: &mut [u8]) -> Carried {
+    fn transfer_to_client(&self, buffer: &mut [u8]) -> Transferred {
         for _ in 0..PIECES_PER_TURN {
             // Like a socket of its own: an application that writes faster than its client reads waits.
             if !self.client.has_room() {
-                return Carried::All;
+                return Transferred::All;
             }
             match recv(&self.socket, &mut *buffer, RecvFlags::empty()) {
                 // Where it has not read all that there was for it, its end looks like a reset.
                 Ok((0, _)) | Err(Errno::CONNRESET) => {
                     self.client.finish();
-                    return Carried::Ended;
+                    return Transferred::Ended;
                 }
                 Ok((length, _)) => {
                     if !self.client.write(Bytes::copy_from_slice(&buffer[..length])) {
-                        return Carried::Ended;
+                        return Transferred::Ended;
                     }
                 }
-                Err(Errno::AGAIN) => return Carried::All,
+                Err(Errno::AGAIN) => return Transferred::All,
                 Err(Errno::INTR) => {}
                 Err(_) => {
                     self.client.abort();
-                    return Carried::Ended;
+                    return Transferred::Ended;
                 }
             }
         }
-        Carried::Some
+        Transferred::Some
     }
 
-    fn carry_to_application(&mut self) -> Carried {
+    fn transfer_to_application(&mut self) -> Transferred {
         let has_ended = self.client.input_ended();
         for _ in 0..PIECES_PER_TURN {
             if self.unwritten.is_empty() {
                 let Some(bytes) = self.client.take_input() else {
                     self.tell_end(has_ended);
-                    return Carried::All;
+                    return Transferred::All;
                 };
                 self.unwritten = bytes;
             }
             match send(&self.socket, &self.unwritten, SendFlags::NOSIGNAL) {
                 Ok(length) => self.unwritten.advance(length),
-                Err(Errno::AGAIN) => return Carried::All,
+                Err(Errno::AGAIN) => return Transferred::All,
                 Err(Errno::INTR) => {}
                 // It reads no more. It may go on writing, and what it has written is to be read to its end.
                 Err(Errno::PIPE) => self.unwritten.clear(),
                 Err(_) => {
                     self.client.abort();
-                    return Carried::Ended;
+                    return Transferred::Ended;
                 }
             }
         }
-        Carried::Some
+        Transferred::Some
     }
 
     fn tell_end(&mut self, has_ended: bool) {

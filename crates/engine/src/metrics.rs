@@ -9,7 +9,7 @@ use crate::stats::read::{DRIVERS, Scalar};
 use crate::stats::{Restart, Segment};
 
 pub use self::format::Format;
-pub use self::memory::{Memory, weigh};
+pub use self::memory::{Memory, memory_of};
 
 mod exposition;
 mod family;

@@ -174,7 +174,7 @@ where
     pub fn turn(&mut self, may_block: bool) -> io::Result<()> {
         let timeout = self.timeout(may_block);
         let waited = self.driver.wait(timeout, &mut self.sessions);
-        self.sessions.context.inbox.awake();
+        self.sessions.context.inbox.end_sleep();
         waited?;
         self.sessions.context.inbox.beat();
         self.sessions.update_clock();
@@ -235,7 +235,7 @@ where
                 self.sessions.complain_about_accept(&error);
                 self.sessions.slab.remove(key.index as usize);
             }
-            self.greet(key);
+            self.apply_shutdown_to_new(key);
         }
     }
 

@@ -146,7 +146,7 @@ impl Stats {
     }
 
     /// Name and value of the numbers of this process alone.
-    pub fn own(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+    pub fn of_this_process(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         Scalar::ALL.into_iter().map(|scalar| {
             let value = scalar_of(self.cells(), scalar);
             let inherited = self.inherited[scalar as usize];

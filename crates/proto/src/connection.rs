@@ -108,7 +108,7 @@ impl Connection {
             }
             self.handle_disconnect();
         }
-        on_machine!(&mut self.protocol.machine, machine => machine.handle_timeout(now, backlog));
+        self.protocol.handle_timeout(now, backlog);
     }
 
     fn decrypt(&mut self, now: Instant, bytes: &[u8]) {

@@ -188,7 +188,7 @@ impl Life {
     pub fn watch_reader(&mut self, unsent: u64, write: Duration) {
         if unsent == 0 {
             self.deadlines.stop(Timer::Write);
-            self.pace.rest();
+            self.pace.reset();
         } else if !self.deadlines.is_running(Timer::Write) {
             self.start(Timer::Write, Pace::interval(write));
         }

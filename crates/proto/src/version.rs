@@ -8,6 +8,7 @@ use hyperion_buf::SendQueue;
 use crate::config::Config;
 use crate::event::{Closing, Event};
 use crate::http2::PREFACE;
+use crate::timers::Timer;
 use crate::violation::Violation;
 use crate::{http1, http2};
 
@@ -122,6 +123,21 @@ impl Protocol {
             return self.look_for_preface(now, bytes);
         }
         on_machine!(&mut self.machine, machine => machine.handle_input(now, bytes));
+    }
+
+    /// Fires the timers whose time has come. Of what has left, the socket still holds `backlog` bytes.
+    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
+        on_machine!(&mut self.machine, machine => {
+            machine.life.wake(now, backlog);
+            for timer in Timer::ALL {
+                if machine.life.is_due(timer) {
+                    machine.fire(timer);
+                }
+            }
+            if !machine.life.is_closed() {
+                machine.advance();
+            }
+        });
     }
 
     fn look_for_preface(&mut self, now: Instant, bytes: &[u8]) {

@@ -259,7 +259,7 @@ impl Engine {
     fn stats(ruby: &Ruby, this: &Self) -> Result<RHash, Error> {
         this.stats.engine_panics.add(error::take_panics());
         let stats = ruby.hash_new();
-        for (name, value) in this.stats.own() {
+        for (name, value) in this.stats.of_this_process() {
             stats.aset(ruby.to_symbol(name), value)?;
         }
         if let Some(reactor) = this.here() {

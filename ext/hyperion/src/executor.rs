@@ -123,7 +123,7 @@ impl Executor<'_> {
             })
             .map(|()| false)
             .or_else(|failure| self.absorb(failure)),
-            Work::Observed(batch) => contain(self.ruby, || self.tell(batch))
+            Work::Observed(batch) => contain(self.ruby, || self.run_observers(batch))
                 .map(|()| false)
                 .or_else(|failure| self.absorb(failure)),
         }
@@ -131,10 +131,11 @@ impl Executor<'_> {
 
     /// Tells of requests that the engine has answered. What is left when a hook ends this thread goes
     /// to another.
-    fn tell(&self, batch: Vec<Observed>) -> Result<(), Error> {
+    fn run_observers(&self, batch: Vec<Observed>) -> Result<(), Error> {
         self.hooks.report_lost(&self.log, self.consumer.queue().unobserved());
         let mut batch = batch.into_iter();
-        let told = batch.try_for_each(|observed| self.hooks.tell(self.ruby, &self.log, &observed));
+        let told =
+            batch.try_for_each(|observed| self.hooks.observe(self.ruby, &self.log, &observed));
         batch.for_each(|observed| self.consumer.queue().observe(observed));
         told
     }

@@ -57,7 +57,7 @@ impl ForcedExit {
             match self.watch.wait(end.saturating_duration_since(Instant::now()).min(LOOK)) {
                 Heard::Ended => return,
                 Heard::Signal(SIGINT) if deadline_of_interrupt.is_none() => {
-                    self.tell(&self.line_when_interrupted);
+                    self.write_line(&self.line_when_interrupted);
                     deadline_of_interrupt = Some(Instant::now() + SECOND_INTERRUPT_GRACE);
                 }
                 Heard::Signal(_) | Heard::Announced | Heard::Nothing => {}
@@ -87,11 +87,11 @@ impl ForcedExit {
         if is_interrupted {
             stop::exit_at_once(128 + SIGINT);
         }
-        self.tell(&self.line_when_over);
+        self.write_line(&self.line_when_over);
         stop::exit_at_once(if self.boots && reason > 0 { 128 + reason } else { 1 })
     }
 
-    fn tell(&self, line: &str) {
+    fn write_line(&self, line: &str) {
         let now = SystemTime::now();
         let line = line
             .replace(TIMESTAMP, &stop::timestamp(now).to_string())

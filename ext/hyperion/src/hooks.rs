@@ -73,7 +73,7 @@ impl Hooks {
     ///
     /// # Errors
     /// A jump out of a block.
-    pub fn tell(&self, ruby: &Ruby, log: &Log, observed: &Observed) -> Result<(), Error> {
+    pub fn observe(&self, ruby: &Ruby, log: &Log, observed: &Observed) -> Result<(), Error> {
         let Observed { request, connection, status, fields, .. } = observed;
         let Some(observer) = self.observer(ruby, log, request, connection) else { return Ok(()) };
         let nil = ruby.qnil().as_value();

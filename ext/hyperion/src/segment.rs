@@ -116,7 +116,7 @@ fn to_hash(ruby: &Ruby, snapshot: &Snapshot) -> Result<RHash, Error> {
         stats.aset(ruby.to_symbol(name), value)?;
     }
     let workers = ruby.ary_new();
-    for (worker, memory) in snapshot.workers().iter().zip(metrics::weigh(snapshot)) {
+    for (worker, memory) in snapshot.workers().iter().zip(metrics::memory_of(snapshot)) {
         let shown = ruby.hash_new();
         shown.aset(ruby.to_symbol("slot"), worker.slot)?;
         shown.aset(ruby.to_symbol("pid"), worker.pid)?;

@@ -34,7 +34,7 @@ module Hyperion
       @enough = max_requests && (max_requests + Random.new.rand(0..(max_requests * JITTER).to_i))
       Thread.new do
         Thread.current.name = "hyperion heartbeat"
-        obey while beat
+        await_orders while beat
         orphaned(grace_s)
       end
     end
@@ -65,16 +65,16 @@ module Hyperion
     end
 
     # Waits for the time of the next beat, or for orders.
-    def obey
+    def await_orders
       return unless IO.select([@orders], nil, nil, INTERVAL_S)
 
       text = @orders.read_nonblock(4096, exception: false)
       return @deserted = true unless text
 
-      text.each_line(chomp: true) { |order| follow(order) } if text.is_a?(String)
+      text.each_line(chomp: true) { |order| execute(order) } if text.is_a?(String)
     end
 
-    def follow(order)
+    def execute(order)
       word, slot = order.split
       case word
       when "retire", "stop" then @event_queue.post(word.to_sym)

@@ -49,12 +49,12 @@ module Hyperion
     def turn
       start_due
       events, = @launcher.event_queue.take(wait_s, workers.map(&:reader))
-      @watchdog.awake(now)
+      @watchdog.note_turn(now)
       workers.each { |worker| worker.read(now) }
       events.each { |event, detail| handle(event, detail) }
       @slots.each { |slot| slot.workers.each { |worker| reap(slot, worker) } }
       announce
-      stopping? ? @shutdown.round(now) : look_after
+      stopping? ? @shutdown.round(now) : maintain
     end
 
     def handle(event, detail)
@@ -150,12 +150,12 @@ module Hyperion
     end
 
     # Workers of no use are replaced, and so are those that have served enough.
-    def look_after
+    def maintain
       @watchdog.round(now)
       @recycling.round(now) if @announced
       @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
       @covering.round if @announced
-      @slots.select(&:serving?).each { |slot| @restart_counter.tell(slot) }
+      @slots.select(&:serving?).each { |slot| @restart_counter.record(slot) }
       @launcher.certificates.look # Workers tell what they read; those to come have it from here.
     end
 

@@ -25,7 +25,7 @@ module Hyperion
 
     # Marks the slot that is next.
     def round(now)
-      weigh(now) if @limit
+      measure(now) if @limit
       return unless @slots.all?(&:serving?) && @slots.none? { |slot| slot.wanted || slot.leaving.any? }
 
       slot, reason = spent || heaviest
@@ -59,7 +59,7 @@ module Hyperion
     def size(pid) = @heavy.key?(pid) ? { mb: @heavy[pid] / Memory::MIB } : {}
 
     # A worker is weighed when it is born, and at intervals.
-    def weigh(now)
+    def measure(now)
       pids = @slots.select(&:serving?).map { |slot| slot.current.pid }
       @born.keep_if { |pid, _| pids.include?(pid) }
       (pids - @born.keys).each { |pid| @born[pid] = born_too_heavy?(pid) }

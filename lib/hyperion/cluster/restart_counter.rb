@@ -18,7 +18,7 @@ module Hyperion
 
     # Counts and logs that the slot is filled again, once.
     # @param slot [Slot]
-    def tell(slot)
+    def record(slot)
       former = slot.take_former or return
       count(former.reason)
       @log.info("worker restarted", slot: slot.index, old_pid: former.pid, new_pid: slot.current.pid,

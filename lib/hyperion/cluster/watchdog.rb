@@ -27,9 +27,9 @@ module Hyperion
 
     # To be called before what workers wrote is read. Where the master itself was held up, their silence
     # meant nothing.
-    def awake(now)
-      delay = now - (@awake_at || now)
-      @awake_at = now
+    def note_turn(now)
+      delay = now - (@turned_at || now)
+      @turned_at = now
       @slots.each { |slot| slot.workers.each { |worker| worker.restart_clocks(now) } } if delay > DELAY_S
     end
 

@@ -62,7 +62,7 @@ module Hyperion
         @rest << text
       end
       *lines, @rest = @rest.split("\n", -1) if @rest.include?("\n")
-      lines&.each { |line| hear(*line.match(SAY)&.captures, now) }
+      lines&.each { |line| receive(*line.match(SAY)&.captures, now) }
     end
 
     # The process was stopped, as by SIGSTOP.
@@ -169,7 +169,7 @@ module Hyperion
       nil # It is dead or does not read; the master finds out.
     end
 
-    def hear(word, text, now)
+    def receive(word, text, now)
       case word
       when "beat" then progress(*text.split.map(&:to_i), now)
       when "booted" then boot(text, now)

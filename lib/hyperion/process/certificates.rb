@@ -48,7 +48,7 @@ module Hyperion
 
     # Says what is used.
     # @param log [Log]
-    def tell(log)
+    def log_all(log)
       @by_settings.each_value { |tls| log.info("TLS certificates", **fields(tls)) }
       warnings.each { |warning| log.warn(warning) }
     end

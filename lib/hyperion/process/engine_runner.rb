@@ -69,7 +69,7 @@ module Hyperion
     def stats = @engine.stats
 
     # Lines of this log go through the engine until it stops.
-    def carry(log)
+    def connect_log(log)
       @log = log
       log.engine = @engine
     end

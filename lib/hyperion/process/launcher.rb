@@ -87,7 +87,7 @@ module Hyperion
     def announce(io_driver, routes = nil)
       @pid_file.write
       metrics.phase = :serving
-      certificates.tell(log)
+      certificates.log_all(log)
       @out.print(Banner.new(configuration, sockets.listeners.urls, io_driver: io_driver, routes: routes, admin: sockets.admin.urls.first).to_s)
       @out.flush
     rescue IOError, SystemCallError => e
@@ -109,8 +109,8 @@ module Hyperion
     def ignore(event) = log.info("signal ignored", signal: event)
 
     # Threads of the app cannot be ended; the process must not wait for them.
-    def stubborn! = @stubborn = true
-    def stubborn? = @stubborn
+    def threads_remain! = @threads_remain = true
+    def threads_remain? = @threads_remain
 
     private
 

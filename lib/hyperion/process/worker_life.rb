@@ -53,7 +53,7 @@ module Hyperion
       @drain_waiter = DrainWaiter.new(@runner, @event_queue)
       arm
       @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
-      @runner.carry(@launcher.log)
+      @runner.connect_log(@launcher.log)
     rescue ThreadError => e
       raise BootError, "its threads cannot be made: #{e.message}; #{SafeFork::MORE}"
     end
@@ -152,7 +152,7 @@ module Hyperion
       return unless @runner
 
       @launcher.hooks.run_late(:on_worker_shutdown, @slot) if @drained
-      @launcher.stubborn! unless @runner.stop
+      @launcher.threads_remain! unless @runner.stop
     end
 
     def read_again

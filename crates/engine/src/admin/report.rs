@@ -8,7 +8,7 @@ use crate::stats::{Segment, Snapshot, Worker};
 /// The numbers of all processes now.
 pub(super) fn render(segment: &Segment) -> String {
     let snapshot = segment.snapshot();
-    let memory = metrics::weigh(&snapshot);
+    let memory = metrics::memory_of(&snapshot);
     let workers: Vec<_> = snapshot
         .workers()
         .iter()

@@ -135,7 +135,7 @@ mod tests {
         let stats = Arc::new(segment.stats(1));
         let siblings = Siblings::start(channels, stats, inbox.clone(), log).unwrap();
         assert!(segment.announce(&segment.neighbour(1)));
-        siblings.leave();
+        siblings.stop_adopting();
         std::thread::sleep(2 * LINGER);
         assert!(!siblings.has_left(), "somebody is on the way");
         pass(&way, &way, &HandoffMessage::of_connection(0).to_bytes()).unwrap();

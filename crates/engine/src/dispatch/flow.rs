@@ -143,7 +143,7 @@ impl Flow {
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
         drop(self.lock());
-        self.tell();
+        self.wake_waiters();
     }
 
     /// The same, and the response is cut.
@@ -189,7 +189,7 @@ impl Flow {
     /// Changes the state and wakes whoever waits for it.
     pub fn update(&self, change: impl FnOnce(&mut FlowState)) {
         change(&mut self.lock());
-        self.tell();
+        self.wake_waiters();
     }
 
     /// Wakes somebody who does not [`wait`](Self::wait) whenever a wait could end.
@@ -197,7 +197,7 @@ impl Flow {
         let _ = self.waker.set(waker);
     }
 
-    fn tell(&self) {
+    fn wake_waiters(&self) {
         self.changed.notify_all();
         if let Some(waker) = self.waker.get() {
             waker.wake();

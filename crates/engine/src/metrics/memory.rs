@@ -30,14 +30,14 @@ struct Shares {
 }
 
 /// The memory of each process that lives, in the order of [`Snapshot::workers`]. Shares may be some seconds old.
-pub fn weigh(snapshot: &Snapshot) -> Vec<Memory> {
+pub fn memory_of(snapshot: &Snapshot) -> Vec<Memory> {
     let pids: Vec<u64> = snapshot.workers().iter().map(|worker| worker.pid.into()).collect();
     let shares = shares_of(&pids);
-    let weigh = |pid: u64| Memory {
+    let measure = |pid: u64| Memory {
         resident_bytes: resident_bytes(pid),
         proportional_bytes: shares.get(&pid).copied(),
     };
-    pids.into_iter().map(weigh).collect()
+    pids.into_iter().map(measure).collect()
 }
 
 /// What is known; where that is old, a thread finds out what is now.

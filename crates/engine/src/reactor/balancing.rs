@@ -65,7 +65,7 @@ where
                 session.resume(parcel, received_at, context);
             });
         }
-        self.greet(key);
+        self.apply_shutdown_to_new(key);
     }
 
     /// Gives requests that wait to siblings that have an executor to spare; from a worker that is to end,

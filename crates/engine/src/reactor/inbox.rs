@@ -126,13 +126,13 @@ impl Inbox {
         self.sleeping.store(true, Ordering::SeqCst);
         let empty = self.lock().messages.is_empty() && !self.beat_wanted.load(Ordering::SeqCst);
         if !empty {
-            self.awake();
+            self.end_sleep();
         }
         empty
     }
 
     /// Announces that the reactor is awake, so that senders need not wake it.
-    pub(crate) fn awake(&self) {
+    pub(crate) fn end_sleep(&self) {
         self.sleeping.store(false, Ordering::SeqCst);
     }
 

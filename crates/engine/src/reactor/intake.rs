@@ -110,7 +110,7 @@ where
         if self.intake.closes_at.is_none() {
             self.driver.close_listeners();
         }
-        self.siblings.iter().for_each(Siblings::leave);
+        self.siblings.iter().for_each(Siblings::stop_adopting);
         self.intake.last_called_at.get_or_insert(self.sessions.context.now);
         self.sessions.begin_last_call();
     }
@@ -140,7 +140,7 @@ where
         for key in self.sessions.keys() {
             match self.is_awaited(key) {
                 true => is_over = false,
-                false => self.sessions.tell(key, Shutdown::Drain),
+                false => self.sessions.apply_shutdown(key, Shutdown::Drain),
             }
         }
         match is_over {
@@ -158,11 +158,11 @@ where
     }
 
     /// Tells a new connection how far the end is. One that comes late has its own last call.
-    pub(super) fn greet(&mut self, key: Key) {
+    pub(super) fn apply_shutdown_to_new(&mut self, key: Key) {
         if self.sessions.phase == Shutdown::Drain {
             let now = self.sessions.context.now;
             self.intake.drains_at = self.intake.drains_at.or(now.checked_add(LAST_CALL));
         }
-        self.sessions.tell(key, self.sessions.phase.min(Shutdown::LastCall));
+        self.sessions.apply_shutdown(key, self.sessions.phase.min(Shutdown::LastCall));
     }
 }

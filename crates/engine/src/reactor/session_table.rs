@@ -60,7 +60,7 @@ pub(crate) enum Shutdown {
 }
 
 impl Shutdown {
-    fn tell(self, connection: &mut Connection, now: Instant) {
+    fn apply_to(self, connection: &mut Connection, now: Instant) {
         match self {
             Self::Open => {}
             Self::LastCall => connection.last_call(now),
@@ -125,8 +125,8 @@ impl<S> Sessions<S> {
     }
 
     /// Tells a connection how far the end is.
-    pub fn tell(&mut self, key: Key, phase: Shutdown) {
-        self.handle(key, |session, context| phase.tell(&mut session.connection, context.now));
+    pub fn apply_shutdown(&mut self, key: Key, phase: Shutdown) {
+        self.handle(key, |session, context| phase.apply_to(&mut session.connection, context.now));
     }
 
     /// The number that siblings know this listener by.
@@ -178,7 +178,7 @@ impl<S> Sessions<S> {
     /// Tells all connections, and those that were accepted before and are still to be opened.
     pub fn begin_last_call(&mut self) {
         self.phase = self.phase.max(Shutdown::LastCall);
-        self.keys().into_iter().for_each(|key| self.tell(key, Shutdown::LastCall));
+        self.keys().into_iter().for_each(|key| self.apply_shutdown(key, Shutdown::LastCall));
     }
 
     /// Whether nobody is served any more.

@@ -285,7 +285,7 @@ mod tests {
         stats.requests.add(4);
         stats.connections_active.set(1);
         assert_eq!(segment.total(Scalar::Requests), 7);
-        let own: std::collections::BTreeMap<_, _> = stats.own().collect();
+        let own: std::collections::BTreeMap<_, _> = stats.of_this_process().collect();
         assert_eq!((own["requests"], own["connections_active"]), (4, 1), "not the former ones");
     }
 

@@ -252,7 +252,7 @@ impl Connection {
             self.input = Input::Idle;
         }
         if let Some(id) = completed.buffer {
-            self.weigh(completed.result, buffers.size(), round, ring);
+            self.choose_receive(completed.result, buffers.size(), round, ring);
             if completed.result > 0 && self.life == Life::Open {
                 let bytes = buffers.bytes(id, completed.result as usize);
                 sink.complete(Completion::Received { key: self.key, bytes });
@@ -268,7 +268,7 @@ impl Connection {
     }
 
     /// Decides by what arrives whether to receive as much as there is, or one buffer in a turn.
-    fn weigh(&mut self, received: i32, full: usize, round: u32, ring: &mut Ring) {
+    fn choose_receive(&mut self, received: i32, full: usize, round: u32, ring: &mut Ring) {
         let received = usize::try_from(received).unwrap_or(0);
         if self.received_in.0 != round {
             self.received_in = (round, 0);

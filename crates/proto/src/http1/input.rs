@@ -43,7 +43,7 @@ impl Connection {
                 self.consume_buffer();
             }
         }
-        self.settle();
+        self.advance();
     }
 
     pub fn handle_eof(&mut self, now: Instant) {
@@ -53,7 +53,7 @@ impl Connection {
             self.close();
         }
         if !self.life.is_closed() {
-            self.settle();
+            self.advance();
         }
     }
 
@@ -71,7 +71,7 @@ impl Connection {
         }
         let announces = self.exchanges.back().is_some_and(|last| last.answer == Answer::Waiting);
         self.intake = if announces { Intake::Closed } else { Intake::OneMore };
-        self.settle();
+        self.advance();
     }
 
     pub fn drain(&mut self, now: Instant) {
@@ -88,7 +88,7 @@ impl Connection {
             true => Intake::OneMore,
             false => Intake::Closed,
         };
-        self.settle();
+        self.advance();
     }
 
     pub fn pause_body(&mut self, id: StreamId) {
@@ -108,13 +108,13 @@ impl Connection {
             Input::Tunnel { id: tunnel, paused, .. } if *tunnel == id => *paused = false,
             _ => return,
         }
-        self.settle();
+        self.advance();
     }
 
     /// Answers for the server as a whole, whatever the peer may send.
     pub fn refuse(&mut self, violation: Violation) {
         self.violate(violation, Bytes::new());
-        self.settle();
+        self.advance();
     }
 
     /// Output that was handed over cannot be sent.

@@ -11,7 +11,7 @@
 //! ```
 //! What becomes of each request is drawn in [`exchange`]; exchanges are answered in their order.
 //! What becomes of the connection is drawn in [`life`](crate::life).
-//! Every call ends in [`Connection::settle`], the one place where the machines move each other.
+//! Every call ends in [`Connection::advance`], the one place where the machines move each other.
 
 mod body_input;
 mod body_reader;
@@ -49,7 +49,7 @@ use crate::life::{Departing, Ending, Life};
 #[derive(Debug)]
 pub(crate) struct Connection {
     config: Arc<Config>,
-    life: Life,
+    pub(crate) life: Life,
     input: Input,
     intake: Intake,
     buffer: Buffer,
@@ -104,7 +104,7 @@ impl Connection {
             output: SendQueue::new(),
             request_left: None,
         };
-        connection.settle();
+        connection.advance();
         connection
     }
 
@@ -174,10 +174,10 @@ impl Connection {
 /// Moving the machines on.
 impl Connection {
     /// Lets each machine react to what the others did, until nothing moves.
-    fn settle(&mut self) {
+    pub(crate) fn advance(&mut self) {
         loop {
-            self.seal();
-            self.retire();
+            self.drop_behind_last();
+            self.finish_exchanges();
             if self.life.ending == Ending::Open
                 && self.intake == Intake::Closed
                 && self.exchanges.is_empty()
@@ -200,7 +200,7 @@ impl Connection {
     }
 
     /// Sends finished exchanges at the front on their way and lets the next one write.
-    fn retire(&mut self) {
+    fn finish_exchanges(&mut self) {
         while self.exchanges.front().is_some_and(Exchange::is_done)
             && let Some(exchange) = self.exchanges.pop_front()
         {
@@ -233,7 +233,7 @@ impl Connection {
     }
 
     /// Drops what is behind a response that ends the connection or becomes a tunnel.
-    fn seal(&mut self) {
+    fn drop_behind_last(&mut self) {
         let Some(last) = self.exchanges.iter().position(Exchange::is_last) else { return };
         self.intake = Intake::Closed;
         let last_id = self.exchanges[last].id;

@@ -29,7 +29,7 @@ impl Connection {
             return;
         }
         self.life.note_sent(bytes);
-        self.settle();
+        self.advance();
     }
 
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
@@ -43,7 +43,7 @@ impl Connection {
         } else {
             self.answer_plainly(index, 500, None, None);
         }
-        self.settle();
+        self.advance();
     }
 
     pub fn respond_prepared(
@@ -70,7 +70,7 @@ impl Connection {
         prepared.write(out, date, persistence, body);
         exchange.body_bytes = body.map_or(0, |body| body.len() as u64);
         exchange.answer = Answer::Done { complete: true };
-        self.settle();
+        self.advance();
     }
 
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
@@ -129,7 +129,7 @@ impl Connection {
         }
         self.exchanges[0].answer = Answer::Streaming(Framing::Raw);
         self.open_tunnel();
-        self.settle();
+        self.advance();
         true
     }
 
@@ -138,7 +138,7 @@ impl Connection {
         let Some(index) = self.index_of(id) else { return };
         let out = (index == 0).then_some(&mut self.output);
         self.exchanges[index].finish(out, trailers);
-        self.settle();
+        self.advance();
     }
 
     pub fn reset(&mut self, now: Instant, id: StreamId) {
@@ -149,7 +149,7 @@ impl Connection {
             Answer::Streaming(_) => self.cut(index),
             Answer::Done { .. } => {}
         }
-        self.settle();
+        self.advance();
     }
 
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
@@ -161,7 +161,7 @@ impl Connection {
         let body_open = matches!(&self.input, Input::Body(receiving) if receiving.id == id);
         self.exchanges[index].close |= body_open;
         self.answer_plainly(index, status, retry_after_s, None);
-        self.settle();
+        self.advance();
     }
 
     /// Tells the peer what it did wrong; the connection ends behind it.
@@ -255,7 +255,7 @@ impl Connection {
         let Some(index) = self.index_of(id) else { return };
         let out = (index == 0).then_some(&mut self.output);
         self.exchanges[index].write(out, piece);
-        self.settle();
+        self.advance();
     }
 
     /// Where an informational response for `id` goes, if the client can have one.

@@ -1,6 +1,6 @@
-//! When each timer runs, and what happens when it fires; the table is in `deadlines`.
+//! When each timer runs, and what happens when it fires; the table is in [`timers`](crate::timers).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,19 +10,8 @@ use crate::timers::Timer;
 use crate::violation::Violation;
 
 impl Connection {
-    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
-        self.life.wake(now, backlog);
-        for timer in Timer::ALL {
-            if self.life.is_due(timer) {
-                self.fire(timer);
-            }
-        }
-        if !self.life.is_closed() {
-            self.settle();
-        }
-    }
-
-    fn fire(&mut self, timer: Timer) {
+    /// The time of `timer` has come.
+    pub fn fire(&mut self, timer: Timer) {
         self.life.deadlines.stop(timer);
         if self.life.deadlines.is_estimate(timer) {
             return;

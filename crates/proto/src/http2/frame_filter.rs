@@ -123,7 +123,7 @@ impl Judge {
                 return Err(Reason::PROTOCOL_ERROR);
             }
         } else {
-            self.follow(head)?;
+            self.track_streams(head)?;
             self.waits = head.is(Kind::HEADERS).then_some(head);
         }
         if self.waits.is_none() {
@@ -136,7 +136,7 @@ impl Judge {
 
     /// Keeps track of streams, and finds those fields that are trailers. What the last stream does not
     /// decide is left to the h2 crate.
-    fn follow(&mut self, head: Head) -> Result<(), Reason> {
+    fn track_streams(&mut self, head: Head) -> Result<(), Reason> {
         let stream = head.stream();
         let is_latest = stream == self.latest && stream > 0;
         self.is_trailers = false;

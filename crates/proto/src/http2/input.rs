@@ -27,7 +27,7 @@ const LINE_BYTES: usize = 256;
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.life.observe(now);
-        if self.life.ending != Ending::Open || self.is_left {
+        if self.life.ending != Ending::Open || self.has_gone_away {
             self.life.discarded += bytes.len() as u64;
             return;
         }
@@ -42,34 +42,34 @@ impl Connection {
         }
         self.budget.refund(late);
         self.charge(cost);
-        self.drive();
+        self.advance();
         if let Err(reason) = read {
-            self.leave(reason, Violation::H2ProtocolError);
-            self.drive();
+            self.go_away(reason, Violation::H2ProtocolError);
+            self.advance();
         }
         let resets = std::mem::take(&mut self.pipe.wire().resets);
         if resets > 0 {
             let is_paid = self.budget.spend_resets(self.life.now, resets);
-            self.judge(is_paid);
-            self.drive();
+            self.close_unless(is_paid);
+            self.advance();
         }
     }
 
     fn charge(&mut self, cost: i64) {
         let is_paid = self.budget.spend(self.life.now, cost);
-        self.judge(is_paid);
+        self.close_unless(is_paid);
     }
 
-    fn judge(&mut self, is_paid: bool) {
+    fn close_unless(&mut self, is_paid: bool) {
         if !is_paid {
-            self.leave(Reason::ENHANCE_YOUR_CALM, Violation::H2Flood);
+            self.go_away(Reason::ENHANCE_YOUR_CALM, Violation::H2Flood);
         }
     }
 
     /// Tells the peer that this is the end, and whose fault it is.
-    pub(super) fn leave(&mut self, reason: Reason, violation: Violation) {
+    pub(super) fn go_away(&mut self, reason: Reason, violation: Violation) {
         if let Some(h2) = &mut self.h2
-            && !std::mem::replace(&mut self.is_left, true)
+            && !std::mem::replace(&mut self.has_gone_away, true)
         {
             h2.abrupt_shutdown(reason);
             self.complain(violation);
@@ -82,7 +82,7 @@ impl Connection {
         if self.life.ending == Ending::Lingering {
             self.life.ending = Ending::Closed;
         }
-        self.drive();
+        self.advance();
     }
 
     pub fn handle_disconnect(&mut self) {
@@ -103,7 +103,7 @@ impl Connection {
             stream.input.since = None;
             self.ready.push(id);
         }
-        self.drive();
+        self.advance();
     }
 
     /// A request has arrived.

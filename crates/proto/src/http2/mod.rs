@@ -69,7 +69,7 @@ const RESET_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Connection {
     config: Arc<Config>,
-    life: Life,
+    pub(crate) life: Life,
     pipe: Pipe,
     /// None once it is done.
     h2: Option<Server<Pipe, Bytes>>,
@@ -82,7 +82,7 @@ pub(crate) struct Connection {
     accepted: u64,
     draining: bool,
     /// The end was told, for a fault of the peer.
-    is_left: bool,
+    has_gone_away: bool,
     /// Streams that were given to h2 to the end, and are perhaps not yet written.
     given: Vec<Departing>,
     date: Option<(String, HeaderValue)>,
@@ -112,14 +112,14 @@ impl Connection {
             answered_early: VecDeque::new(),
             accepted: 0,
             draining: false,
-            is_left: false,
+            has_gone_away: false,
             given: Vec::new(),
             date: None,
         };
         if connection.h2.is_none() {
             connection.life.ending = Ending::Closed;
         }
-        connection.drive();
+        connection.advance();
         connection
     }
 
@@ -128,7 +128,7 @@ impl Connection {
     }
 
     pub fn poll_transmit(&mut self, out: &mut SendQueue) {
-        self.drive();
+        self.advance();
         let mut wire = self.pipe.wire();
         self.life.give_out(wire.output.len());
         out.append(&mut wire.output);
@@ -172,7 +172,7 @@ impl Connection {
         {
             h2.graceful_shutdown();
         }
-        self.drive();
+        self.advance();
     }
 
     /// Bytes written and not yet taken by the peer.
@@ -184,7 +184,7 @@ impl Connection {
 /// Moving on.
 impl Connection {
     /// Lets h2 and the streams react to each other, until nothing moves.
-    fn drive(&mut self) {
+    pub(crate) fn advance(&mut self) {
         let unsent = self.unsent();
         {
             let mut wire = self.pipe.wire();
@@ -196,32 +196,32 @@ impl Connection {
             match h2.poll_accept(&mut context) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     // Of what came in between, as resets, it must be told first.
-                    self.attend();
+                    self.poll_streams();
                     self.open(request, respond);
                 }
                 Poll::Ready(Some(Err(error))) => self.fail(&error),
                 Poll::Ready(None) => self.h2 = None,
-                Poll::Pending if !self.attend() => break,
+                Poll::Pending if !self.poll_streams() => break,
                 Poll::Pending => {}
             }
         }
         self.depart();
-        self.settle();
+        self.update_ending();
     }
 
     /// Looks after streams that were woken; false when there are none.
-    fn attend(&mut self) -> bool {
+    fn poll_streams(&mut self) -> bool {
         let woken = self.ready.take();
         for &id in &woken {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             let suspects = self.inbound.has_stand_ins();
-            let attended =
-                stream.attend(self.life.now, &self.config.limits, suspects, &mut self.life.events);
+            let polled =
+                stream.poll(self.life.now, &self.config.limits, suspects, &mut self.life.events);
             let (bytes, pieces) = stream.output.take_unearned();
             self.budget.earn_bytes(bytes);
             self.budget.earn_pieces(pieces);
-            match attended {
-                Ok(()) if stream.output.answer == Answer::Given => self.retire(id, true),
+            match polled {
+                Ok(()) if stream.output.answer == Answer::Given => self.finish_stream(id, true),
                 Ok(()) => self.await_peer(id),
                 Err(fault) => self.end_stream(id, fault),
             }
@@ -230,7 +230,7 @@ impl Connection {
     }
 
     /// All of a response is with h2, or as much as there will be.
-    fn retire(&mut self, id: u32, complete: bool) {
+    fn finish_stream(&mut self, id: u32, complete: bool) {
         let Some(stream) = self.streams.remove(&id) else { return };
         let body_bytes = stream.output.given;
         if complete && stream.input.is_open() {
@@ -260,7 +260,7 @@ impl Connection {
             Fault::Refused(violation) => self.refuse_stream(id, violation),
             Fault::Broken => {
                 stream.reset(Reason::INTERNAL_ERROR);
-                self.retire(id, false);
+                self.finish_stream(id, false);
             }
         }
     }
@@ -274,7 +274,7 @@ impl Connection {
         }
     }
 
-    fn settle(&mut self) {
+    fn update_ending(&mut self) {
         self.life.report_departed();
         if self.h2.is_none() && self.life.ending == Ending::Open {
             self.life.ending = Ending::Flushing;
@@ -297,7 +297,7 @@ impl Connection {
             Some(Reason::ENHANCE_YOUR_CALM) => Violation::H2Flood,
             _ => Violation::H2ProtocolError,
         };
-        if error.is_library() && !std::mem::replace(&mut self.is_left, true) {
+        if error.is_library() && !std::mem::replace(&mut self.has_gone_away, true) {
             self.complain(violation);
         }
     }

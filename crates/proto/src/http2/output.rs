@@ -23,7 +23,7 @@ impl Connection {
         self.life.observe(now);
         if !self.life.is_closed() {
             self.life.note_sent(bytes);
-            self.drive();
+            self.advance();
         }
     }
 

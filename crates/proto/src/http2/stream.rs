@@ -162,7 +162,7 @@ impl Stream {
     ///
     /// # Errors
     /// What ends the stream.
-    pub fn attend(
+    pub fn poll(
         &mut self,
         now: Instant,
         limits: &Limits,
@@ -351,7 +351,7 @@ impl Output {
             }
             if self.pending == 0 {
                 self.since = None;
-                self.pace.rest();
+                self.pace.reset();
             }
             let ended = self.pieces.is_empty() && matches!(self.ending, Some(None));
             send.send_data(bytes, ended).map_err(|_| Fault::Reset)?;

@@ -21,30 +21,19 @@ use crate::timers::throughput::Pace;
 use crate::violation::Violation;
 
 impl Connection {
-    pub fn handle_timeout(&mut self, now: Instant, backlog: u64) {
-        self.life.wake(now, backlog);
-        for timer in Timer::ALL {
-            if self.life.is_due(timer) {
-                self.fire(timer);
-            }
-        }
-        if !self.life.is_closed() {
-            self.drive();
-        }
-    }
-
-    fn fire(&mut self, timer: Timer) {
+    /// The time of `timer` has come.
+    pub fn fire(&mut self, timer: Timer) {
         self.life.deadlines.stop(timer);
         if self.life.deadlines.is_estimate(timer) && timer != Timer::Body {
             return;
         }
         match timer {
-            Timer::Head => self.leave(Reason::NO_ERROR, Violation::HeadTimeout),
+            Timer::Head => self.go_away(Reason::NO_ERROR, Violation::HeadTimeout),
             Timer::Idle => self.send_goaway(),
             Timer::Linger if self.life.lingers_on(&self.config) => {}
             Timer::Linger if self.life.ending == Ending::Open => self.send_goaway(),
             Timer::Linger => self.close(),
-            Timer::Body => self.sweep(),
+            Timer::Body => self.end_late_streams(),
             Timer::Write if self.keeps_pace() => {}
             Timer::Write => self.close(),
             Timer::Request => {}
@@ -64,7 +53,7 @@ impl Connection {
     }
 
     /// Ends the streams that have waited too long, and finds out when to look again.
-    fn sweep(&mut self) {
+    fn end_late_streams(&mut self) {
         let mut next: Option<Instant> = None;
         let (mut late_bodies, mut late_readers) = (Vec::new(), Vec::new());
         let stalled = self.streams.values().filter(|stream| stream.output.is_stalled()).count();
@@ -87,7 +76,7 @@ impl Connection {
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.reset(Reason::CANCEL);
             }
-            self.retire(id, false);
+            self.finish_stream(id, false);
         }
         if let Some(at) = next {
             self.life.deadlines.start(Timer::Body, at, true);
@@ -168,7 +157,7 @@ impl Output {
     /// take at least.
     fn look(&mut self, now: Instant, stalled: u64, config: &Config) -> Reader {
         if !self.is_stalled() {
-            self.pace.rest();
+            self.pace.reset();
             return Reader::Content;
         }
         let span = config.timeouts.write;

@@ -26,7 +26,7 @@ impl Pace {
     }
 
     /// Nothing waits for the peer.
-    pub fn rest(&mut self) {
+    pub fn reset(&mut self) {
         if !self.looks.is_empty() {
             self.looks = VecDeque::new();
         }

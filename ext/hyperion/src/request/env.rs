@@ -113,7 +113,7 @@ impl Facts<'_> {
 /// # Errors
 /// What the application raises.
 pub fn call(app: Value, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
-    enter(Some(app), env, facts)
+    fill_and_call(Some(app), env, facts)
 }
 
 /// Completes `env`, for those who look at it before the application is called.
@@ -121,10 +121,10 @@ pub fn call(app: Value, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
 /// # Errors
 /// Those of Ruby.
 pub fn complete(env: RHash, facts: &Facts<'_>) -> Result<(), Error> {
-    enter(None, env, facts).map(drop)
+    fill_and_call(None, env, facts).map(drop)
 }
 
-fn enter(app: Option<Value>, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
+fn fill_and_call(app: Option<Value>, env: RHash, facts: &Facts<'_>) -> Result<Value, Error> {
     // Made out here because a jump out of the application would skip its destructor.
     let fallback = facts.request.host().is_none().then(|| address(&facts.connection.listener));
     let authority = match &fallback {

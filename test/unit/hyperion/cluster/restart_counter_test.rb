@@ -16,13 +16,13 @@ class RestartCounterTest < UnitCase
   end
 
   def test_each_replacement_is_counted_and_told
-    @restart_counter.tell(Filled.new(1, Former.new(10, :max_rss, 3.5), Current.new(20)))
+    @restart_counter.record(Filled.new(1, Former.new(10, :max_rss, 3.5), Current.new(20)))
     assert_equal({ max_rss: 1 }, @restart_counter.to_h.reject { |_, count| count.zero? })
     assert_equal [["worker restarted", { slot: 1, old_pid: 10, new_pid: 20, reason: :max_rss, uptime_s: 3.5 }]], @log
   end
 
   def test_a_first_worker_is_no_restart
-    @restart_counter.tell(Filled.new(1, nil, Current.new(20)))
+    @restart_counter.record(Filled.new(1, nil, Current.new(20)))
     assert_equal [[0], []], [@restart_counter.to_h.values.uniq, @log]
   end
 

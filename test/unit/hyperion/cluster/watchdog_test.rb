@@ -113,13 +113,13 @@ class WatchdogTest < UnitCase
   end
 
   def test_G3_silence_does_not_count_while_the_master_itself_was_held_up
-    @watchdog.awake(0)
-    @watchdog.awake(1)
-    @watchdog.awake(100)
+    @watchdog.note_turn(0)
+    @watchdog.note_turn(1)
+    @watchdog.note_turn(100)
     round(100)
     round(109)
     assert_nil @worker.asked_at
-    @watchdog.awake(101)
+    @watchdog.note_turn(101)
     round(110)
     assert @worker.asked_at
   end

@@ -59,7 +59,7 @@ class CertificatesTest < UnitCase
 
   def test_what_is_used_is_told_once
     made = certificates("ssl://h:1?cert=/a&key=/b&cert=/c&key=/d", "ssl://h:2?cert=/a&key=/b&cert=/c&key=/d")
-    made.tell(@log)
+    made.log_all(@log)
     (level, message, fields), = @log.all
     assert_equal [1, :info, "TLS certificates", "/a, /c"], [@log.all.size, level, message, fields[:subjects]]
     assert_match(/\A\d{4}-\d\d-\d\dT[\d:]+Z\z/, fields[:expires])

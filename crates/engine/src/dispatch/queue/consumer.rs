@@ -135,7 +135,7 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.queue.lock().leave(self.number);
+        self.queue.lock().remove(self.number);
     }
 }
 
@@ -152,7 +152,7 @@ impl Inner {
         (number, woken)
     }
 
-    fn leave(&mut self, number: usize) {
+    fn remove(&mut self, number: usize) {
         let left = self.executors[number].take();
         self.work.extend(left.into_iter().flat_map(|mut executor| executor.give_up_ends()));
         self.end_search(number);
@@ -162,7 +162,7 @@ impl Inner {
     }
 
     fn has_work(&self, number: usize) -> bool {
-        !self.work.is_empty() || self.own(number).is_some_and(|own| !own.finished.is_empty())
+        !self.work.is_empty() || self.executor(number).is_some_and(|own| !own.finished.is_empty())
     }
 
     fn next(&mut self, number: usize) -> Option<Work> {
@@ -187,7 +187,7 @@ impl Inner {
         self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serves = false);
     }
 
-    fn own(&self, number: usize) -> Option<&Executor> {
+    fn executor(&self, number: usize) -> Option<&Executor> {
         self.executors.get(number).and_then(Option::as_ref)
     }
 
