@@ -13,7 +13,7 @@ module Hyperion
 
       <!-- Written by `rake docs` from lib/hyperion/config/options.rb. -->
 
-      Each option has three forms: a flag of the command line, a variable, and a method of the configuration file. A flag wins over a variable, a variable over the file, the file over the default. `hyperion check` prints the value of each and the place that decided. Whatever is wrong is told at once, and the server does not start.
+      Each option can be set by a command-line flag, an environment variable, or a method in the configuration file. A flag wins over a variable, a variable over the file, the file over the default. `hyperion check` prints the value of each option and where it comes from. If an option is wrong, the server prints an error and does not start.
 
       A switch has a flag for either side: `--preload`, `--no-preload`. Sizes may be written as `65536`, `64k` or `16MiB`; `k`, `m` and `g` are powers of 1024. Times are seconds. Where a row names two variables, the first one wins. A variable that is empty is not set.
 
