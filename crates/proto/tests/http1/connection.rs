@@ -85,12 +85,12 @@ fn a_socket_that_fails_ends_everything_at_once() {
 #[test]
 fn draining_closes_what_is_idle() {
     let mut peer = Peer::new();
-    peer.connection.drain(peer.now);
+    peer.drain();
     assert_eq!(peer.closing(), Closing::Close);
     let mut peer = Peer::new();
     peer.send(get("/", "")).respond(0, text(""));
     peer.read();
-    peer.connection.drain(peer.now);
+    peer.drain();
     assert_eq!(peer.closing(), Closing::Close);
 }
 
@@ -98,7 +98,7 @@ fn draining_closes_what_is_idle() {
 fn draining_answers_what_was_taken_and_announces_the_end() {
     let mut peer = Peer::parallel(2);
     peer.send(get("/", "").repeat(3));
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.respond(0, text("one")).respond(1, text("two"));
     let answers = peer.read();
     let close = answers.find("connection: close").unwrap();
@@ -110,7 +110,7 @@ fn draining_answers_what_was_taken_and_announces_the_end() {
 fn draining_lets_an_arriving_request_complete() {
     let mut peer = Peer::new();
     peer.send("GET / HTTP/1.1\r\n");
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.send("host: a\r\n\r\n").respond(0, text("x"));
     assert!(peer.read().contains("connection: close\r\n"));
     assert_ne!(peer.closing(), Closing::Open);
@@ -120,7 +120,7 @@ fn draining_lets_an_arriving_request_complete() {
 fn draining_ends_a_stream_that_was_begun() {
     let mut peer = Peer::new();
     peer.send(get("/", "")).respond(0, stream());
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.body_part(0, "x").finish(0, None);
     assert!(peer.read().ends_with("0\r\n\r\n"));
     assert_eq!(peer.closing(), Closing::ShutdownWrite);
@@ -134,8 +134,8 @@ fn a_last_call_is_announced_by_the_response_to_the_next_request() {
             peer.send(get("/", "")).respond(id, text("ok"));
         }
         peer.read();
-        peer.connection.last_call(peer.now);
-        peer.connection.last_call(peer.now);
+        peer.last_call();
+        peer.last_call();
         assert_eq!(peer.closing(), Closing::Open);
         peer.send(get("/", "").repeat(2)).respond(requests_before, text("last"));
         assert!(peer.read().contains("connection: close\r\n"));
@@ -150,7 +150,7 @@ fn a_last_call_is_announced_by_the_response_to_the_next_request() {
 fn a_last_call_is_announced_by_a_response_in_flight() {
     let mut peer = Peer::new();
     peer.send(get("/", ""));
-    peer.connection.last_call(peer.now);
+    peer.last_call();
     assert!(peer.respond(0, text("x")).read().contains("connection: close\r\n"));
     assert_eq!(peer.closing(), Closing::ShutdownWrite);
 }
@@ -159,7 +159,7 @@ fn a_last_call_is_announced_by_a_response_in_flight() {
 fn a_last_call_behind_the_head_of_a_response_leaves_one_more_request() {
     let mut peer = Peer::new();
     peer.send(get("/", "")).respond(0, stream());
-    peer.connection.last_call(peer.now);
+    peer.last_call();
     peer.body_part(0, "x").finish(0, None);
     assert!(!peer.read().contains("connection: close"));
     assert_eq!(peer.closing(), Closing::Open);
@@ -171,8 +171,8 @@ fn a_last_call_behind_the_head_of_a_response_leaves_one_more_request() {
 #[test]
 fn a_drain_behind_a_last_call_closes_what_is_idle() {
     let mut peer = Peer::new();
-    peer.connection.last_call(peer.now);
-    peer.connection.drain(peer.now);
+    peer.last_call();
+    peer.drain();
     assert_eq!(peer.closing(), Closing::Close);
 }
 
@@ -182,7 +182,7 @@ fn unknown_exchanges_are_ignored() {
     peer.send(get("/", ""));
     for id in [1, 7, u32::MAX] {
         peer.respond(id, text("x")).body_part(id, "x").finish(id, None);
-        peer.connection.reset(peer.now, StreamId(id));
+        peer.cancel(id);
         peer.connection.send_continue(StreamId(id));
         peer.connection.inform(StreamId(id), 103, &fields(&[]));
     }

@@ -235,7 +235,7 @@ fn a19_the_application_does_not_frame() {
 fn a20_a_failed_stream_has_no_clean_end() {
     let mut peer = Peer::new();
     peer.send(get("/", "")).respond(0, stream()).body_part(0, "part");
-    peer.connection.reset(peer.now, StreamId(0));
+    peer.cancel(0);
     let answer = peer.read();
     assert!(answer.ends_with("4\r\npart\r\n"), "{answer}");
     assert_eq!(peer.finished(), [(0, 9, false)]);
@@ -243,7 +243,7 @@ fn a20_a_failed_stream_has_no_clean_end() {
     assert!(!peer.connection.is_cut());
     let mut peer = Peer::new();
     peer.send("GET / HTTP/1.0\r\n\r\n").respond(0, stream()).body_part(0, "part");
-    peer.connection.reset(peer.now, StreamId(0));
+    peer.cancel(0);
     peer.read();
     assert!(peer.closing() == Closing::Close && peer.connection.is_cut());
 }
@@ -252,7 +252,7 @@ fn a20_a_failed_stream_has_no_clean_end() {
 fn a20_a_failure_before_the_response_is_an_error() {
     let mut peer = Peer::new();
     peer.send(get("/", ""));
-    peer.connection.reset(peer.now, StreamId(0));
+    peer.cancel(0);
     let answer = peer.read();
     assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
     assert!(answer.ends_with("\r\n\r\nInternal Server Error\n") && !answer.contains("close"));

@@ -1,6 +1,8 @@
 //! The HTTP/1 machine, spoken to in bytes through its public calls; time is virtual.
 #![allow(clippy::unwrap_used, reason = "a test that fails here says so")]
 
+#[path = "../driven/mod.rs"]
+mod driven;
 #[path = "../fuzz/mod.rs"]
 mod fuzz;
 

@@ -3,8 +3,6 @@
 use bytes::Bytes;
 use hyperion_buf::{FileRange, Segment};
 use hyperion_proto::{Closing, Prepared, ResponseBody};
-use std::fs::File;
-use std::sync::Arc;
 
 use crate::support::*;
 
@@ -105,7 +103,7 @@ fn a_body_that_still_arrives_is_read_to_its_end() {
 
 #[test]
 fn parts_are_sent_in_order_with_their_length() {
-    let file = Arc::new(File::open("/dev/null").unwrap().into());
+    let file = file_of_f();
     let parts = vec![
         Segment::Shared(Bytes::from_static(b"--a\r\n")),
         Segment::File(FileRange { file, offset: 7, length: 3 }),

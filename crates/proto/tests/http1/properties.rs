@@ -169,11 +169,11 @@ proptest! {
             step.apply(&mut peer);
             peer.poll();
         }
-        peer.connection.drain(peer.now);
+        peer.drain();
         peer.end();
         for id in 0..64 {
             peer.connection.resume_body(StreamId(id));
-            peer.connection.reset(peer.now, StreamId(id));
+            peer.cancel(id);
             peer.take(u64::MAX);
         }
         peer.pass_s(1000);

@@ -1,8 +1,5 @@
 //! How responses are framed.
 
-use std::fs::File;
-use std::sync::Arc;
-
 use bytes::Bytes;
 use hyperion_buf::FileRange;
 use hyperion_proto::{Closing, ResponseBody, StreamId};
@@ -134,11 +131,7 @@ fn head_shows_the_length_of_what_get_would_send() {
 
 #[test]
 fn files_are_sent_as_ranges() {
-    let range = |length| FileRange {
-        file: Arc::new(File::open("/dev/null").unwrap().into()),
-        offset: 3,
-        length,
-    };
+    let range = |length| FileRange { file: file_of_f(), offset: 3, length };
     let (whole, _) = answer(&get("/", ""), response(200, &[], ResponseBody::File(range(5))));
     assert!(whole.contains("content-length: 5\r\n") && whole.ends_with("\r\n\r\nFFFFF"));
     let (cut, closing) = answer(
@@ -175,12 +168,12 @@ fn informational_responses_precede_the_answer() {
 fn rejections_by_the_engine_keep_the_connection_if_nothing_is_unread() {
     let mut peer = Peer::new();
     peer.send(get("/", ""));
-    peer.connection.reject(peer.now, StreamId(0), 503, Some(1));
+    peer.reject(0, 503, Some(1));
     let answer = peer.read();
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
     assert!(answer.contains("retry-after: 1\r\n") && peer.closing() == Closing::Open);
     peer.send(post("content-length: 9\r\n", "x"));
-    peer.connection.reject(peer.now, StreamId(1), 413, None);
+    peer.reject(1, 413, None);
     assert!(peer.read().contains("connection: close\r\n"));
     assert_eq!(peer.closing(), Closing::ShutdownWrite);
     assert_eq!(peer.finished(), [(0, 20, true), (1, 18, true)]);

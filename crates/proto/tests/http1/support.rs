@@ -1,26 +1,38 @@
-use std::io::IoSlice;
+use std::io::Write;
 use std::num::NonZeroUsize;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyperion_buf::SendQueue;
+use hyperion_buf::DiskFile;
 use hyperion_proto::{
     Closing, Config, Connection, Event, Fields, Prepared, Request, Response, ResponseBody,
     StreamId, Violation,
 };
 
+use crate::driven::Driven;
+
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// A client and the engine around one connection: it speaks bytes, and answers when told to.
 pub struct Peer {
-    pub connection: Connection,
-    pub now: Instant,
-    /// Bytes that the socket holds for the client.
-    pub backlog: u64,
-    pub queue: SendQueue,
+    driven: Driven,
     pub received: Vec<u8>,
-    pub events: Vec<Event>,
+}
+
+impl Deref for Peer {
+    type Target = Driven;
+
+    fn deref(&self) -> &Driven {
+        &self.driven
+    }
+}
+
+impl DerefMut for Peer {
+    fn deref_mut(&mut self) -> &mut Driven {
+        &mut self.driven
+    }
 }
 
 impl Peer {
@@ -40,46 +52,27 @@ impl Peer {
     }
 
     pub fn of(connection: Connection, now: Instant) -> Self {
-        let mut peer = Self {
-            connection,
-            now,
-            backlog: 0,
-            queue: SendQueue::new(),
-            received: Vec::new(),
-            events: Vec::new(),
-        };
-        peer.poll();
-        peer
+        Self { driven: Driven::new(connection, now), received: Vec::new() }
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.connection.handle_input(self.now, bytes.as_ref());
-        self.poll();
+        self.receive(bytes.as_ref());
         self
     }
 
     pub fn drip(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        for byte in bytes.as_ref() {
-            self.send([*byte]);
-        }
+        self.receive_by_drips(bytes.as_ref());
         self
     }
 
     pub fn end(&mut self) -> &mut Self {
-        self.connection.handle_eof(self.now);
-        self.poll();
+        self.receive_eof();
         self
     }
 
     /// Lets the time pass and fires what is due on the way.
     pub fn pass(&mut self, time: Duration) -> &mut Self {
-        let until = self.now + time;
-        while let Some(at) = self.connection.poll_deadline().filter(|&at| at <= until) {
-            self.now = self.now.max(at);
-            self.connection.handle_timeout(self.now, self.backlog);
-            self.poll();
-        }
-        self.now = until;
+        self.advance(time);
         self
     }
 
@@ -87,38 +80,10 @@ impl Peer {
         self.pass(Duration::from_secs(seconds))
     }
 
-    /// Collects events and output without taking the output.
-    pub fn poll(&mut self) {
-        while let Some(event) = self.connection.poll_event() {
-            self.events.push(event);
-        }
-        self.connection.poll_transmit(&mut self.queue);
-    }
-
     /// Takes at most `limit` bytes of output.
     pub fn take(&mut self, limit: u64) -> &mut Self {
-        self.poll();
-        let mut left = limit;
-        while left > 0 && !self.queue.is_empty() {
-            let count = match self.queue.front_file() {
-                Some(range) => {
-                    let count = range.length.min(left);
-                    self.received.extend(std::iter::repeat_n(b'F', count as usize));
-                    count
-                }
-                None => {
-                    let mut slices = [IoSlice::new(&[])];
-                    self.queue.io_slices(&mut slices);
-                    let count = slices[0].len().min(usize::try_from(left).unwrap());
-                    self.received.extend_from_slice(&slices[0][..count]);
-                    count as u64
-                }
-            };
-            self.queue.advance(count);
-            left -= count;
-            self.connection.handle_sent(self.now, count);
-            self.poll();
-        }
+        let taken = self.take_output(limit);
+        self.received.extend(taken);
         self
     }
 
@@ -145,27 +110,6 @@ impl Peer {
         requests[0]
     }
 
-    /// The body received for `id`.
-    pub fn body(&self, id: u32) -> Vec<u8> {
-        let mut body = Vec::new();
-        for event in &self.events {
-            if let Event::Data { id: StreamId(of), bytes } = event
-                && *of == id
-            {
-                body.extend_from_slice(bytes);
-            }
-        }
-        body
-    }
-
-    pub fn ended(&self, id: u32) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::End { id: of, .. } if of.0 == id))
-    }
-
-    pub fn aborted(&self, id: u32) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Aborted { id: of } if of.0 == id))
-    }
-
     pub fn rejections(&self) -> Vec<Violation> {
         let violation = |event: &Event| match event {
             Event::Rejected { violation, .. } => Some(*violation),
@@ -184,13 +128,15 @@ impl Peer {
     }
 
     pub fn respond(&mut self, id: u32, response: Response) -> &mut Self {
-        self.connection.respond(self.now, StreamId(id), response, DATE);
+        let now = self.now;
+        self.connection.respond(now, StreamId(id), response, DATE);
         self.poll();
         self
     }
 
     pub fn respond_prepared(&mut self, id: u32, prepared: &Prepared) -> &mut Self {
-        self.connection.respond_prepared(self.now, StreamId(id), prepared, DATE);
+        let now = self.now;
+        self.connection.respond_prepared(now, StreamId(id), prepared, DATE);
         self.poll();
         self
     }
@@ -202,7 +148,8 @@ impl Peer {
     }
 
     pub fn finish(&mut self, id: u32, trailers: Option<&Fields>) -> &mut Self {
-        self.connection.finish(self.now, StreamId(id), trailers);
+        let now = self.now;
+        self.connection.finish(now, StreamId(id), trailers);
         self.poll();
         self
     }
@@ -275,4 +222,11 @@ pub fn assert_refused(bytes: impl AsRef<[u8]>, status: u16, violation: Violation
     let mut dripped = Peer::new();
     dripped.drip(bytes);
     dripped.assert_refused(status, violation);
+}
+
+/// A file that consists of `F`.
+pub fn file_of_f() -> Arc<DiskFile> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&[b'F'; 64]).unwrap();
+    Arc::new(file.into())
 }

@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn d10_drain_is_announced_in_two_steps_and_loses_nothing() {
     let mut peer = Peer::new();
     peer.send(get(1)).send(post(3));
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.read();
     assert_eq!(peer.goaways(), [(0x7fff_ffff, NO_ERROR)]);
     let pings = peer.frames_of(PING, 0);
@@ -43,7 +43,7 @@ fn d10_drain_is_announced_in_two_steps_and_loses_nothing() {
 fn d10_drain_of_an_idle_connection_is_brief() {
     let mut peer = Peer::new();
     peer.send(get(1)).respond(1, full("ok")).read();
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.read();
     let Some(ping) = peer.frames_of(PING, 0).last().map(|frame| frame.payload.clone()) else {
         assert!(!peer.is_open(), "no ping, then no stay: {}", peer.history());
@@ -58,7 +58,7 @@ fn d10_drain_of_an_idle_connection_is_brief() {
 fn d10_a_client_that_does_not_answer_the_ping_is_not_waited_for_without_end() {
     let mut peer = Peer::new();
     peer.send(get(1)).respond(1, full("ok")).read();
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.read().pass_s(100).read();
     assert!(!peer.is_open(), "{}", peer.history());
 }
@@ -67,7 +67,7 @@ fn d10_a_client_that_does_not_answer_the_ping_is_not_waited_for_without_end() {
 fn d10_a_client_that_still_takes_what_the_socket_holds_is_waited_for() {
     let mut peer = Peer::new();
     peer.send(get(1)).respond(1, full("ok")).read();
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.read();
     for held in (1..100).rev() {
         peer.backlog = held * 10_000;
@@ -83,9 +83,9 @@ fn d10_a_client_that_still_takes_what_the_socket_holds_is_waited_for() {
 fn d10_drain_twice_is_drain() {
     let mut peer = Peer::new();
     peer.send(get(1));
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.poll();
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.read();
     assert_eq!(peer.goaways().len(), 1, "{}", peer.history());
     peer.respond(1, full("ok")).read();
@@ -96,7 +96,7 @@ fn d10_drain_twice_is_drain() {
 fn d10_a_stream_goes_on_while_the_connection_drains() {
     let mut peer = Peer::new();
     peer.send(get(1)).respond(1, stream()).body_part(1, "one ").read();
-    peer.connection.drain(peer.now);
+    peer.drain();
     peer.read();
     let ping = peer.frames_of(PING, 0)[0].payload.clone();
     peer.send(pong(&ping)).read().pass_s(20);
@@ -109,7 +109,7 @@ fn d10_a_stream_goes_on_while_the_connection_drains() {
 fn a_last_call_ends_the_connection_behind_a_request_at_the_latest() {
     let mut peer = Peer::new();
     peer.send(get(1)).respond(1, full("ok")).read();
-    peer.connection.last_call(peer.now);
+    peer.last_call();
     peer.read().send(get(3)).respond(3, full("last")).read();
     assert_eq!(peer.answer(3).body, b"last");
     let ping = peer.frames_of(PING, 0).last().map(|frame| frame.payload.clone());

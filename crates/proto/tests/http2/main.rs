@@ -1,6 +1,8 @@
 //! The HTTP/2 machine, spoken to in hand-made frames through its public calls; time is virtual.
 #![allow(clippy::unwrap_used, reason = "a test that fails here says so")]
 
+#[path = "../driven/mod.rs"]
+mod driven;
 #[allow(dead_code, reason = "not every protocol needs all of it")]
 #[path = "../fuzz/mod.rs"]
 mod fuzz;

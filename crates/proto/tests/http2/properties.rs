@@ -97,8 +97,8 @@ fn act(peer: &mut Peer, call: u8, id: u32) {
         4 => {
             peer.finish(id, Some(&fields(&[("x", "y")])));
         }
-        5 => peer.connection.reset(peer.now, StreamId(id)),
-        6 => peer.connection.reject(peer.now, StreamId(id), 503, None),
+        5 => peer.cancel(id),
+        6 => peer.reject(id, 503, None),
         7 => peer.connection.pause_body(StreamId(id)),
         8 => peer.connection.resume_body(StreamId(id)),
         _ => peer.connection.inform(StreamId(id), 103, &fields(&[("link", "x")])),

@@ -208,7 +208,7 @@ fn a_stream_that_breaks_its_length_is_no_clean_end() {
 fn a20_an_application_that_fails_within_a_body_resets_the_stream_alone() {
     let mut peer = Peer::new();
     peer.send(get(1)).send(get(3)).respond(1, stream()).body_part(1, "part").read();
-    peer.connection.reset(peer.now, StreamId(1));
+    peer.cancel(1);
     peer.read();
     assert!(peer.reset_code(1).is_some_and(|code| code != NO_ERROR), "{}", peer.history());
     assert!(!peer.answer(1).ended);
@@ -221,7 +221,7 @@ fn a20_an_application_that_fails_within_a_body_resets_the_stream_alone() {
 fn an_application_that_fails_before_its_head_is_answered_500() {
     let mut peer = Peer::new();
     peer.send(get(1));
-    peer.connection.reset(peer.now, StreamId(1));
+    peer.cancel(1);
     peer.read();
     assert_eq!((peer.answer(1).status(), peer.answer(1).ended), (Some(500), true));
     peer.assert_alive();
@@ -231,7 +231,7 @@ fn an_application_that_fails_before_its_head_is_answered_500() {
 fn a_rejected_request_gets_a_plain_text() {
     let mut peer = Peer::new();
     peer.send(get(1));
-    peer.connection.reject(peer.now, StreamId(1), 503, Some(2));
+    peer.reject(1, 503, Some(2));
     let answer = peer.read().answer(1);
     assert_eq!((answer.status(), answer.field("retry-after")), (Some(503), Some("2")));
     assert!(answer.field("content-type").unwrap().starts_with("text/plain") && answer.ended);
@@ -255,7 +255,8 @@ fn a_prepared_response_is_the_same_over_http2() {
     let mut peer = Peer::new();
     for (id, method) in [(1, "GET"), (3, "HEAD")] {
         peer.send(headers(id, END_STREAM, request(method, "/", &[])));
-        peer.connection.respond_prepared(peer.now, StreamId(id), &prepared, DATE);
+        let now = peer.now;
+        peer.connection.respond_prepared(now, StreamId(id), &prepared, DATE);
         let answer = peer.read().answer(id);
         assert_eq!((answer.field("x-a"), answer.field("content-length")), (Some("b"), Some("5")));
         assert_eq!((answer.field("date"), answer.ended), (Some(DATE), true));

@@ -105,7 +105,7 @@ fn s5_1_closed() {
 fn s5_1_frames_behind_a_reset_of_the_server_are_ignored() {
     let mut peer = Peer::new();
     peer.send(post(1)).send(post(3));
-    peer.connection.reset(peer.now, StreamId(1));
+    peer.cancel(1);
     peer.read()
         .send(data(1, 0, "x"))
         .send(window_update(1, 5))

@@ -1,25 +1,21 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IoSlice;
-use std::os::unix::fs::FileExt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyperion_buf::SendQueue;
 use hyperion_proto::{
     Closing, Config, Connection, Event, Fields, Request, Response, ResponseBody, StreamId,
 };
 
+use crate::driven::Driven;
 use crate::wire::*;
 
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 /// A client and the engine around one connection: it speaks frames, and answers when told to.
 pub struct Peer {
-    pub connection: Connection,
-    pub now: Instant,
-    pub queue: SendQueue,
-    pub events: Vec<Event>,
+    driven: Driven,
     /// All frames read so far.
     pub frames: Vec<Frame>,
     /// What the server sent that is no whole frame yet.
@@ -28,12 +24,24 @@ pub struct Peer {
     pub drips: bool,
     /// What the server lets this client send.
     pub windows: Windows,
-    /// What the socket still holds of what has left.
-    pub backlog: u64,
     block: Vec<u8>,
     decoder: loona_hpack::Decoder<'static>,
     answered: BTreeSet<u32>,
     probe: u32,
+}
+
+impl Deref for Peer {
+    type Target = Driven;
+
+    fn deref(&self) -> &Driven {
+        &self.driven
+    }
+}
+
+impl DerefMut for Peer {
+    fn deref_mut(&mut self) -> &mut Driven {
+        &mut self.driven
+    }
 }
 
 /// Flow-control windows for request bodies.
@@ -75,52 +83,38 @@ impl Peer {
     /// Nothing is said yet.
     pub fn silent(config: Config) -> Self {
         let now = Instant::now();
-        let mut peer = Self {
-            connection: Connection::new(Arc::new(config), now),
-            now,
-            queue: SendQueue::new(),
-            events: Vec::new(),
+        Self {
+            driven: Driven::new(Connection::new(Arc::new(config), now), now),
             frames: Vec::new(),
             unread: Vec::new(),
             drips: false,
-            backlog: 0,
             windows: Windows { connection: 65_535, initial: 65_535, spent: BTreeMap::new() },
             block: Vec::new(),
             decoder: loona_hpack::Decoder::new(),
             answered: BTreeSet::new(),
             probe: 100_001,
-        };
-        peer.poll();
-        peer
+        }
     }
 }
 
 /// What the client does.
 impl Peer {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        let bytes = bytes.as_ref();
-        for part in bytes.chunks(if self.drips { 1 } else { bytes.len().max(1) }) {
-            self.connection.handle_input(self.now, part);
-            self.poll();
+        match self.drips {
+            true => self.receive_by_drips(bytes.as_ref()),
+            false => self.receive(bytes.as_ref()),
         }
         self
     }
 
     pub fn end(&mut self) -> &mut Self {
-        self.connection.handle_eof(self.now);
-        self.poll();
+        self.receive_eof();
         self
     }
 
     /// Lets the time pass and fires what is due on the way.
     pub fn pass(&mut self, time: Duration) -> &mut Self {
-        let until = self.now + time;
-        while let Some(at) = self.connection.poll_deadline().filter(|&at| at <= until) {
-            self.now = self.now.max(at);
-            self.connection.handle_timeout(self.now, self.backlog);
-            self.poll();
-        }
-        self.now = until;
+        self.advance(time);
         self
     }
 
@@ -153,14 +147,6 @@ impl Peer {
         length - left
     }
 
-    /// Collects events and output without taking the output.
-    pub fn poll(&mut self) {
-        while let Some(event) = self.connection.poll_event() {
-            self.events.push(event);
-        }
-        self.connection.poll_transmit(&mut self.queue);
-    }
-
     /// Takes all output and makes frames of it.
     pub fn read(&mut self) -> &mut Self {
         self.sip(u64::MAX)
@@ -178,29 +164,8 @@ impl Peer {
 
     /// Takes at most `limit` bytes of output.
     pub fn take(&mut self, limit: u64) -> &mut Self {
-        self.poll();
-        let mut left = limit;
-        while left > 0 && !self.queue.is_empty() {
-            let count = match self.queue.front_file() {
-                Some(range) => {
-                    let mut part = vec![0; range.length.min(left) as usize];
-                    range.file.read_exact_at(&mut part, range.offset).unwrap();
-                    self.unread.extend(&part);
-                    part.len() as u64
-                }
-                None => {
-                    let mut slices = [IoSlice::new(&[])];
-                    self.queue.io_slices(&mut slices);
-                    let count = slices[0].len().min(usize::try_from(left).unwrap());
-                    self.unread.extend_from_slice(&slices[0][..count]);
-                    count as u64
-                }
-            };
-            self.queue.advance(count);
-            left -= count;
-            self.connection.handle_sent(self.now, count);
-            self.poll();
-        }
+        let taken = self.take_output(limit);
+        self.unread.extend(taken);
         self
     }
 
@@ -238,7 +203,8 @@ impl Peer {
 impl Peer {
     pub fn respond(&mut self, id: u32, response: Response) -> &mut Self {
         self.answered.insert(id);
-        self.connection.respond(self.now, StreamId(id), response, DATE);
+        let now = self.now;
+        self.connection.respond(now, StreamId(id), response, DATE);
         self.poll();
         self
     }
@@ -262,7 +228,8 @@ impl Peer {
     }
 
     pub fn finish(&mut self, id: u32, trailers: Option<&Fields>) -> &mut Self {
-        self.connection.finish(self.now, StreamId(id), trailers);
+        let now = self.now;
+        self.connection.finish(now, StreamId(id), trailers);
         self.poll();
         self
     }
@@ -283,33 +250,12 @@ impl Peer {
         found.unwrap_or_else(|| panic!("no request {id}: {}", self.history())).1
     }
 
-    /// The body received for `id`.
-    pub fn body(&self, id: u32) -> Vec<u8> {
-        let mut body = Vec::new();
-        for event in &self.events {
-            if let Event::Data { id: StreamId(of), bytes } = event
-                && *of == id
-            {
-                body.extend_from_slice(bytes);
-            }
-        }
-        body
-    }
-
     /// The trailers of `id`, when its end was announced.
     pub fn trailers(&self, id: u32) -> Option<Option<&Fields>> {
         self.events.iter().find_map(|event| match event {
             Event::End { id: of, trailers } if of.0 == id => Some(trailers.as_deref()),
             _ => None,
         })
-    }
-
-    pub fn ended(&self, id: u32) -> bool {
-        self.trailers(id).is_some()
-    }
-
-    pub fn aborted(&self, id: u32) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Aborted { id: of } if of.0 == id))
     }
 
     /// The ends of responses, as (id, complete).

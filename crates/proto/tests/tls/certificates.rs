@@ -46,7 +46,7 @@ fn misdirected(pair: &mut Pair, hosts: &[&str]) -> Vec<bool> {
             _ => None,
         });
         let (id, request) = asked.unwrap();
-        let found = pair.server.is_misdirected(&request);
+        let found = pair.connection.is_misdirected(&request);
         pair.respond(id, ok("")).run();
         found
     };
@@ -138,8 +138,8 @@ fn a_request_for_nobody_is_misdirected_where_names_are_strict() {
     let client = client_of(&authority, &[&TLS13], &["http/1.1"], None);
     let mut pair = Pair::new(&strict(&[&authority.issue("one.test")]), &client, "one.test");
     pair.say("GET / HTTP/1.0\r\n\r\n");
-    let Some(Event::Request { request, .. }) = pair.events.first() else { panic!("no request") };
-    assert!(pair.server.is_misdirected(request));
+    let Event::Request { request, .. } = pair.events.remove(0) else { panic!("no request") };
+    assert!(pair.connection.is_misdirected(&request));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn clients_may_or_must_show_who_they_are() {
             let client = client_of(&authority, &[version], &["http/1.1"], shown);
             let mut pair = Pair::new(&tls_of(settings), &client, "localhost");
             pair.run();
-            let known = pair.server.peer_certificate();
+            let known = pair.connection.peer_certificate();
             if passes {
                 pair.say("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
                 assert_eq!(pair.requests().len(), 1);

@@ -32,7 +32,7 @@ fn both_versions_are_spoken_however_the_bytes_come() {
             pair.respond(pair.requests()[0], ok("hello")).run();
             assert!(pair.received.ends_with(b"\r\n\r\nhello"));
             assert_eq!(pair.finished(), [true]);
-            assert!(pair.server.is_secure() && !pair.server.is_portable());
+            assert!(pair.connection.is_secure() && !pair.connection.is_portable());
         }
     }
 }
@@ -78,10 +78,10 @@ fn http_that_comes_without_tls_is_answered() {
     for request in ["GET / HTTP/1.1\r\nhost: a\r\n\r\n", "P", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let mut pair = Pair::new(&tls, &client, "localhost");
         pair.hand_over(request.as_bytes());
-        let answer = String::from_utf8(pair.server_output(u64::MAX)).unwrap();
+        let answer = String::from_utf8(pair.take_output(u64::MAX)).unwrap();
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("HTTPS"), "{answer}");
         assert_eq!(pair.rejections(), [(Violation::HttpOnTlsPort, 400)]);
-        assert_eq!(pair.server.closing(), Closing::ShutdownWrite);
+        assert_eq!(pair.connection.closing(), Closing::ShutdownWrite);
         pair.pass(Duration::from_secs(60));
         assert!(pair.is_closed());
     }
@@ -96,7 +96,7 @@ fn a_handshake_that_stalls_is_timed() {
     for length in [0, 1, 5, 6, hello.len() - 1, hello.len()] {
         let mut pair = Pair::new(&tls, &client, "localhost");
         pair.hand_over(&hello[..length]);
-        pair.server_output(u64::MAX);
+        pair.take_output(u64::MAX);
         pair.pass(timeout - Duration::from_millis(1));
         assert!(!pair.is_closed(), "{length}");
         pair.pass(Duration::from_millis(2));
@@ -124,7 +124,7 @@ fn a_client_that_leaves_during_the_handshake_is_forgotten() {
     let mut pair = Pair::new(&tls, &client, "localhost");
     let hello = pair.client_output();
     pair.hand_over(&hello);
-    pair.server.handle_eof(pair.now);
+    pair.receive_eof();
     pair.pass(Duration::from_secs(60));
     assert!(pair.is_closed());
 }
@@ -135,10 +135,10 @@ fn garbage_gets_an_alert_and_the_end() {
     for garbage in [&[0x16, 3, 1, 0, 4, 99, 0, 0, 0][..], &[0; 64], &[0x16, 3, 1, 0xff, 0xff, 0]] {
         let mut pair = Pair::new(&tls, &client, "localhost");
         pair.hand_over(garbage);
-        let output = pair.server_output(u64::MAX);
+        let output = pair.take_output(u64::MAX);
         assert_eq!(output.first(), Some(&0x15), "an alert record for {garbage:?}");
         assert_eq!(pair.rejections(), [(Violation::TlsHandshakeFailed, 0)]);
-        assert_eq!(pair.server.closing(), Closing::ShutdownWrite);
+        assert_eq!(pair.connection.closing(), Closing::ShutdownWrite);
         pair.pass(Duration::from_secs(60));
         assert!(pair.is_closed());
     }
@@ -165,7 +165,7 @@ fn a_connection_that_is_too_much_is_told_behind_its_handshake() {
 fn a_drain_ends_what_has_not_begun() {
     let (tls, client) = tls13();
     let mut pair = Pair::new(&tls, &client, "localhost");
-    pair.server.drain(pair.now);
+    pair.drain();
     pair.run();
     pair.pass(Duration::from_secs(60));
     assert!(pair.is_closed() && pair.requests().is_empty());
@@ -181,7 +181,7 @@ proptest! {
         for part in bytes.chunks(cut) {
             pair.hand_over(part);
         }
-        pair.server_output(u64::MAX);
+        pair.take_output(u64::MAX);
         pair.pass(Duration::from_secs(100));
         prop_assert!(pair.is_closed() && pair.requests().is_empty());
     }
@@ -194,7 +194,7 @@ proptest! {
         let at = at.index(hello.len());
         hello[at] ^= flip;
         pair.hand_over(&hello);
-        let answer = pair.server_output(u64::MAX);
+        let answer = pair.take_output(u64::MAX);
         pair.client_input(&answer);
         pair.pass(Duration::from_secs(100));
         prop_assert!(pair.is_closed());

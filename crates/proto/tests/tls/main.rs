@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails here says so")]
 
 mod certificates;
+#[path = "../driven/mod.rs"]
+mod driven;
 mod handshake;
 mod resumption;
 mod session;

@@ -50,7 +50,7 @@ fn a_response_is_finished_when_its_last_byte_has_left() {
     let bound = 2 * Config::default().limits.output_bytes;
     while pair.finished().is_empty() {
         assert!(pair.queue.len() <= bound);
-        let bytes = pair.server_output(777);
+        let bytes = pair.take_output(777);
         assert!(!bytes.is_empty(), "an end without all bytes");
         pair.client_input(&bytes);
     }
@@ -65,7 +65,7 @@ fn little_is_encrypted_ahead_of_a_slow_reader() {
     pair.respond(pair.requests()[0], ok(vec![7; 50 << 20]));
     let bound = Config::default().limits.output_bytes + 64 * 1024;
     for _ in 0..100 {
-        pair.server_output(10_000);
+        pair.take_output(10_000);
         assert!(pair.queue.len() <= bound, "{} bytes", pair.queue.len());
     }
     assert!(pair.finished().is_empty());
@@ -96,7 +96,7 @@ fn a_file_that_has_shrunk_ends_the_connection_unclean() {
     pair.respond(pair.requests()[0], response).run();
     assert!(!pair.has_ended, "the client must not take the part for the whole");
     assert_eq!(pair.finished(), [false]);
-    assert!(pair.server.is_cut() && pair.is_closed());
+    assert!(pair.connection.is_cut() && pair.is_closed());
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn the_end_of_a_session_is_told_and_awaited() {
     pair.say("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     pair.respond(pair.requests()[0], ok("bye")).run();
     assert!(pair.has_ended, "close_notify");
-    assert_eq!(pair.server.closing(), Closing::ShutdownWrite);
-    pair.server.handle_eof(pair.now);
+    assert_eq!(pair.connection.closing(), Closing::ShutdownWrite);
+    pair.receive_eof();
     pair.run();
     assert!(pair.is_closed());
 }
@@ -120,7 +120,7 @@ fn is_served_at(bytes: usize) -> bool {
     pair.respond(pair.requests()[0], ok(numbers(1_000_000)));
     let mut socket = Vec::new();
     for _ in 0..120 {
-        socket.extend(pair.server_output((SOCKET - socket.len()) as u64));
+        socket.extend(pair.take_output((SOCKET - socket.len()) as u64));
         let taken: Vec<_> = socket.drain(..bytes).collect();
         pair.client_input(&taken);
         pair.backlog = socket.len() as u64;
@@ -190,7 +190,7 @@ fn records_that_are_changed_end_the_session() {
     let mut record = pair.client_output();
     *record.last_mut().unwrap() ^= 1;
     pair.hand_over(&record);
-    pair.server_output(u64::MAX);
+    pair.take_output(u64::MAX);
     assert!(pair.requests().is_empty());
     pair.pass(Duration::from_secs(60));
     assert!(pair.is_closed());
@@ -200,7 +200,7 @@ fn records_that_are_changed_end_the_session() {
 fn an_exchange_that_is_cut_is_told() {
     let mut pair = pair();
     pair.say("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nfour");
-    pair.server.handle_disconnect();
+    pair.connection.handle_disconnect();
     pair.run();
     assert!(pair.events.iter().any(|event| matches!(event, Event::Aborted { .. })));
     assert!(pair.is_closed());
@@ -223,7 +223,7 @@ fn a_streamed_response_leaves_piece_by_piece() {
     let body = ResponseBody::Stream { length: None };
     pair.respond(id, Response { status: 200, fields: Fields::new(), body });
     for piece in ["one", "two"] {
-        pair.server.send_body(StreamId(id), piece.into());
+        pair.connection.send_body(StreamId(id), piece.into());
         pair.run();
         assert!(pair.received.ends_with(format!("{piece}\r\n").as_bytes()));
     }

@@ -1,9 +1,8 @@
-use std::io::{IoSlice, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{Read, Write};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use hyperion_buf::SendQueue;
 use hyperion_proto::{
     Certificate, ClientAuth, Closing, Config, Connection, Event, Fields, Response, ResponseBody,
     StreamId, TicketSecret, TlsConfig, TlsSettings, Violation,
@@ -13,6 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, SupportedProtocolVersion,
 };
+
+use crate::driven::Driven;
 
 /// An authority, and what it signs.
 pub struct Authority {
@@ -99,13 +100,8 @@ pub fn client_of(
 
 /// Both ends of a connection.
 pub struct Pair {
-    pub server: Connection,
+    driven: Driven,
     pub client: ClientConnection,
-    pub now: Instant,
-    pub events: Vec<Event>,
-    pub queue: SendQueue,
-    /// Bytes that the socket holds for the client.
-    pub backlog: u64,
     /// What the client has read.
     pub received: Vec<u8>,
     /// Hands over everything byte by byte.
@@ -113,6 +109,20 @@ pub struct Pair {
     pub failure: Option<rustls::Error>,
     /// The client has seen the end of the session.
     pub has_ended: bool,
+}
+
+impl Deref for Pair {
+    type Target = Driven;
+
+    fn deref(&self) -> &Driven {
+        &self.driven
+    }
+}
+
+impl DerefMut for Pair {
+    fn deref_mut(&mut self) -> &mut Driven {
+        &mut self.driven
+    }
 }
 
 impl Pair {
@@ -128,12 +138,8 @@ impl Pair {
         now: Instant,
     ) -> Self {
         Self {
-            server,
+            driven: Driven::new(server, now),
             client: ClientConnection::new(client.clone(), name.try_into().unwrap()).unwrap(),
-            now,
-            events: Vec::new(),
-            queue: SendQueue::new(),
-            backlog: 0,
             received: Vec::new(),
             drips: false,
             failure: None,
@@ -146,7 +152,7 @@ impl Pair {
         loop {
             let said = self.client_output();
             self.hand_over(&said);
-            let heard = self.server_output(u64::MAX);
+            let heard = self.take_output(u64::MAX);
             self.client_input(&heard);
             if said.is_empty() && heard.is_empty() {
                 return self;
@@ -161,9 +167,9 @@ impl Pair {
 
     /// Gives the server bytes as they are.
     pub fn hand_over(&mut self, bytes: &[u8]) {
-        for part in bytes.chunks(if self.drips { 1 } else { bytes.len().max(1) }) {
-            self.server.handle_input(self.now, part);
-            self.poll();
+        match self.drips {
+            true => self.receive_by_drips(bytes),
+            false => self.receive(bytes),
         }
     }
 
@@ -190,54 +196,14 @@ impl Pair {
         }
     }
 
-    /// Takes at most `limit` bytes of what the server sends.
-    pub fn server_output(&mut self, limit: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.poll();
-        while (bytes.len() as u64) < limit && !self.queue.is_empty() {
-            let left = limit - bytes.len() as u64;
-            let count = match self.queue.front_file() {
-                Some(range) => {
-                    let mut part = vec![0; range.length.min(left) as usize];
-                    range.file.read_exact_at(&mut part, range.offset).unwrap();
-                    bytes.extend(&part);
-                    part.len() as u64
-                }
-                None => {
-                    let mut slices = [IoSlice::new(&[])];
-                    self.queue.io_slices(&mut slices);
-                    let count = slices[0].len().min(usize::try_from(left).unwrap_or(usize::MAX));
-                    bytes.extend_from_slice(&slices[0][..count]);
-                    count as u64
-                }
-            };
-            self.queue.advance(count);
-            self.server.handle_sent(self.now, count);
-            self.poll();
-        }
-        bytes
-    }
-
-    fn poll(&mut self) {
-        while let Some(event) = self.server.poll_event() {
-            self.events.push(event);
-        }
-        self.server.poll_transmit(&mut self.queue);
-    }
-
     pub fn pass(&mut self, time: Duration) -> &mut Self {
-        let until = self.now + time;
-        while let Some(at) = self.server.poll_deadline().filter(|&at| at <= until) {
-            self.now = self.now.max(at);
-            self.server.handle_timeout(self.now, self.backlog);
-            self.poll();
-        }
-        self.now = until;
+        self.advance(time);
         self
     }
 
     pub fn respond(&mut self, id: u32, response: Response) -> &mut Self {
-        self.server.respond(self.now, StreamId(id), response, "");
+        let now = self.now;
+        self.connection.respond(now, StreamId(id), response, "");
         self.poll();
         self
     }
@@ -279,7 +245,7 @@ impl Pair {
     }
 
     pub fn is_closed(&self) -> bool {
-        self.server.closing() == Closing::Close
+        self.connection.closing() == Closing::Close
     }
 
     /// Whether the session was resumed.
