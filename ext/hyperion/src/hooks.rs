@@ -63,7 +63,7 @@ impl Hooks {
             log.write(
                 Level::Warn,
                 "app",
-                "hooks do not hear of some requests: all threads were busy for too long",
+                "requests were not reported to hooks: all threads were busy",
                 &facts,
             );
         }

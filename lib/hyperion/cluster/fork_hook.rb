@@ -29,7 +29,7 @@ module Hyperion
 
       @thread.kill
       @thread = nil
-      raise BootError, "before_fork: it has not ended for #{@timeout_s} s"
+      raise BootError, "before_fork has not returned for #{@timeout_s} s"
     end
 
     private
@@ -43,7 +43,7 @@ module Hyperion
         @event_queue.post(:forkable)
       end
     rescue ThreadError => e
-      raise BootError, "before_fork: it cannot be called: #{e.message}"
+      raise BootError, "before_fork cannot be called: #{e.message}"
     end
 
     # @return [BootError, nil]

@@ -107,7 +107,7 @@ module Hyperion
       role = slot.remove(worker, worker.reason || RestartCounter.reason(status), now)
       how = [RestartCounter.describe(status), worker.failure].compact.join("; ")
       return @failure || @shutdown.ended(slot, worker, status, how) if stopping?
-      return @log.info("#{slot} (#{worker.pid}) has left", how: how) if role == :leaving
+      return @log.info("#{slot} (#{worker.pid}) has exited", how: how) if role == :leaving
       return fail_boot("#{slot} (#{worker.pid}) could not boot: #{worker.failure || how}") unless @announced || worker.booted?
 
       pause = slot.due ? "; the next one starts in #{[slot.due - now, 0].max.round(1)} s" : ""

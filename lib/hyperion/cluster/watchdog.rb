@@ -91,7 +91,7 @@ module Hyperion
 
     def show_threads(name, worker)
       return if worker.stopped?
-      return KernelStacks.lines(worker.pid).each { |line| @log.error("#{name} runs no Ruby: #{line}") } unless worker.told?
+      return KernelStacks.lines(worker.pid).each { |line| @log.error("#{name} does not answer: #{line}") } unless worker.told?
 
       worker.threads.each { |title, *frames| @log.error("#{name}: thread #{title}", backtrace: frames.join("\n")) }
     end

@@ -77,7 +77,7 @@ module Hyperion
     # @return [String, nil] why there is no hope that it hears anything
     def silence_complaint(now, timeout_s)
       return "was stopped #{STOPPED_S} s ago and does not go on" if @stopped_at && now - @stopped_at >= STOPPED_S
-      return "has given no sign of life for #{timeout_s} s" if now - @beat >= timeout_s
+      return "has sent no heartbeat for #{timeout_s} s" if now - @beat >= timeout_s
 
       "accepts and answers nothing: its reactor has not turned for #{timeout_s} s" if booted? && @beat - @reactor_at >= timeout_s
     end

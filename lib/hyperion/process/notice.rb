@@ -27,7 +27,7 @@ module Hyperion
       @metrics.phase = :draining
       return @event_queue.post([:leave, reason]) if @delay_s.zero?
 
-      @log.info("not ready any more", reason: reason, drain_delay: @delay_s)
+      @log.info("not ready", reason: reason, drain_delay: @delay_s)
       @event_queue.post_in(@delay_s, [:leave, reason])
     end
   end

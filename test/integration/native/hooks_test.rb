@@ -125,7 +125,7 @@ class HooksTest < HyperionTest::NativeCase
       1000.times { client.response }
     end
     FileUtils.touch(release)
-    lost = JSON.parse(booted.wait_for_log(/^\{.*hooks do not hear of some requests.*$/)[0])["requests"].to_i
+    lost = JSON.parse(booted.wait_for_log(/^\{.*requests were not reported to hooks.*$/)[0])["requests"].to_i
     assert_operator lost, :>, 0
     assert_equal 20_000 - lost, events("/static", 20_000 - lost, to: booted).count { |event| event["hook"] == "end 1" }
   end

@@ -39,7 +39,7 @@ class HeartbeatTest < HyperionTest::ProcessCase
     busy = Array.new(2) { connect(cluster).request("GET", "/sleep?5") }
     assert_equal %w[slept slept], busy.map { |client| client.response.body }
     assert_equal before, cluster.worker_pids.sort
-    refute_match(/waiting|no sign of life/, cluster.log)
+    refute_match(/waiting|no heartbeat/, cluster.log)
   end
 
   def test_a_queue_that_moves_is_progress_however_long_it_is
@@ -55,8 +55,8 @@ class HeartbeatTest < HyperionTest::ProcessCase
     cluster = boot(file("config.ru", FROZEN), *WATCHFUL)
     victim = Integer(get("/", to: cluster).body)
     frozen = Array.new(12) { connect(cluster).request("GET", "/frozen?60") }
-    cluster.wait_for_log(/worker \d \(#{victim}\) runs no Ruby: thread \d+ [^"]*, state \w/, timeout: 10)
-    cluster.wait_for_log(/worker \d \(#{victim}\) has given no sign of life for 2 s and is killed/)
+    cluster.wait_for_log(/worker \d \(#{victim}\) does not answer: thread \d+ [^"]*, state \w/, timeout: 10)
+    cluster.wait_for_log(/worker \d \(#{victim}\) has sent no heartbeat for 2 s and is killed/)
     cluster.wait_for_log(/worker restarted.*"old_pid":#{victim},.*"reason":"timeout"/)
     assert_raises(HyperionTest::RawClient::Ended) { frozen.each(&:response) }
     eventually { serving_pids(cluster).size == 2 }
@@ -68,7 +68,7 @@ class HeartbeatTest < HyperionTest::ProcessCase
     silent = client.get("/frozen?3").body
     assert_equal 200, client.get("/").status, "whoever is idle may answer"
     assert_includes cluster.worker_pids, Integer(silent)
-    refute_match(/no sign of life/, cluster.log)
+    refute_match(/no heartbeat/, cluster.log)
   end
 
   def test_a_worker_stopped_for_good_is_killed_while_it_leaves_too

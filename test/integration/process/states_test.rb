@@ -91,7 +91,7 @@ class StatesTest < HyperionTest::ProcessCase
     cluster.signal(:CONT)
     sleep 1.5
     assert_equal before, cluster.worker_pids.sort
-    refute_match(/no sign of life/, cluster.log)
+    refute_match(/no heartbeat/, cluster.log)
     assert_equal 0, cluster.stop.exitstatus
   end
 

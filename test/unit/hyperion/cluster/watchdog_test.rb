@@ -51,8 +51,8 @@ class WatchdogTest < UnitCase
     round(11.9)
     assert_empty @log.lines
     round(12)
-    assert_match(/\Aworker 0 \(#{@pid}\) runs no Ruby: thread #{@pid} /, @log.lines.first)
-    assert_equal "worker 0 (#{@pid}) has given no sign of life for 10 s and is killed", @log.lines.last
+    assert_match(/\Aworker 0 \(#{@pid}\) does not answer: thread #{@pid} /, @log.lines.first)
+    assert_equal "worker 0 (#{@pid}) has sent no heartbeat for 10 s and is killed", @log.lines.last
     assert_equal [Signal.list["KILL"], :timeout], [Process.wait2(@pid).last.termsig, @worker.reason]
   end
 

@@ -117,7 +117,7 @@ class LauncherTest < UnitCase
     boot("-w", "2", "--worker-timeout", "2")
     frozen = Thread.new { get("/frozen") }
     frozen.report_on_exception = false
-    wait_for(/worker \d \(\d+\) has given no sign of life for 2 s and is killed/)
+    wait_for(/worker \d \(\d+\) has sent no heartbeat for 2 s and is killed/)
     wait_for(/ended: killed by SIGKILL/)
     assert_raises(SystemCallError, EOFError, IOError) { frozen.value }
     eventually { Array.new(8) { get("/pid") }.uniq.size == 2 }
