@@ -2,12 +2,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use hyperion_buf::SendQueue;
 use hyperion_io::Key;
-use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, StreamId};
+use hyperion_proto::{BodyLength, Closing, Connection, Event, Request, Response, StreamId};
 
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::body::Body;
+use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::{Flow, InFlightGuard};
 use crate::dispatch::job::Job;
 use crate::dispatch::reply::ReplyHandle;
@@ -151,35 +153,14 @@ impl Session {
         let now = context.now;
         match message {
             Message::Respond(key, response, completion) => {
-                let is_admitted = self.admits(key.stream, &response.fields, "a response", context);
-                let Some(stream) = self.stream(key.stream) else {
-                    if let Some(completion) = completion {
-                        context.give().finished(completion, false);
-                    }
-                    return false;
-                };
-                stream.completion = completion;
-                if !is_admitted {
-                    stream.status = 500;
-                    self.connection.reject(now, key.stream, 500, None);
-                    return false;
-                }
-                self.respond(key.stream, *response, context);
+                self.take_response(key.stream, *response, completion, context);
             }
             Message::Inform(key, status, fields) => {
                 if self.admits(key.stream, &fields, "an informational response", context) {
                     self.connection.inform(key.stream, status, &fields);
                 }
             }
-            Message::Body(key, bytes) => {
-                let length = bytes.len() as u64;
-                if let Some(stream) = self.stream(key.stream) {
-                    stream.outstanding += length;
-                    stream.in_memory += length;
-                    context.waiting.pieces.update(|all| all + length);
-                }
-                self.connection.send_body(key.stream, bytes);
-            }
+            Message::Body(key, bytes) => self.take_body(key.stream, bytes, context),
             Message::BodyFile(key, range) => {
                 self.add_outstanding(key, range.length);
                 self.connection.send_file(key.stream, range);
@@ -211,6 +192,39 @@ impl Session {
             | Message::Stop => {}
         }
         false
+    }
+
+    fn take_response(
+        &mut self,
+        id: StreamId,
+        response: Response,
+        completion: Option<Completion>,
+        context: &Context,
+    ) {
+        let is_admitted = self.admits(id, &response.fields, "a response", context);
+        let Some(stream) = self.stream(id) else {
+            if let Some(completion) = completion {
+                context.give().finished(completion, false);
+            }
+            return;
+        };
+        stream.completion = completion;
+        if is_admitted {
+            self.respond(id, response, context);
+        } else {
+            stream.status = 500;
+            self.connection.reject(context.now, id, 500, None);
+        }
+    }
+
+    fn take_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
+        let length = bytes.len() as u64;
+        if let Some(stream) = self.stream(id) {
+            stream.outstanding += length;
+            stream.in_memory += length;
+            context.waiting.pieces.update(|all| all + length);
+        }
+        self.connection.send_body(id, bytes);
     }
 
     fn handle_events(&mut self, context: &Context) {

@@ -56,28 +56,7 @@ impl Settings {
         let reader = Reader { ruby, settings };
         let stats = reader.stats()?;
         Ok(Self {
-            engine: Config {
-                protocol: reader.protocol()?,
-                routes: Arc::default(),
-                io: reader.choice(
-                    "io",
-                    &[
-                        ("auto", IoChoice::Auto),
-                        ("epoll", IoChoice::Epoll),
-                        ("io_uring", IoChoice::IoUring),
-                    ],
-                )?,
-                handshakes_per_second: reader.bound("tls_handshake_rate_limit", "unlimited")?,
-                streams_request_bodies: reader.fetch("stream_request_bodies")?,
-                siblings: reader.siblings()?.map(Arc::new),
-                admin: Arc::new(reader.admin()?),
-                max_connections: reader.fetch("max_connections")?,
-                spool_threshold_bytes: reader
-                    .optional("spool_threshold_bytes")?
-                    .unwrap_or(SPOOL_THRESHOLD_BYTES),
-                max_spool_bytes: reader.bound("max_spool_bytes", "auto")?,
-                log: reader.log()?,
-            },
+            engine: reader.engine()?,
             shared: Shared {
                 multithread: reader.fetch::<usize>("threads")? > 1,
                 multiprocess: reader.fetch("multiprocess")?,
@@ -115,6 +94,31 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn engine(&self) -> Result<Config, Error> {
+        Ok(Config {
+            protocol: self.protocol()?,
+            routes: Arc::default(),
+            io: self.choice(
+                "io",
+                &[
+                    ("auto", IoChoice::Auto),
+                    ("epoll", IoChoice::Epoll),
+                    ("io_uring", IoChoice::IoUring),
+                ],
+            )?,
+            handshakes_per_second: self.bound("tls_handshake_rate_limit", "unlimited")?,
+            streams_request_bodies: self.fetch("stream_request_bodies")?,
+            siblings: self.siblings()?.map(Arc::new),
+            admin: Arc::new(self.admin()?),
+            max_connections: self.fetch("max_connections")?,
+            spool_threshold_bytes: self
+                .optional("spool_threshold_bytes")?
+                .unwrap_or(SPOOL_THRESHOLD_BYTES),
+            max_spool_bytes: self.bound("max_spool_bytes", "auto")?,
+            log: self.log()?,
+        })
+    }
+
     fn protocol(&self) -> Result<ProtocolConfig, Error> {
         let allow = [("drop", UnderscorePolicy::Drop), ("allow", UnderscorePolicy::Allow)];
         Ok(ProtocolConfig {

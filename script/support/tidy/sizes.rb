@@ -3,36 +3,35 @@
 module Tidy
   # How long files, functions and methods may be.
   module Sizes
-    RUST_FILE = 500
-    RUST_TEST_FILE = 800
-    RUST_FUNCTION = 70
+    RUST_FILE = 400
+    RUST_FUNCTION = 50
     RUBY_FILE = 200
     RUBY_METHOD = 25
-    OTHER_FILE = 500
+    OTHER_FILE = 400
 
     # Tables: long because they list, not because they do.
-    TABLES = %w[lib/hyperion/config/options.rb].freeze
+    TABLES = %w[lib/hyperion/config/options.rb crates/proto/src/message/status.rs].freeze
 
     DEF = /\A(\s*)def\s+(\S+?)(?=[(\s;]|\z)/
     ONE_LINER = /\A\s*def\s.*(?:\s=\s|;\s*end\b)/
 
     class << self
       def check(tree)
-        tree.sources.flat_map { |source| file(source) + functions(source) }
+        tree.sources.reject { |source| TABLES.include?(source.path) }.flat_map { |source| file(source) + functions(source) }
       end
 
       private
 
       def file(source)
         length, limit = measure(source)
-        return [] if limit.nil? || length <= limit || TABLES.include?(source.path)
+        return [] if limit.nil? || length <= limit
 
         [source.offence(limit, "the file has #{length} lines, more than #{limit}")]
       end
 
       def measure(source)
         count = source.lines.size
-        if source.rust? then source.test? ? [count, RUST_TEST_FILE] : [source.rust.product_line_count, RUST_FILE]
+        if source.rust? then [source.test? ? count : source.rust.product_line_count, RUST_FILE]
         elsif source.path.start_with?("lib/") then [count, RUBY_FILE]
         elsif source.kind == :ruby || source.kind == :shell then [count, OTHER_FILE]
         end

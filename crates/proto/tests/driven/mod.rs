@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use hyperion_buf::SendQueue;
-use hyperion_proto::{Connection, Event, StreamId};
+use hyperion_proto::{Connection, Event, Fields, Response, ResponseBody, StreamId};
 
 pub struct Driven {
     pub connection: Connection,
@@ -123,4 +123,21 @@ fn copy_front(queue: &SendQueue, limit: u64, target: &mut Vec<u8>) -> u64 {
         target.extend_from_slice(&slices[0][..count]);
     }
     (target.len() - begin) as u64
+}
+
+pub fn fields(pairs: &[(&str, &str)]) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in pairs {
+        fields.push(name.as_bytes(), value.as_bytes()).unwrap();
+    }
+    fields
+}
+
+pub fn response(status: u16, pairs: &[(&str, &str)], body: ResponseBody) -> Response {
+    Response { status, fields: fields(pairs), body }
+}
+
+/// A 200 whose body follows.
+pub fn stream() -> Response {
+    response(200, &[], ResponseBody::Stream { length: None })
 }

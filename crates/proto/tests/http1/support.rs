@@ -12,6 +12,7 @@ use hyperion_proto::{
 };
 
 use crate::driven::Driven;
+pub use crate::driven::{fields, response, stream};
 
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -174,28 +175,12 @@ impl Peer {
     }
 }
 
-pub fn fields(pairs: &[(&str, &str)]) -> Fields {
-    let mut fields = Fields::new();
-    for (name, value) in pairs {
-        fields.push(name.as_bytes(), value.as_bytes()).unwrap();
-    }
-    fields
-}
-
-pub fn response(status: u16, pairs: &[(&str, &str)], body: ResponseBody) -> Response {
-    Response { status, fields: fields(pairs), body }
-}
-
 pub fn text(body: &'static str) -> Response {
     response(200, &[], full(body))
 }
 
 pub fn full(body: &'static str) -> ResponseBody {
     ResponseBody::Full(Bytes::from_static(body.as_bytes()))
-}
-
-pub fn stream() -> Response {
-    response(200, &[], ResponseBody::Stream { length: None })
 }
 
 /// A GET for `path` with `host` and further field lines.

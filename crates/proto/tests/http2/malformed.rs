@@ -264,20 +264,17 @@ fn s8_1_trailers_have_no_pseudo_fields_wherever_they_stand() {
     fn after(peer: &mut Peer, frames: Vec<u8>) -> &mut Peer {
         peer.send(post(1)).send(data(1, 0, "x")).send(frames)
     }
+    fn alone() -> Vec<u8> {
+        block(&[(":path", "/")])
+    }
     check(&[
         Case("in front", |peer| after(peer, headers(1, END_STREAM, bad())), MALFORMED),
-        Case(
-            "alone",
-            |peer| after(peer, headers(1, END_STREAM, block(&[(":path", "/")]))),
-            MALFORMED,
-        ),
+        Case("alone", |peer| after(peer, headers(1, END_STREAM, alone())), MALFORMED),
         Case(
             "behind a change of the table's size",
             |peer| {
-                after(
-                    peer,
-                    headers(1, END_STREAM, [table_size(0), table_size(4096), bad()].concat()),
-                )
+                let block = [table_size(0), table_size(4096), bad()].concat();
+                after(peer, headers(1, END_STREAM, block))
             },
             MALFORMED,
         ),
@@ -297,9 +294,8 @@ fn s8_1_trailers_have_no_pseudo_fields_wherever_they_stand() {
         Case(
             "in a continuation",
             |peer| {
-                let frames =
-                    [frame(HEADERS, END_STREAM, 1, []), continuation(1, END_HEADERS, bad())];
-                after(peer, frames.concat())
+                let begun = frame(HEADERS, END_STREAM, 1, []);
+                after(peer, [begun, continuation(1, END_HEADERS, bad())].concat())
             },
             MALFORMED,
         ),

@@ -9,6 +9,7 @@ use hyperion_proto::{
 };
 
 use crate::driven::Driven;
+pub use crate::driven::{fields, response, stream};
 use crate::wire::*;
 
 pub const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -383,18 +384,6 @@ impl Answer {
     }
 }
 
-pub fn fields(pairs: &[(&str, &str)]) -> Fields {
-    let mut fields = Fields::new();
-    for (name, value) in pairs {
-        fields.push(name.as_bytes(), value.as_bytes()).unwrap();
-    }
-    fields
-}
-
-pub fn response(status: u16, pairs: &[(&str, &str)], body: ResponseBody) -> Response {
-    Response { status, fields: fields(pairs), body }
-}
-
 /// A 200 with this text.
 pub fn full(body: &'static str) -> Response {
     response(200, &[], ResponseBody::Full(Bytes::from_static(body.as_bytes())))
@@ -403,11 +392,6 @@ pub fn full(body: &'static str) -> Response {
 /// A 200 with so many bytes.
 pub fn large(length: usize) -> Response {
     response(200, &[], ResponseBody::Full(Bytes::from(vec![b'x'; length])))
-}
-
-/// A 200 whose body follows.
-pub fn stream() -> Response {
-    response(200, &[], ResponseBody::Stream { length: None })
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -198,8 +198,21 @@ impl Callbacks {
 /// # Safety
 /// As in [`call`].
 unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &Keys) {
-    let request = facts.request;
     let mut pairs = Pairs::new(env);
+    // SAFETY: what the caller promises holds for these, too.
+    unsafe {
+        fill_fields(&mut pairs, facts, keys);
+        fill_request_line(&mut pairs, facts.request, keys);
+        fill_addresses(&mut pairs, facts.connection, authority, keys);
+        fill_rack(&mut pairs, facts, keys);
+        pairs.flush();
+    }
+}
+
+/// # Safety
+/// As in [`call`].
+unsafe fn fill_fields(pairs: &mut Pairs, facts: &Facts<'_>, keys: &Keys) {
+    let request = facts.request;
     // SAFETY: all strings are made from slices that outlive the calls.
     unsafe {
         let measured = facts.measured_length();
@@ -214,15 +227,20 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
             let mut digits = [0; 20];
             pairs.push(keys.content_length, string(decimal(length, &mut digits)));
         }
+    }
+}
+
+/// # Safety
+/// As in [`call`].
+unsafe fn fill_request_line(pairs: &mut Pairs, request: &Request, keys: &Keys) {
+    // SAFETY: all strings are made from slices that outlive the calls.
+    unsafe {
         let protocol = match request.version() {
             Version::Http10 => keys.http_10,
             Version::Http11 => keys.http_11,
             Version::Http2 => keys.http_2,
         };
         let method = request.method();
-        let exchange = facts.exchange.as_raw();
-        let mut port = [0; 20];
-        let is_secure = facts.connection.tls().is_some();
         pairs.push(keys.request_method, keys.method(method).unwrap_or_else(|| string(method)));
         let (target, path, query) = request.verbatim();
         pairs.push(keys.path_info, string(path));
@@ -231,28 +249,45 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         pairs.push(keys.request_uri, string(target));
         pairs.push(keys.server_protocol, protocol);
         pairs.push(keys.http_version, protocol);
+    }
+}
+
+/// # Safety
+/// As in [`call`].
+unsafe fn fill_addresses(
+    pairs: &mut Pairs,
+    connection: &ConnectionInfo,
+    authority: &Authority<'_>,
+    keys: &Keys,
+) {
+    let is_secure = connection.tls().is_some();
+    let default_port = if is_secure { keys.port_443 } else { keys.port_80 };
+    let mut port = [0; 20];
+    // SAFETY: all strings are made from slices that outlive the calls.
+    unsafe {
         pairs.push(keys.server_name, string(authority.name));
-        pairs.push(
-            keys.server_port,
-            authority
-                .port
-                .map_or(if is_secure { keys.port_443 } else { keys.port_80 }, |port| string(port)),
-        );
-        pairs.push(keys.remote_addr, string(&facts.connection.remote_addr));
-        pairs.push(
-            keys.remote_port,
-            string(decimal(facts.connection.remote_port.into(), &mut port)),
-        );
-        let queued = rb_sys::rb_float_new(facts.queued.as_secs_f64());
-        pairs.push(keys.hyperion_queue_seconds, queued);
-        pairs.push(keys.rack_input, facts.input.as_raw());
+        let server_port = authority.port.map_or(default_port, |port| string(port));
+        pairs.push(keys.server_port, server_port);
+        pairs.push(keys.remote_addr, string(&connection.remote_addr));
+        pairs.push(keys.remote_port, string(decimal(connection.remote_port.into(), &mut port)));
         if is_secure {
             pairs.push(keys.rack_url_scheme, keys.https);
             pairs.push(keys.https_flag, keys.on);
-            show_client(&mut pairs, facts.connection, keys);
+            show_client(pairs, connection, keys);
         }
+    }
+}
+
+/// # Safety
+/// As in [`call`].
+unsafe fn fill_rack(pairs: &mut Pairs, facts: &Facts<'_>, keys: &Keys) {
+    // SAFETY: the values are on this thread's stack, or in the array of pairs.
+    unsafe {
+        let queued = rb_sys::rb_float_new(facts.queued.as_secs_f64());
+        pairs.push(keys.hyperion_queue_seconds, queued);
+        pairs.push(keys.rack_input, facts.input.as_raw());
         match can_hijack(facts) {
-            true => pairs.push(keys.rack_hijack, exchange),
+            true => pairs.push(keys.rack_hijack, facts.exchange.as_raw()),
             false => pairs.push(keys.rack_is_hijack, Qfalse as VALUE),
         }
         if let Some(hints) = facts.hints {
@@ -260,7 +295,6 @@ unsafe fn fill(env: VALUE, facts: &Facts<'_>, authority: &Authority<'_>, keys: &
         }
         pairs.push(keys.rack_response_finished, rb_sys::rb_ary_new());
         pairs.push(keys.rack_after_reply, rb_sys::rb_ary_new());
-        pairs.flush();
     }
 }
 

@@ -189,12 +189,16 @@ impl Keys {
             methods: METHODS.map(|method| (method, kept(method))),
             headers: vec![None; SLOTS],
         };
-        for name in KNOWN_HEADERS {
-            keys.know(name, kept(&variable(name)));
-        }
-        keys.know("content-length", kept("CONTENT_LENGTH"));
-        keys.know("content-type", kept("CONTENT_TYPE"));
+        keys.know_headers(kept);
         keys
+    }
+
+    fn know_headers(&mut self, kept: impl Fn(&str) -> VALUE) {
+        for name in KNOWN_HEADERS {
+            self.know(name, kept(&variable(name)));
+        }
+        self.know("content-length", kept("CONTENT_LENGTH"));
+        self.know("content-type", kept("CONTENT_TYPE"));
     }
 
     /// The shared String of a common method.
