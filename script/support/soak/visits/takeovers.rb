@@ -7,13 +7,10 @@ module Soak
       with_peer { |peer| ask("hijack", peer) { |id| check(peer.client.get("/taken?#{id}.4000"), id, 4000) } }
     end
 
+    # What the app has taken over ends with its worker, which does not wait for it.
     def lines
-      with_peer do |peer|
-        ask("upgrade", peer) do |id|
-          switch(peer, id)
-          @random.rand(1..4).times { |i| echo(peer, "line #{i} of #{id}") || rest(0.5) }
-          raise Ledger::Wrong, "no end" unless peer.client.write("bye\n").read_to_end == "goodbye\n"
-        end
+      @calm.shared do
+        with_peer { |peer| ask("upgrade", peer) { |id| talk(peer, id) } }
       end
     end
 
@@ -28,6 +25,12 @@ module Soak
     end
 
     private
+
+    def talk(peer, id)
+      switch(peer, id)
+      @random.rand(1..4).times { |i| echo(peer, "line #{i} of #{id}") || rest(0.5) }
+      raise Ledger::Wrong, "no end" unless peer.client.write("bye\n").read_to_end == "goodbye\n"
+    end
 
     def switch(peer, id)
       peer.client.request("GET", "/lines?#{id}", "connection" => "upgrade", "upgrade" => "lines")
