@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use hyperion_io::{Driver, EpollDriver, UringDriver};
 
-use crate::balance::Siblings;
 use crate::config::{Config, IoChoice};
 use crate::connection_info::Listener;
 use crate::dispatch::queue::{Consumer, Service, Waited};
@@ -246,7 +245,6 @@ impl Parts {
         let inbox = Arc::new(Inbox::new(driver.waker()));
         let admin = self.config.admin.clone();
         let channels = self.config.siblings.clone();
-        let (stats, log) = (self.stats.clone(), self.log.clone());
         let mut reactor = Reactor::new(
             driver,
             self.config,
@@ -268,7 +266,7 @@ impl Parts {
             reactor.listen(socket, Listener::Admin)?;
         }
         if let Some(channels) = channels {
-            reactor.join(Siblings::start(channels, stats, inbox.clone(), log)?);
+            reactor.join(channels)?;
         }
         Ok((reactor, inbox, name))
     }

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Body, Completion, Fields, Job, Observed, Reply, Response, ResponseBody, Service,
+    Body, Completion, Fields, Job, Observed, Reply, Response, ResponseBody, Service, Stats,
 };
 
 use crate::random::Random;
@@ -29,6 +29,7 @@ pub struct App {
     answer: Answer,
     capacity: usize,
     inner: Mutex<Inner>,
+    pub(crate) stats: Arc<Stats>,
     /// Calls of the engine that are still to come before one panics.
     calls_left: AtomicUsize,
 }
@@ -45,8 +46,9 @@ struct Inner {
 
 impl App {
     /// An application with room for `capacity` waiting requests.
-    pub fn new(answer: Answer, capacity: usize) -> Self {
-        Self { answer, capacity, inner: Mutex::default(), calls_left: AtomicUsize::new(usize::MAX) }
+    pub fn new(answer: Answer, capacity: usize, stats: Arc<Stats>) -> Self {
+        let calls_left = AtomicUsize::new(usize::MAX);
+        Self { answer, capacity, inner: Mutex::default(), stats, calls_left }
     }
 
     /// Panics once, when the engine has called it so often, whatever for.
@@ -77,7 +79,7 @@ impl App {
 
     /// Answers one waiting request; false when none waits.
     pub fn work(&self, random: &mut Random) -> bool {
-        let Some(job) = self.lock().jobs.pop_front() else { return false };
+        let Some(job) = self.change_jobs(VecDeque::pop_front) else { return false };
         if let Body::OnDemand = job.body {
             job.reply.request_body();
         }
@@ -93,6 +95,14 @@ impl App {
             Answer::Random => drop(job),
         }
         true
+    }
+
+    /// Siblings see how many wait.
+    fn change_jobs<R>(&self, change: impl FnOnce(&mut VecDeque<Box<Job>>) -> R) -> R {
+        let mut inner = self.lock();
+        let result = change(&mut inner.jobs);
+        self.stats.queue_depth.set(inner.jobs.len() as u64);
+        result
     }
 
     fn hijack(&self, job: Job) {
@@ -159,15 +169,17 @@ impl Service for App {
             return Err(job);
         }
         inner.seen.push(format!("{} {}", job.request.method(), job.request.path()));
-        inner.jobs.push_back(job);
+        drop(inner);
+        self.change_jobs(|jobs| jobs.push_back(job));
         Ok(())
     }
 
     fn reclaim(&self, choose: &mut dyn FnMut(&Job) -> bool) -> Option<Box<Job>> {
         self.meet_fault();
-        let mut inner = self.lock();
-        let index = inner.jobs.iter().position(|job| choose(job))?;
-        inner.jobs.remove(index)
+        self.change_jobs(|jobs| {
+            let index = jobs.iter().position(|job| choose(job))?;
+            jobs.remove(index)
+        })
     }
 
     fn is_lone(&self) -> bool {

@@ -9,12 +9,13 @@ use hyperion_io::{Completion, Driver, Key, Peer, Sink, Waker};
 
 use crate::network::{Faults, Link};
 use crate::random::Random;
-use crate::socket::{Network, ServerEnd, SimSocket, lock};
+use crate::socket::{Backlog, Network, ServerEnd, SimSocket, lock};
 
 /// A driver whose sockets are [`Link`]s. It never sleeps: a wait reports what can happen now.
 #[derive(Debug)]
 pub struct SimDriver {
     network: Arc<Mutex<Network>>,
+    backlog: Arc<Backlog>,
     sockets: HashMap<Key, SimState>,
     accepting: bool,
     /// By number, whether a listener is open.
@@ -33,9 +34,10 @@ struct SimState {
 }
 
 impl SimDriver {
-    pub(crate) fn new(network: Arc<Mutex<Network>>) -> Self {
+    pub(crate) fn new(network: Arc<Mutex<Network>>, backlog: Arc<Backlog>) -> Self {
         Self {
             network,
+            backlog,
             sockets: HashMap::new(),
             accepting: true,
             listeners: Vec::new(),
@@ -46,7 +48,8 @@ impl SimDriver {
     /// Whether a wait would report nothing: everything waits for a client, a job or the clock.
     pub fn is_quiet(&self) -> bool {
         let network = lock(&self.network);
-        let acceptable = self.accepting && network.backlog.iter().any(|(to, _)| self.hears(*to));
+        let acceptable =
+            self.accepting && lock(&self.backlog).iter().any(|(to, _)| self.hears(*to));
         !acceptable
             && !network.links.values().any(Link::can_deliver)
             && self.sockets.values().all(|state| {
@@ -59,10 +62,10 @@ impl SimDriver {
         if !self.accepting && !self.closing {
             return;
         }
-        let connected = std::mem::take(&mut lock(&self.network).backlog);
+        let connected = std::mem::take(&mut *lock(&self.backlog));
         for (listener, peer) in connected {
             if !self.hears(listener) {
-                lock(&self.network).backlog.push_back((listener, peer));
+                lock(&self.backlog).push((listener, peer));
                 continue;
             }
             let address = ([127, 0, 0, 1], 40_000).into();

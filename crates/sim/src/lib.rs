@@ -5,6 +5,7 @@
 
 mod app;
 mod clock;
+mod cluster;
 mod driver;
 mod network;
 mod random;
@@ -13,6 +14,7 @@ mod world;
 
 pub use app::{Answer, App};
 pub use clock::VirtualClock;
+pub use cluster::Cluster;
 pub use driver::SimDriver;
 pub use network::{Faults, PeerId};
 pub use random::Random;

@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::network::{Faults, Link, PeerId};
 use crate::random::Random;
@@ -15,20 +16,41 @@ pub enum SimSocket {
     Connected(ServerEnd),
 }
 
+/// Connections that have left a simulated driver, by the number of the real socket that stands for each meanwhile;
+/// with its other end.
+static IN_TRANSIT: LazyLock<Mutex<HashMap<u64, (ServerEnd, OwnedFd)>>> =
+    LazyLock::new(Mutex::default);
+
 impl From<SimSocket> for OwnedFd {
-    /// Stands in for the socket that a hijack hands out.
-    fn from(_: SimSocket) -> Self {
-        File::open("/dev/null").expect("/dev/null can be opened").into()
+    /// Stands for the connection with whoever gets it, an application or another worker.
+    fn from(socket: SimSocket) -> Self {
+        let (given, kept) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+                .expect("a pair of sockets can be made");
+        if let SimSocket::Connected(end) = socket {
+            lock(&IN_TRANSIT).insert(number_of(&given), (end, kept));
+        }
+        given
     }
 }
 
 impl TryFrom<OwnedFd> for SimSocket {
     type Error = OwnedFd;
 
-    /// No real socket is ever one of these.
+    /// Only what stands for a connection of a simulation is one.
     fn try_from(socket: OwnedFd) -> Result<Self, OwnedFd> {
-        Err(socket)
+        match lock(&IN_TRANSIT).remove(&number_of(&socket)) {
+            Some((end, _)) => {
+                end.with_link(|link| link.detached = false);
+                Ok(Self::Connected(end))
+            }
+            None => Err(socket),
+        }
     }
+}
+
+fn number_of(socket: impl AsFd) -> u64 {
+    rustix::fs::fstat(socket).expect("an open socket has a status").st_ino
 }
 
 /// The server's end of a [`Link`]: as a real socket does, it closes when it is dropped.
@@ -42,15 +64,19 @@ impl ServerEnd {
     pub(crate) fn new(peer: PeerId, network: Arc<Mutex<Network>>) -> Self {
         Self { peer, network }
     }
+
+    fn with_link(&self, change: impl FnOnce(&mut Link)) {
+        lock(&self.network).links.get_mut(&self.peer).map(change);
+    }
 }
 
 impl Drop for ServerEnd {
     fn drop(&mut self) {
-        if let Some(link) = lock(&self.network).links.get_mut(&self.peer)
-            && !link.detached
-        {
-            link.close();
-        }
+        self.with_link(|link| {
+            if !link.detached {
+                link.close();
+            }
+        });
     }
 }
 
@@ -58,12 +84,13 @@ impl Drop for ServerEnd {
 #[derive(Debug)]
 pub(crate) struct Network {
     pub links: BTreeMap<PeerId, Link>,
-    /// Who has connected, and to which listener.
-    pub backlog: VecDeque<(usize, PeerId)>,
     pub faults: Faults,
     pub random: Random,
 }
 
-pub(crate) fn lock(network: &Mutex<Network>) -> MutexGuard<'_, Network> {
-    network.lock().unwrap_or_else(PoisonError::into_inner)
+/// Who has connected to a worker and is not accepted yet, and to which listener.
+pub(crate) type Backlog = Mutex<Vec<(usize, PeerId)>>;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

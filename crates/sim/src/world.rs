@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyperion_engine::{Config, Inbox, Listener, Log, Reactor, Stats};
+use hyperion_engine::{Channels, Config, Inbox, Listener, Log, Reactor, Stats};
 use hyperion_io::Driver;
 
 use crate::app::{Answer, App};
@@ -10,10 +10,10 @@ use crate::clock::VirtualClock;
 use crate::driver::SimDriver;
 use crate::network::{Faults, Link, PeerId};
 use crate::random::Random;
-use crate::socket::{Network, SimSocket, lock};
+use crate::socket::{Backlog, Network, SimSocket, lock};
 
 /// Turns without progress after which a simulation is taken for stuck.
-const TURNS_MAX: usize = 1_000_000;
+pub(crate) const TURNS_MAX: usize = 1_000_000;
 
 const LISTENS: &str = "simulated listeners work";
 
@@ -28,24 +28,39 @@ pub struct World {
     reactor: Reactor<SimDriver>,
     inbox: Arc<Inbox>,
     network: Arc<Mutex<Network>>,
+    backlog: Arc<Backlog>,
     random: Random,
     listeners: usize,
+}
+
+/// What several workers have in common.
+pub(crate) struct Surroundings {
+    pub network: Arc<Mutex<Network>>,
+    pub clock: VirtualClock,
+}
+
+impl Surroundings {
+    pub fn new(faults: Faults, seed: u64) -> Self {
+        let network = Network { links: BTreeMap::new(), faults, random: Random::new(seed) };
+        Self { network: Arc::new(Mutex::new(network)), clock: VirtualClock::default() }
+    }
 }
 
 impl World {
     /// A world whose accidents follow from `seed`.
     pub fn new(config: Config, answer: Answer, capacity: usize, faults: Faults, seed: u64) -> Self {
-        let network = Arc::new(Mutex::new(Network {
-            links: BTreeMap::new(),
-            backlog: VecDeque::new(),
-            faults,
-            random: Random::new(seed),
-        }));
-        let driver = SimDriver::new(network.clone());
-        let app = Arc::new(App::new(answer, capacity));
-        let clock = VirtualClock::default();
+        let app = App::new(answer, capacity, Arc::default());
+        Self::within(&Surroundings::new(faults, seed), config, app, seed)
+    }
+
+    /// One of several workers.
+    pub(crate) fn within(around: &Surroundings, config: Config, app: App, seed: u64) -> Self {
+        let (network, clock) = (around.network.clone(), around.clock.clone());
+        let backlog = Arc::<Backlog>::default();
+        let driver = SimDriver::new(network.clone(), backlog.clone());
+        let stats = app.stats.clone();
+        let app = Arc::new(app);
         let inbox = Arc::new(Inbox::new(driver.waker()));
-        let stats = Arc::new(Stats::default());
         let log = Arc::new(Log::new(config.log.clone()));
         let mut reactor = Reactor::new(
             driver,
@@ -65,6 +80,7 @@ impl World {
             reactor,
             inbox,
             network,
+            backlog,
             random: Random::new(!seed),
             listeners: 1,
         }
@@ -87,7 +103,7 @@ impl World {
         let mut network = lock(&self.network);
         let peer = PeerId(network.links.len());
         network.links.insert(peer, Link::default());
-        network.backlog.push_back((listener, peer));
+        lock(&self.backlog).push((listener, peer));
         peer
     }
 
@@ -200,7 +216,21 @@ impl World {
         self.reactor.turn(false).expect("the simulated driver does not fail");
     }
 
-    fn is_quiet(&mut self) -> bool {
+    /// Shares its work with other workers.
+    pub(crate) fn join(&mut self, channels: Channels) {
+        self.reactor.join(Arc::new(channels)).expect("siblings can be met");
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.reactor.next_deadline()
+    }
+
+    /// The application answers one request that waits; false when none does.
+    pub(crate) fn work(&mut self) -> bool {
+        self.app.work(&mut self.random)
+    }
+
+    pub(crate) fn is_quiet(&mut self) -> bool {
         !self.reactor.has_leftovers() && self.reactor.driver_mut().is_quiet()
     }
 

@@ -1,6 +1,8 @@
 //! Thousands of random worlds: whatever clients, network and application do, nothing is lost,
 //! doubled, reordered or left behind.
 
+#[path = "support/plan.rs"]
+mod plan;
 mod support;
 #[path = "support/tls.rs"]
 mod tls;
@@ -9,40 +11,14 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use hyperion_sim::{Answer, Faults, PeerId, Random, World};
-use support::{assert_nothing_is_left, config, get, parse, post, post_chunked};
+use plan::{Plan, plan};
+use support::{assert_nothing_is_left, config, parse};
 use tls::{Secure, Session};
 
 const SEEDS: u64 = 3000;
 
 /// Handshakes take their time.
 const SECURE_SEEDS: u64 = 200;
-
-/// A client's plan: what it sends, and the answers that belong to it.
-struct Plan {
-    bytes: Vec<u8>,
-    answers: Vec<String>,
-}
-
-fn plan(random: &mut Random, client: usize) -> Plan {
-    let mut plan = Plan { bytes: Vec::new(), answers: Vec::new() };
-    for number in 0..1 + random.below(4) {
-        let path = format!("/{client}/{number}");
-        let body = "b".repeat(1 + random.below(60));
-        let (bytes, answer) = match random.below(5) {
-            3 => (get("/native"), "native GET".to_owned()),
-            4 => (post("/native", &body), "native POST".to_owned()),
-            0 => (get(&path), format!("GET {path}")),
-            1 => (post(&path, &body), format!("POST {path} {body}")),
-            _ => {
-                let size = 1 + random.below(20);
-                (post_chunked(&path, &body, size), format!("POST {path} {body}"))
-            }
-        };
-        plan.bytes.extend(bytes);
-        plan.answers.push(answer);
-    }
-    plan
-}
 
 /// A client, and how far it is.
 struct Client {

@@ -1,13 +1,15 @@
 //! What a reactor gives to its siblings and takes from them.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use hyperion_io::{Driver, Peer, passing};
 
 use super::Reactor;
-use crate::balance::Siblings;
 use crate::balance::parcel::{HOPS_MAX, HandoffMessage};
+use crate::balance::{Channels, Siblings};
 use crate::connection_info::Listener;
 use crate::fault::contain;
 use crate::reactor::session_table::Shutdown;
@@ -17,15 +19,22 @@ impl<D: Driver> Reactor<D>
 where
     D::Socket: Into<OwnedFd> + TryFrom<OwnedFd>,
 {
-    /// Shares its work with these from now on.
-    pub(crate) fn join(&mut self, siblings: Siblings) {
-        self.siblings = Some(siblings);
+    /// Shares its work with the other workers of these from now on.
+    ///
+    /// # Errors
+    /// When there are no descriptors left, or no thread.
+    pub fn join(&mut self, channels: Arc<Channels>) -> io::Result<()> {
+        let context = &self.sessions.context;
+        let (stats, inbox, log) =
+            (context.stats.clone(), context.inbox.clone(), context.log.clone());
+        self.siblings = Some(Siblings::start(channels, stats, inbox, log)?);
+        Ok(())
     }
 
     /// Gives a connection to the sibling that has the fewest; it comes back where this process has.
     pub(super) fn give_away(&self, listener: usize, socket: D::Socket) -> Option<D::Socket> {
         let Some(siblings) = &self.siblings else { return Some(socket) };
-        let is_for_all = |address: &std::sync::Arc<Listener>| !matches!(**address, Listener::Admin);
+        let is_for_all = |address: &Arc<Listener>| !matches!(**address, Listener::Admin);
         if self.sessions.phase != Shutdown::Open
             || !self.sessions.listeners.get(listener).is_some_and(is_for_all)
         {
