@@ -1,6 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use crate::network::{Faults, Link};
 use crate::random::Random;
 use crate::socket::{Backlog, Network, ServerEnd, SimSocket, lock};
 
-/// A driver whose sockets are [`Link`]s. It never sleeps: a wait reports what can happen now.
-#[derive(Debug)]
+/// A driver whose sockets are [`Link`]s. A wait reports what can happen now; it lasts only where somebody works
+/// meanwhile, who is to wake it.
 pub struct SimDriver {
     network: Arc<Mutex<Network>>,
     backlog: Arc<Backlog>,
@@ -22,7 +23,12 @@ pub struct SimDriver {
     listeners: Vec<bool>,
     /// The next wait takes what is in the backlog, and ends listening.
     closing: bool,
+    woken: Arc<AtomicBool>,
+    meanwhile: Option<Meanwhile>,
 }
+
+/// One step of whoever works while the driver sleeps; false when there is nothing to do.
+pub(crate) type Meanwhile = Box<dyn FnMut() -> bool + Send>;
 
 #[derive(Debug)]
 struct SimState {
@@ -42,6 +48,24 @@ impl SimDriver {
             accepting: true,
             listeners: Vec::new(),
             closing: false,
+            woken: Arc::default(),
+            meanwhile: None,
+        }
+    }
+
+    /// Has waits that find nothing last until this wakes them.
+    pub(crate) fn sleep_beside(&mut self, meanwhile: Meanwhile) {
+        self.meanwhile = Some(meanwhile);
+    }
+
+    /// Sleeps until somebody wakes this driver or has nothing to do any more.
+    fn sleep(&mut self) {
+        let Some(meanwhile) = &mut self.meanwhile else { return };
+        while !self.woken.swap(false, Ordering::SeqCst) {
+            if !meanwhile() {
+                return;
+            }
+            assert!(self.woken.load(Ordering::SeqCst), "what was answered has woken nobody");
         }
     }
 
@@ -188,7 +212,8 @@ impl Driver for SimDriver {
     }
 
     fn waker(&self) -> Waker {
-        Waker::new(Arc::new(|| {}))
+        let woken = self.woken.clone();
+        Waker::new(Arc::new(move || woken.store(true, Ordering::SeqCst)))
     }
 
     fn listen(&mut self, _socket: SimSocket) -> io::Result<usize> {
@@ -298,9 +323,12 @@ impl Driver for SimDriver {
 
     fn wait<S: Sink<SimSocket>>(
         &mut self,
-        _timeout: Option<Duration>,
+        timeout: Option<Duration>,
         sink: &mut S,
     ) -> io::Result<()> {
+        if timeout != Some(Duration::ZERO) && self.is_quiet() && !self.closing {
+            self.sleep();
+        }
         self.accept(sink);
         if std::mem::take(&mut self.closing) {
             self.listeners.fill(false);

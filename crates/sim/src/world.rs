@@ -31,6 +31,7 @@ pub struct World {
     backlog: Arc<Backlog>,
     random: Random,
     listeners: usize,
+    sleeps: bool,
 }
 
 /// What several workers have in common.
@@ -83,6 +84,7 @@ impl World {
             backlog,
             random: Random::new(!seed),
             listeners: 1,
+            sleeps: false,
         }
     }
 
@@ -173,7 +175,7 @@ impl World {
     pub fn settle(&mut self) {
         for _ in 0..TURNS_MAX {
             self.turn();
-            if !self.app.work(&mut self.random) && self.is_quiet() {
+            if !self.work() && self.is_quiet() {
                 self.turn();
                 if self.app.waiting() == 0 && self.is_quiet() {
                     return;
@@ -211,9 +213,17 @@ impl World {
         while self.app.work(&mut self.random) {}
     }
 
+    /// Has the reactor sleep when it has nothing to do, and the application work while it does: whatever that
+    /// gives the reactor has to wake it.
+    pub fn sleep(&mut self, seed: u64) {
+        let (app, mut random) = (self.app.clone(), Random::new(seed));
+        self.reactor.driver_mut().sleep_beside(Box::new(move || app.work(&mut random)));
+        self.sleeps = true;
+    }
+
     /// One turn of the reactor.
     pub fn turn(&mut self) {
-        self.reactor.turn(false).expect("the simulated driver does not fail");
+        self.reactor.turn(self.sleeps).expect("the simulated driver does not fail");
     }
 
     /// Shares its work with other workers.
@@ -227,7 +237,7 @@ impl World {
 
     /// The application answers one request that waits; false when none does.
     pub(crate) fn work(&mut self) -> bool {
-        self.app.work(&mut self.random)
+        !self.sleeps && self.app.work(&mut self.random)
     }
 
     pub(crate) fn is_quiet(&mut self) -> bool {
