@@ -25,7 +25,8 @@ class TidyTest < Minitest::Test
 
   # A crate root that reaches the given modules.
   def crate(name, *modules, folder: "crates/#{name}")
-    write("#{folder}/src/lib.rs", FORBID + modules.map { |mod| "mod #{mod};\n" }.join)
+    named = "//! | #{modules.map { |mod| "`#{mod}`" }.join(", ")} | what they hold |\n"
+    write("#{folder}/src/lib.rs", named + FORBID + modules.map { |mod| "mod #{mod};\n" }.join)
   end
 
   def function(name, lines) = "fn #{name}() {\n#{"    let _ = 1;\n" * (lines - 2)}}\n"
@@ -168,7 +169,7 @@ class TidyTest < Minitest::Test
     crate("buf", "util")
     write("crates/buf/src/util.rs", "fn get_one() {}\nfn target_one() {}\n")
     write("lib/hyperion.rb", "class PoolManager\n  def self.get_pool = 1\n  def widget_pool = 1\nend\n")
-    assert_caught "crates/buf/src/lib.rs:2: a name that says nothing", "crates/buf/src/util.rs:1: a name begins with get_",
+    assert_caught "crates/buf/src/lib.rs:3: a name that says nothing", "crates/buf/src/util.rs:1: a name begins with get_",
       "lib/hyperion.rb:1: a name that says nothing", "lib/hyperion.rb:2: a name begins with get_"
   end
 
@@ -253,6 +254,15 @@ class TidyTest < Minitest::Test
     write("lib/hyperion/a.rb", "require_relative \"part/b\"\n")
     write("lib/hyperion/part/b.rb", "require_relative \"../a\"\n")
     assert_caught "lib/hyperion/a.rb:1: it and these need each other in a circle: lib/hyperion/part/b.rb"
+  end
+
+  def test_the_first_page_of_a_crate_names_its_modules
+    crate("buf", "a", "b", "tests")
+    lib = "//! | `a::part`, `gone` | parts |\n#{FORBID}mod a;\nmod b;\n#[cfg(test)]\nmod tests;\n"
+    %w[a b tests].each { |name| write("crates/buf/src/#{name}.rs", "") }
+    write("crates/buf/src/lib.rs", lib)
+    assert_caught "crates/buf/src/lib.rs:1: the first page does not name the module b",
+      "crates/buf/src/lib.rs:1: the first page names gone, which is no module"
   end
 
   def test_a_broken_link

@@ -1,5 +1,10 @@
-//! Output vocabulary shared by protocols and drivers: what is to be sent, in which order, and
-//! how much of it has left. Nothing here knows a protocol or a socket.
+//! The queue of bytes and ranges of files that a connection has still to send; protocols fill it, drivers empty it.
+//! Nothing here knows a protocol or a socket.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `send_queue` | [`SendQueue`]: what is to be sent, in order, and how much of it has left |
+//! | `disk_file` | [`DiskFile`]: an open file that is sent without being read |
 #![forbid(unsafe_code)]
 
 mod disk_file;

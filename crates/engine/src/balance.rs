@@ -22,22 +22,22 @@ use std::time::{Duration, Instant};
 
 use hyperion_io::passing::{Control, Receiver, pass};
 
+use self::handoff_message::HandoffMessage;
 use self::inlets::Inlets;
-use self::parcel::HandoffMessage;
 use crate::log::Log;
 use crate::reactor::inbox::Inbox;
 use crate::stats::{Neighbour, Stats};
 
+pub(crate) mod handoff_message;
 mod inlets;
-pub(crate) mod parcel;
 
-/// While so many are on their way to a sibling it may have been stopped, and gets no more after a while.
-const CROWD: u64 = 32;
+/// A sibling with this many handoffs in transit may be stopped; after [`CONGESTION_TIMEOUT`] it gets no more.
+const IN_TRANSIT_MAX: u64 = 32;
 
-/// A sibling that works has taken in a crowd by then.
-const CROWD_TIMEOUT: Duration = Duration::from_millis(100);
+/// A sibling that works has adopted that many by then.
+const CONGESTION_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Looks for a sibling, where others take the places that were seen.
+/// How often to choose a sibling anew when another worker takes the chosen place first.
 const ATTEMPTS: usize = 4;
 
 /// The sockets between the workers of a cluster; made before the first fork.
@@ -65,11 +65,11 @@ impl Channels {
 pub(crate) struct Siblings {
     channels: Arc<Channels>,
     stats: Arc<Stats>,
-    /// By block, since when a crowd is on its way there.
-    crowded_since: Box<[Cell<Option<Instant>>]>,
-    lives: Lifetimes,
+    /// By block, since when [`IN_TRANSIT_MAX`] handoffs are in transit there.
+    congested_since: Box<[Cell<Option<Instant>>]>,
+    lifetimes: Lifetimes,
     /// Slots whose worker does not serve, though it may seem so.
-    shunned: RefCell<HashSet<usize>>,
+    excluded: RefCell<HashSet<usize>>,
     control: Control,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -101,10 +101,10 @@ impl Siblings {
         let thread =
             std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| inlets.run())?;
         stats.adopting.set(1);
-        let crowded_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
-        let (lives, shunned) = (Lifetimes::default(), RefCell::default());
+        let congested_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
+        let (lifetimes, excluded) = (Lifetimes::default(), RefCell::default());
         let thread = Some(thread);
-        Ok(Self { channels, stats, crowded_since, lives, shunned, control, ended, thread })
+        Ok(Self { channels, stats, congested_since, lifetimes, excluded, control, ended, thread })
     }
 
     /// Takes no more connections, but for those under way.
@@ -117,15 +117,15 @@ impl Siblings {
     ///
     /// # Errors
     /// When there is no descriptor left: then nothing is taken.
-    pub fn stand_in(&self, slot: usize) -> io::Result<()> {
-        self.shunned.borrow_mut().insert(slot);
+    pub fn cover(&self, slot: usize) -> io::Result<()> {
+        self.excluded.borrow_mut().insert(slot);
         self.control.add(slot, self.channels.inlet(slot)?);
         Ok(())
     }
 
     /// The worker of that slot serves again.
-    pub fn stand_back(&self, slot: usize) {
-        self.shunned.borrow_mut().remove(&slot);
+    pub fn uncover(&self, slot: usize) {
+        self.excluded.borrow_mut().remove(&slot);
         self.control.remove(slot);
     }
 
@@ -138,14 +138,14 @@ impl Siblings {
     pub fn place_of_connection(&self) -> Option<Sibling> {
         self.reserve(|neighbours, own| {
             let least = neighbours.min_by_key(Neighbour::load)?;
-            let tolerance = self.lives.tolerance(own.load());
+            let tolerance = self.lifetimes.tolerance(own.load());
             (least.load() + tolerance < own.load()).then_some(least)
         })
     }
 
     /// A connection has ended that was open for so long.
     pub fn ended(&self, life: Duration) {
-        self.lives.note(life);
+        self.lifetimes.note(life);
     }
 
     /// A place with whoever has an executor to spare, or with the idlest of all where this process
@@ -168,7 +168,7 @@ impl Siblings {
         for _ in 0..ATTEMPTS {
             let mut able = segment.neighbours_of(block).filter(|neighbour| {
                 neighbour.slot < self.channels.ways.len()
-                    && !self.shunned.borrow().contains(&neighbour.slot)
+                    && !self.excluded.borrow().contains(&neighbour.slot)
                     && !self.is_stuck(neighbour)
             });
             let chosen = choose(&mut able, segment.neighbour(block))?;
@@ -181,14 +181,14 @@ impl Siblings {
 
     /// Whether a sibling does not take what it is sent.
     fn is_stuck(&self, neighbour: &Neighbour) -> bool {
-        let since = &self.crowded_since[neighbour.block];
-        if neighbour.arriving < CROWD {
+        let since = &self.congested_since[neighbour.block];
+        if neighbour.arriving < IN_TRANSIT_MAX {
             since.set(None);
             return false;
         }
         let begin = since.get().unwrap_or_else(Instant::now);
         since.set(Some(begin));
-        begin.elapsed() >= CROWD_TIMEOUT
+        begin.elapsed() >= CONGESTION_TIMEOUT
     }
 
     /// Nothing comes to the place.
@@ -204,14 +204,14 @@ impl Siblings {
     /// Sends a socket there; the caller still has it, and must close it where this succeeds.
     ///
     /// # Errors
-    /// When the way is full, or the parcel too large for it. The place is free again.
+    /// When the way is full, or the handoff too large for it. The place is free again.
     pub fn send(
         &self,
         place: Sibling,
         socket: impl AsFd,
-        parcel: &HandoffMessage,
+        handoff: &HandoffMessage,
     ) -> io::Result<()> {
-        let sent = pass(&self.channels.ways[place.slot], socket, &parcel.to_bytes());
+        let sent = pass(&self.channels.ways[place.slot], socket, &handoff.to_bytes());
         if sent.is_err() {
             self.cancel(place);
         }
@@ -262,11 +262,11 @@ mod tests {
 
     #[test]
     fn brief_connections_stay_where_they_are_unless_that_is_very_uneven() {
-        let lives = Lifetimes::default();
-        assert_eq!(lives.tolerance(100), 0);
-        (0..200).for_each(|_| lives.note(Duration::from_millis(1)));
-        assert_eq!(lives.tolerance(100), 33);
-        (0..200).for_each(|_| lives.note(Duration::from_secs(5)));
-        assert_eq!(lives.tolerance(100), 0);
+        let lifetimes = Lifetimes::default();
+        assert_eq!(lifetimes.tolerance(100), 0);
+        (0..200).for_each(|_| lifetimes.note(Duration::from_millis(1)));
+        assert_eq!(lifetimes.tolerance(100), 33);
+        (0..200).for_each(|_| lifetimes.note(Duration::from_secs(5)));
+        assert_eq!(lifetimes.tolerance(100), 0);
     }
 }

@@ -32,7 +32,7 @@ pub struct Engine {
     log: Arc<Log>,
     driver_name: &'static str,
     /// The reactor, where executors may drive it.
-    relay: Option<Arc<dyn Lead>>,
+    leadership: Option<Arc<dyn Lead>>,
     threads: Mutex<Option<(JoinHandle<()>, JoinHandle<()>)>>,
 }
 
@@ -83,16 +83,16 @@ impl Engine {
             .name("hyperion-reactor".into())
             .spawn(move || parts.run())
             .map_err(StartError::Thread)?;
-        let (inbox, driver_name, relay) = started.recv().unwrap_or_else(|_| {
+        let (inbox, driver_name, leadership) = started.recv().unwrap_or_else(|_| {
             Err(StartError::Thread(io::Error::other("it ended before it was ready")))
         })?;
         let threads = Mutex::new(Some((thread, log_thread)));
-        Ok(Self { inbox, stats, log, driver_name, relay, threads })
+        Ok(Self { inbox, stats, log, driver_name, leadership, threads })
     }
 
     /// Waits as [`Consumer::wait`] does, and drives the reactor meanwhile where that saves time.
     pub fn wait(&self, consumer: &Consumer) -> Waited {
-        leader::wait(self.relay.as_deref(), consumer)
+        leader::wait(self.leadership.as_deref(), consumer)
     }
 
     /// Makes the executor that [`wait`](Self::wait)s return.
@@ -209,11 +209,11 @@ impl Parts {
         match EpollDriver::new().and_then(|driver| self.prepare(driver)) {
             Err(error) => drop(ready.send(Err(StartError::Io(error)))),
             Ok((reactor, inbox, name)) => {
-                let relay = Arc::new(Leadership::new(reactor));
-                let _ = ready.send(Ok((inbox, name, Some(relay.clone()))));
+                let leadership = Arc::new(Leadership::new(reactor));
+                let _ = ready.send(Ok((inbox, name, Some(leadership.clone()))));
                 drop(ready);
-                conclude(&log, &*service, owns_process, || relay.run());
-                relay.close();
+                conclude(&log, &*service, owns_process, || leadership.run());
+                leadership.close();
             }
         }
     }

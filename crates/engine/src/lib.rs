@@ -1,5 +1,5 @@
 //! Where protocols meet I/O, without Ruby: one reactor per process owns every socket, complete
-//! requests become [`Job`]s in one bounded queue, and answers come back through an [`ReplyHandle`].
+//! requests become [`Job`]s in one bounded queue, and answers come back through a [`ReplyHandle`].
 //!
 //! ```text
 //! Driver ──Received──▶ Session ──▶ Connection ──Event──▶ Job ──▶ JobQueue ──▶ executor
@@ -10,8 +10,8 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `engine`, `config` | [`Engine`]: starts and stops the threads of a process; its settings |
-//! | `reactor` | the loop that owns all connections: turns, accepting, last call and drain, timers, the inbox, who leads |
-//! | `session` | one connection: its exchanges, bodies in memory and in files, 503, half-close probes, handoff |
+//! | `reactor` | the loop that owns all connections: turns, accepting, last call and drain, timers, the inbox, which thread drives it |
+//! | `session`, `connection_info` | one connection: its exchanges, bodies in memory and in files, 503, half-close probes (is a client that sends no more still there?), handoff; its addresses |
 //! | `dispatch` | jobs to executors and replies back: [`JobQueue`], [`ReplyHandle`], flow, queue time |
 //! | `routes`, `files` | what is answered without Ruby: static responses, directories of files, ETag, ranges, 304 |
 //! | `balance` | connections that go to other workers |
@@ -67,7 +67,7 @@ pub use reactor::inbox::Inbox;
 pub use routes::{Mode, NativeResponse, Routes, Search, StaticResponse, Target};
 pub use stats::{Counter, Gauge, Phase, Restart, Segment, Snapshot, Stats, Tally, Worker};
 
-pub use tls::{Clients, KeyPair, Tls, TlsLoadError, TlsSource};
+pub use tls::{ClientCertificates, KeyPair, Tls, TlsLoadError, TlsSource};
 
 pub use dispatch::bridged::{BridgedHandle, bridge};
 pub use hyperion_buf::{DiskFile, FileRange};

@@ -9,7 +9,7 @@ use hyperion_io::{Driver, Key};
 use hyperion_proto::Closing;
 
 use crate::balance::Siblings;
-use crate::balance::parcel::ReceivedHandoff;
+use crate::balance::handoff_message::ReceivedHandoff;
 use crate::config::Config;
 use crate::connection_info::Listener;
 use crate::dispatch::queue::Service;
@@ -154,7 +154,7 @@ where
     }
 
     /// Whether the next turn has something to do though nothing happens: the last one has left it over.
-    pub fn has_leftovers(&self) -> bool {
+    pub fn has_pending_work(&self) -> bool {
         let now = self.sessions.context.now;
         !self.sessions.dirty.is_empty()
             || !self.batch.is_empty()
@@ -208,7 +208,7 @@ where
     fn timeout(&mut self, may_block: bool) -> Option<Duration> {
         self.sessions.timer_moved = false;
         self.sessions.context.gave.set(false);
-        if !may_block || self.has_leftovers() || !self.sessions.context.inbox.prepare_sleep() {
+        if !may_block || self.has_pending_work() || !self.sessions.context.inbox.prepare_sleep() {
             return Some(Duration::ZERO);
         }
         let next = self.next_deadline()?;
@@ -248,9 +248,9 @@ where
         for _ in 0..MESSAGES_PER_TURN {
             let Some(message) = self.batch.pop_front() else { return };
             match message {
-                Message::Adopt(adoption) => {
-                    let ReceivedHandoff { socket, parcel, slot, arrived_at } = *adoption;
-                    self.adopt(socket, &parcel, arrived_at);
+                Message::Adopt(received) => {
+                    let ReceivedHandoff { socket, handoff, slot, arrived_at } = *received;
+                    self.adopt(socket, &handoff, arrived_at);
                     self.show_connections();
                     self.siblings.iter().for_each(|siblings| siblings.arrived(slot));
                 }
@@ -326,7 +326,7 @@ where
         if session.is_broken {
             return self.close(key);
         }
-        if session.is_departing() {
+        if session.is_handed_off() {
             if session.is_lost() {
                 self.close(key);
             }

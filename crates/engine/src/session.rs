@@ -37,8 +37,7 @@ mod memory;
 mod request_body;
 pub(crate) mod spool;
 
-/// A call has no end to wait for, and whoever reads it trusts the lengths that its client tells: so much of one is
-/// kept for a reader that asks for more.
+/// Buffer limit for one read of a gRPC request body, whose length the client chooses.
 const CALL_READ_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Requests that one connection begins before the others get their turn.
@@ -69,8 +68,8 @@ pub(crate) struct Session {
     arriving_since: Option<Instant>,
     streams: VecDeque<Exchange>,
     /// Of streams that are gone: jobs that occupy an executor nevertheless.
-    leftovers: Vec<Arc<Flow>>,
-    departure: Option<Handoff>,
+    orphaned_jobs: Vec<Arc<Flow>>,
+    handoff: Option<Handoff>,
     /// When to find out whether a peer that sends no more is still there.
     probe_at: Option<Instant>,
     /// How often the request that is read now was handed over.
@@ -94,8 +93,8 @@ impl Session {
             info,
             arriving_since: None,
             streams: VecDeque::new(),
-            leftovers: Vec::new(),
-            departure: None,
+            orphaned_jobs: Vec::new(),
+            handoff: None,
             probe_at: None,
             hops: 0,
         }
@@ -107,7 +106,7 @@ impl Session {
     }
 
     pub fn handle_received(&mut self, bytes: &[u8], context: &Context) {
-        match &mut self.departure {
+        match &mut self.handoff {
             Some(departure) => departure.add(bytes),
             None => {
                 if self.connection.is_idle() {
@@ -122,7 +121,7 @@ impl Session {
         self.connection.handle_sent(context.now, bytes);
         self.progress_at = context.now;
         for stream in &mut self.streams {
-            if stream.outstanding > 0 {
+            if stream.unsent > 0 {
                 let freed = stream.return_credit(self.connection.buffered(stream.id));
                 context.waiting.pieces.update(|all| all.saturating_sub(freed));
             }
@@ -220,7 +219,7 @@ impl Session {
     fn take_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
         let length = bytes.len() as u64;
         if let Some(stream) = self.stream(id) {
-            stream.outstanding += length;
+            stream.unsent += length;
             stream.in_memory += length;
             context.waiting.pieces.update(|all| all + length);
         }
@@ -322,10 +321,10 @@ impl Session {
 
     fn dispatch(&mut self, id: StreamId, body: Body, phase: BodyStage, context: &Context) {
         let key = ReplyKey { session: self.key, stream: id };
-        let is_overworked = self.is_overworked(context);
+        let exceeds_share = self.exceeds_share(context);
         let Some(stream) = find(&mut self.streams, id) else { return };
         stream.phase = phase;
-        if is_overworked {
+        if exceeds_share {
             context.stats.per_conn_rejections.add(1);
             return self.connection.refuse_unprocessed(context.now, id);
         }
@@ -370,7 +369,7 @@ impl Session {
 
     fn add_outstanding(&mut self, key: ReplyKey, bytes: u64) {
         if let Some(stream) = self.stream(key.stream) {
-            stream.outstanding += bytes;
+            stream.unsent += bytes;
         }
     }
 

@@ -23,7 +23,7 @@ pub struct TlsSource {
     /// Names that no certificate has are refused, those of requests with 421.
     pub strict_sni: bool,
     /// Whether clients show a certificate.
-    pub clients: Clients,
+    pub clients: ClientCertificates,
 }
 
 /// The files of one certificate.
@@ -37,13 +37,13 @@ pub struct KeyPair {
 
 /// Whether clients have to show a certificate; with the file of those who sign them.
 #[derive(Clone, Debug)]
-pub enum Clients {
+pub enum ClientCertificates {
     /// They are not asked.
-    Unknown,
+    None,
     /// They may.
-    MayBeKnown(PathBuf),
+    Optional(PathBuf),
     /// They must.
-    MustBeKnown(PathBuf),
+    Required(PathBuf),
 }
 
 /// Why TLS cannot be spoken. The text names the file and what helps.
@@ -83,7 +83,7 @@ pub struct Tls {
 struct State {
     loaded: Arc<Loaded>,
     /// The files when they were last read.
-    stamps: Vec<Option<FileVersion>>,
+    versions: Vec<Option<FileVersion>>,
 }
 
 #[derive(Debug)]
@@ -108,9 +108,9 @@ impl Tls {
     pub fn load(source: TlsSource) -> Result<Self, TlsLoadError> {
         let tickets = TicketSecret::generate()
             .map_err(|_| TlsLoadError::Unusable("the system has no randomness".to_owned()))?;
-        let stamps = source.stamps();
+        let versions = source.versions();
         let loaded = Arc::new(source.load(&tickets)?);
-        Ok(Self { source, tickets, state: Mutex::new(State { loaded, stamps }) })
+        Ok(Self { source, tickets, state: Mutex::new(State { loaded, versions }) })
     }
 
     /// Reads the files again, for connections to come.
@@ -118,17 +118,17 @@ impl Tls {
     /// # Errors
     /// [`TlsLoadError`]; what was read before stays in use then.
     pub fn reload(&self) -> Result<(), TlsLoadError> {
-        let stamps = self.source.stamps();
+        let versions = self.source.versions();
         let loaded = self.source.load(&self.tickets);
         let mut state = self.lock();
-        state.stamps = stamps;
+        state.versions = versions;
         state.loaded = Arc::new(loaded?);
         Ok(())
     }
 
     /// Whether a file has changed since it was last read.
     pub fn is_stale(&self) -> bool {
-        self.source.stamps() != self.lock().stamps
+        self.source.versions() != self.lock().versions
     }
 
     /// What the certificates are for, one name each.
@@ -143,7 +143,7 @@ impl Tls {
 
     /// Whether clients are asked for a certificate.
     pub fn asks_clients(&self) -> bool {
-        !matches!(self.source.clients, Clients::Unknown)
+        !matches!(self.source.clients, ClientCertificates::None)
     }
 
     /// For one connection.
@@ -167,9 +167,9 @@ impl TlsSource {
         let names = certificates.iter().map(Certificate::name).collect();
         let expires_at = certificates.iter().map(Certificate::expires_at).min();
         let client_auth = match &self.clients {
-            Clients::Unknown => ClientAuth::None,
-            Clients::MayBeKnown(path) => ClientAuth::Optional(read(path)?),
-            Clients::MustBeKnown(path) => ClientAuth::Required(read(path)?),
+            ClientCertificates::None => ClientAuth::None,
+            ClientCertificates::Optional(path) => ClientAuth::Optional(read(path)?),
+            ClientCertificates::Required(path) => ClientAuth::Required(read(path)?),
         };
         let settings = TlsSettings {
             certificates,
@@ -183,11 +183,11 @@ impl TlsSource {
         Ok(Loaded { config, names, expires_at })
     }
 
-    fn stamps(&self) -> Vec<Option<FileVersion>> {
+    fn versions(&self) -> Vec<Option<FileVersion>> {
         let pairs = self.certificates.iter().flat_map(|pair| [&pair.certificate, &pair.key]);
         let roots = match &self.clients {
-            Clients::Unknown => None,
-            Clients::MayBeKnown(path) | Clients::MustBeKnown(path) => Some(path),
+            ClientCertificates::None => None,
+            ClientCertificates::Optional(path) | ClientCertificates::Required(path) => Some(path),
         };
         pairs.chain(roots).map(|path| FileVersion::of(path)).collect()
     }

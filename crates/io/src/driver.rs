@@ -142,8 +142,8 @@ pub trait Driver {
     /// Ends a pause, whoever began it.
     fn resume_accept(&mut self);
 
-    /// The same, beside another process that has the socket and may be unable to accept: what it is told of
-    /// is told here, too.
+    /// As [`listen`](Self::listen), for a socket that another process holds, too, and may not accept from: each
+    /// readiness is reported to both.
     ///
     /// # Errors
     /// As of [`Driver::listen`].

@@ -13,10 +13,12 @@
 //! - [`epoll`]: readiness, for every Linux kernel that is still maintained
 //! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
 //! - [`passing`]: handing sockets to other processes
-//! - [`process`]: the end of a process, whatever its threads do
+//! - [`process`]: ending a process in time, whatever its threads do
 //! - [`shared_memory`]: numbers that processes share over a fork
 //! - [`socket`]: addresses of sockets, signals of threads
 //! - [`waker`]: ending a wait from another thread
+//! - `table`, `transmit`: connections by key, so that a key of the past finds nothing; one system call's worth of
+//!   output
 //!
 //! This crate is for Linux only. A kqueue driver is left out on purpose: nobody here could run it,
 //! and a driver that was never run is worse than none.

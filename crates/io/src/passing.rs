@@ -62,7 +62,7 @@ pub enum Arrival<'a> {
     /// A socket and its message, and the slot whose channel it was sent into.
     Socket(OwnedFd, &'a [u8], usize),
     /// A socket for which this process has no descriptor; it stays in the channel.
-    Short,
+    OutOfDescriptors,
 }
 
 /// What a receiver was told and has not followed yet.
@@ -141,7 +141,7 @@ impl Receiver {
                         let message = &self.buffer[..length];
                         return Ok(Some(Arrival::Socket(socket, message, slot)));
                     }
-                    Taken::Short => return Ok(Some(Arrival::Short)),
+                    Taken::OutOfDescriptors => return Ok(Some(Arrival::OutOfDescriptors)),
                     Taken::Nothing => {}
                 }
             }
@@ -200,7 +200,7 @@ impl Receiver {
     fn take(&mut self, index: usize) -> io::Result<Taken> {
         let (held, length) = match self.read(index, RecvFlags::PEEK)? {
             Read::Nothing => return Ok(Taken::Nothing),
-            Read::Short(_) => return Ok(Taken::Short),
+            Read::OutOfDescriptors(_) => return Ok(Taken::OutOfDescriptors),
             Read::Alone(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             // Nobody sends such a message.
             Read::Alone(_) => {
@@ -213,10 +213,10 @@ impl Receiver {
             // Another process that reads from here was quicker.
             Read::Nothing | Read::Alone(_) => Ok(Taken::Nothing),
             Read::Socket(socket, length) => Ok(Taken::Socket(socket, length)),
-            Read::Short(read) if self.buffer[..read] == self.preview[..length] => {
+            Read::OutOfDescriptors(read) if self.buffer[..read] == self.preview[..length] => {
                 Ok(Taken::Socket(held, read))
             }
-            Read::Short(_) => Ok(Taken::Short),
+            Read::OutOfDescriptors(_) => Ok(Taken::OutOfDescriptors),
         }
     }
 
@@ -240,7 +240,7 @@ impl Receiver {
             let is_short = received.flags.contains(ReturnFlags::CTRUNC);
             return Ok(match socket {
                 Some(socket) => Read::Socket(socket, received.bytes),
-                None if is_short => Read::Short(received.bytes),
+                None if is_short => Read::OutOfDescriptors(received.bytes),
                 None => Read::Alone(received.bytes),
             });
         }
@@ -251,7 +251,7 @@ impl Receiver {
 enum Read {
     Socket(OwnedFd, usize),
     /// The socket found no descriptor.
-    Short(usize),
+    OutOfDescriptors(usize),
     /// There was no socket.
     Alone(usize),
     Nothing,
@@ -259,7 +259,7 @@ enum Read {
 
 enum Taken {
     Socket(OwnedFd, usize),
-    Short,
+    OutOfDescriptors,
     Nothing,
 }
 

@@ -41,7 +41,7 @@ fn a_socket_arrives_with_its_message_and_works() {
 fn next(receiver: &mut Receiver) -> (OwnedFd, Vec<u8>) {
     match receiver.receive().unwrap().unwrap() {
         Arrival::Socket(socket, message, _) => (socket, message.to_vec()),
-        Arrival::Short => panic!("there are descriptors"),
+        Arrival::OutOfDescriptors => panic!("there are descriptors"),
     }
 }
 
@@ -133,6 +133,6 @@ fn i1_what_was_sent_to_others_comes_out_while_their_channel_is_read() {
 fn from(receiver: &mut Receiver) -> (Vec<u8>, usize) {
     match receiver.receive().unwrap().unwrap() {
         Arrival::Socket(_, message, slot) => (message.to_vec(), slot),
-        Arrival::Short => panic!("there are descriptors"),
+        Arrival::OutOfDescriptors => panic!("there are descriptors"),
     }
 }

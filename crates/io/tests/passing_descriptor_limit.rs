@@ -28,7 +28,7 @@ fn i1_a_socket_waits_in_the_channel_until_there_is_a_descriptor() {
         wasted.push(file);
     }
     for _ in 0..3 {
-        assert!(matches!(receiver.receive().unwrap(), Some(Arrival::Short)));
+        assert!(matches!(receiver.receive().unwrap(), Some(Arrival::OutOfDescriptors)));
         assert!(!receiver.can_receive() && !receiver.waits_for_end(Duration::ZERO));
     }
     // One for a look at it, and one for the socket itself.

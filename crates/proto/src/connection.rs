@@ -10,8 +10,8 @@ use crate::message::fields::Fields;
 use crate::message::request::Request;
 use crate::message::response::Response;
 use crate::prepared::Prepared;
+use crate::protocol::{Machine, Protocol, on_machine};
 use crate::tls::{ClientCertificate, Progress, Tls, TlsConfig};
-use crate::version::{Machine, Protocol, on_machine};
 use crate::violation::Violation;
 
 /// The protocol side of one peer.

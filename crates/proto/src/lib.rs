@@ -4,13 +4,14 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `connection` | [`Connection`]: one peer, as the engine sees it; [`Event`], [`Closing`] |
-//! | `security` | TLS below the protocol; certificates, tickets; the only place that names rustls |
-//! | `protocol` | which HTTP is spoken, and the switch between them |
+//! | `tls` | TLS below the protocol; certificates, tickets; the only place that names rustls |
+//! | `protocol` | which HTTP is spoken, and the switch between the machines |
+//! | `life`, `event` | what both machines have in common: deadlines, the way to the end, responses on their way out; what they report |
 //! | `http1` | the HTTP/1.0 and HTTP/1.1 machine: head, body framing, exchanges, encoding |
 //! | `http2` | the HTTP/2 machine: streams over the h2 crate; the only place that names h2 and tokio |
-//! | `request`, `response`, `prepared`, `fields` | the messages that cross the border |
+//! | `message`, `prepared` | requests and responses that cross the border, their fields and their framing |
 //! | `unchunker` | bodies that an application has framed itself |
-//! | `config`, `limits`, `deadlines` | what bounds a connection in bytes and in time |
+//! | `config`, `limits`, `timers` | what bounds a connection in bytes and in time |
 //! | `violation` | every fault of a peer, by name |
 #![forbid(unsafe_code)]
 
@@ -23,10 +24,10 @@ mod life;
 mod limits;
 mod message;
 mod prepared;
+mod protocol;
 mod timers;
 mod tls;
 mod unchunker;
-mod version;
 mod violation;
 
 pub use config::{Config, UnderscorePolicy};

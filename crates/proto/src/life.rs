@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::timers::throughput::{Farewell, Pace};
+use crate::timers::throughput::{LingerProgress, MinimumRate};
 use crate::timers::{Deadlines, Timer};
 
 /// What a protocol keeps of its connection beside its own state.
@@ -31,9 +31,9 @@ pub(crate) struct Life {
     sent: u64,
     /// How much of it the socket still held when the clock last called.
     backlog: u64,
-    departing: VecDeque<Departing>,
-    pace: Pace,
-    farewell: Farewell,
+    responses: VecDeque<ResponseInFlight>,
+    pace: MinimumRate,
+    farewell: LingerProgress,
 }
 
 /// How far the end of a connection is.
@@ -49,7 +49,7 @@ pub(crate) enum Ending {
 
 /// A response that is written and on its way out.
 #[derive(Debug)]
-pub(crate) struct Departing {
+pub(crate) struct ResponseInFlight {
     pub id: StreamId,
     /// Whether its end is told.
     pub announced: bool,
@@ -71,20 +71,20 @@ impl Life {
             polled: 0,
             sent: 0,
             backlog: 0,
-            departing: VecDeque::new(),
-            pace: Pace::default(),
-            farewell: Farewell::default(),
+            responses: VecDeque::new(),
+            pace: MinimumRate::default(),
+            farewell: LingerProgress::default(),
         }
     }
 
     /// Takes note of the present.
-    pub fn observe(&mut self, now: Instant) {
+    pub fn set_now(&mut self, now: Instant) {
         self.now = now.max(self.now);
         self.exact = true;
     }
 
     /// Takes note that the present is unknown in this call.
-    pub fn presume(&mut self) {
+    pub fn mark_time_stale(&mut self) {
         self.exact = false;
     }
 
@@ -124,16 +124,16 @@ impl Life {
     }
 
     /// A response is written to its end.
-    pub fn depart(&mut self, departing: Departing) {
-        self.departing.push_back(departing);
+    pub fn depart(&mut self, response: ResponseInFlight) {
+        self.responses.push_back(response);
     }
 
     /// Reports responses that have left. A response may end without a byte, after its head has left.
     pub fn report_departed(&mut self) {
         let sent = self.sent;
-        while self.departing.front().is_some_and(|front| front.end <= sent)
-            && let Some(Departing { id, announced, complete, body_bytes, .. }) =
-                self.departing.pop_front()
+        while self.responses.front().is_some_and(|front| front.end <= sent)
+            && let Some(ResponseInFlight { id, announced, complete, body_bytes, .. }) =
+                self.responses.pop_front()
         {
             if announced {
                 self.events.push_back(Event::Finished { id, bytes: body_bytes, complete });
@@ -144,11 +144,11 @@ impl Life {
     /// The connection ends here: what has not left is cut, and no timer runs any more.
     pub fn end(&mut self) {
         self.ending = Ending::Closed;
-        for departing in self.departing.drain(..).filter(|departing| departing.announced) {
-            let left_behind = departing.end.saturating_sub(self.sent);
+        for response in self.responses.drain(..).filter(|response| response.announced) {
+            let left_behind = response.end.saturating_sub(self.sent);
             self.events.push_back(Event::Finished {
-                id: departing.id,
-                bytes: departing.body_bytes.saturating_sub(left_behind),
+                id: response.id,
+                bytes: response.body_bytes.saturating_sub(left_behind),
                 complete: false,
             });
         }
@@ -160,7 +160,7 @@ impl Life {
 impl Life {
     /// The clock calls; of what has left the socket still holds `backlog`.
     pub fn wake(&mut self, now: Instant, backlog: u64) {
-        self.observe(now);
+        self.set_now(now);
         self.backlog = backlog;
     }
 
@@ -190,7 +190,7 @@ impl Life {
             self.deadlines.stop(Timer::Write);
             self.pace.reset();
         } else if !self.deadlines.is_running(Timer::Write) {
-            self.start(Timer::Write, Pace::interval(write));
+            self.start(Timer::Write, MinimumRate::interval(write));
         }
     }
 

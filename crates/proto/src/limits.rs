@@ -43,6 +43,7 @@ pub struct Limits {
     pub body_bytes_per_second: u64,
 }
 
+/// What tests begin with; in a server each field that has an option is set by it.
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -14,8 +14,8 @@ use hyperion_buf::SendQueue;
 use rustls::ServerConnection;
 
 use crate::config::Config;
-use crate::timers::throughput::Farewell;
-use crate::version::Agreed;
+use crate::protocol::Agreed;
+use crate::timers::throughput::LingerProgress;
 
 use self::strict_sni::Authorities;
 
@@ -43,7 +43,7 @@ pub(crate) struct Tls {
     is_fresh: bool,
     /// Ends a handshake, or the wait for the peer's end.
     deadline: Option<Instant>,
-    farewell: Farewell,
+    farewell: LingerProgress,
     /// What the protocol wrote and is still to be encrypted.
     plain: SendQueue,
     /// Bytes ever given out, and how many of them have left.
@@ -110,7 +110,7 @@ impl Tls {
             state: State::Handshake,
             is_fresh: true,
             deadline: now.checked_add(config.timeouts.tls_handshake),
-            farewell: Farewell::default(),
+            farewell: LingerProgress::default(),
             plain: SendQueue::new(),
             given: 0,
             sent: 0,

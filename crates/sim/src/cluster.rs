@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::app::{Answer, App};
 use crate::network::Faults;
-use crate::world::{Surroundings, TURNS_MAX, World};
+use crate::world::{SharedSimulation, TURNS_MAX, World};
 
 const EXECUTORS: usize = 1;
 
@@ -22,7 +22,7 @@ pub struct Cluster {
 impl Cluster {
     /// Workers whose accidents follow from `seed`.
     pub fn new(count: usize, config: &Config, answer: Answer, faults: Faults, seed: u64) -> Self {
-        let around = Surroundings::new(faults, seed);
+        let around = SharedSimulation::new(faults, seed);
         let segment = Segment::new(count).expect("memory can be shared");
         let pairs: Vec<_> = (0..count).map(|_| pair()).collect();
         let workers = (0..count).map(|slot| {

@@ -35,12 +35,12 @@ pub struct World {
 }
 
 /// What several workers have in common.
-pub(crate) struct Surroundings {
+pub(crate) struct SharedSimulation {
     pub network: Arc<Mutex<Network>>,
     pub clock: VirtualClock,
 }
 
-impl Surroundings {
+impl SharedSimulation {
     pub fn new(faults: Faults, seed: u64) -> Self {
         let network = Network { links: BTreeMap::new(), faults, random: Random::new(seed) };
         Self { network: Arc::new(Mutex::new(network)), clock: VirtualClock::default() }
@@ -51,11 +51,11 @@ impl World {
     /// A world whose accidents follow from `seed`.
     pub fn new(config: Config, answer: Answer, capacity: usize, faults: Faults, seed: u64) -> Self {
         let app = App::new(answer, capacity, Arc::default());
-        Self::within(&Surroundings::new(faults, seed), config, app, seed)
+        Self::within(&SharedSimulation::new(faults, seed), config, app, seed)
     }
 
     /// One of several workers.
-    pub(crate) fn within(around: &Surroundings, config: Config, app: App, seed: u64) -> Self {
+    pub(crate) fn within(around: &SharedSimulation, config: Config, app: App, seed: u64) -> Self {
         let (network, clock) = (around.network.clone(), around.clock.clone());
         let backlog = Arc::<Backlog>::default();
         let driver = SimDriver::new(network.clone(), backlog.clone());
@@ -241,7 +241,7 @@ impl World {
     }
 
     pub(crate) fn is_quiet(&mut self) -> bool {
-        !self.reactor.has_leftovers() && self.reactor.driver_mut().is_quiet()
+        !self.reactor.has_pending_work() && self.reactor.driver_mut().is_quiet()
     }
 
     fn with_link(&mut self, peer: PeerId, change: impl FnOnce(&mut Link)) {

@@ -5,7 +5,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use hyperion_engine::{Config, Consumer, Engine as Reactor, JobQueue, Level, Stats};
+use hyperion_engine::{Config, Consumer, Engine as NativeEngine, JobQueue, Level, Stats};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::r_hash::ForEach;
@@ -52,7 +52,7 @@ pub struct Engine {
     stats: Arc<Stats>,
     config: Config,
     listeners: RefCell<Vec<(OwnedFd, Option<Arc<hyperion_engine::Tls>>)>>,
-    reactor: OnceLock<Arc<Reactor>>,
+    native: OnceLock<Arc<NativeEngine>>,
     birthplace: Birthplace,
 }
 
@@ -68,15 +68,15 @@ impl DataTypeFunctions for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        let Some(reactor) = self.reactor.take() else { return };
+        let Some(native) = self.native.take() else { return };
         if !self.birthplace.is_here() {
-            std::mem::forget(reactor);
+            std::mem::forget(native);
             return;
         }
         self.queue.close();
         // Neither a collection nor the end of the process waits for it. If no thread can be had, the
         // reactor ends with the process.
-        let _ = std::thread::Builder::new().spawn(move || reactor.stop());
+        let _ = std::thread::Builder::new().spawn(move || native.stop());
     }
 }
 
@@ -98,7 +98,7 @@ impl Engine {
             stats: settings.stats,
             config: settings.engine,
             listeners: RefCell::default(),
-            reactor: OnceLock::new(),
+            native: OnceLock::new(),
             birthplace: Birthplace::here(),
         })
     }
@@ -128,8 +128,8 @@ impl Engine {
     fn replace_routes(ruby: &Ruby, this: &Self, entries: RArray) -> Result<(), Error> {
         contain(ruby, || {
             this.table.replace(ruby, entries)?;
-            if let Some(reactor) = this.here() {
-                reactor.replace_routes(this.table.routes());
+            if let Some(native) = this.here() {
+                native.replace_routes(this.table.routes());
             }
             Ok(())
         })
@@ -145,15 +145,15 @@ impl Engine {
     /// `start`: spawns the engine's threads.
     fn start(ruby: &Ruby, this: &Self) -> Result<(), Error> {
         contain(ruby, || {
-            if this.reactor.get().is_some() {
+            if this.native.get().is_some() {
                 return Err(error::error(ruby, "the engine was started before"));
             }
             let listeners = this.listeners.take();
             let config = Config { routes: this.table.routes(), ..this.config.clone() };
             let queue = this.queue.clone();
-            let reactor = Reactor::start(config, listeners, queue, this.stats.clone())
+            let native = NativeEngine::start(config, listeners, queue, this.stats.clone())
                 .map_err(|cause| error::error(ruby, cause.to_string()))?;
-            let _ = this.reactor.set(Arc::new(reactor));
+            let _ = this.native.set(Arc::new(native));
             serve_here();
             Ok(())
         })
@@ -161,7 +161,7 @@ impl Engine {
 
     /// `run_executor`: answers requests in this thread until the engine is stopped.
     fn run_executor(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        let reactor = this.running(ruby)?;
+        let native = this.running(ruby)?;
         let executor = Executor {
             ruby,
             app: ruby.get_inner(this.app),
@@ -173,8 +173,8 @@ impl Engine {
             template: ruby.get_inner(this.template),
             finishing: &this.finishing,
             consumer: Consumer::new(this.queue.clone()),
-            reactor: reactor.clone(),
-            log: reactor.log(),
+            engine: native.clone(),
+            log: native.log(),
             stats: this.stats.clone(),
         };
         executor.run()
@@ -185,47 +185,47 @@ impl Engine {
     fn cover(ruby: &Ruby, this: &Self, slot: usize, descriptors: Vec<RawFd>) -> Result<(), Error> {
         let copies = descriptors.into_iter().map(raw::duplicate).collect::<Result<Vec<_>, _>>();
         let copies = copies.map_err(|cause| error::error(ruby, cause.to_string()))?;
-        if let Some(reactor) = this.here() {
-            reactor.cover(slot, copies);
+        if let Some(native) = this.here() {
+            native.cover(slot, copies);
         }
         Ok(())
     }
 
     /// `uncover(slot)`: leaves accepting to the worker of that slot again.
     fn uncover(&self, slot: usize) {
-        if let Some(reactor) = self.here() {
-            reactor.uncover(slot);
+        if let Some(native) = self.here() {
+            native.uncover(slot);
         }
     }
 
     /// `refuse_clients`: lets nobody connect any more, to whatever process.
     fn refuse_clients(&self) {
-        if let Some(reactor) = self.here() {
-            reactor.refuse_clients();
+        if let Some(native) = self.here() {
+            native.refuse_clients();
         }
     }
 
     /// `last_call`: stops accepting; each connection may bring one more request.
     fn last_call(&self) {
-        if let Some(reactor) = self.here() {
-            reactor.last_call();
+        if let Some(native) = self.here() {
+            native.last_call();
         }
     }
 
     /// `drain`: stops accepting; what is in flight is answered.
     fn drain(&self) {
-        if let Some(reactor) = self.here() {
-            reactor.drain();
+        if let Some(native) = self.here() {
+            native.drain();
         }
     }
 
     /// `wait_drained(seconds)`: true when, behind `last_call` or `drain`, neither a connection nor a job is left.
     fn wait_drained(ruby: &Ruby, this: &Self, seconds: f64) -> Result<bool, Error> {
-        let Some(reactor) = this.here() else { return Ok(true) };
+        let Some(native) = this.here() else { return Ok(true) };
         let patience = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
         let begin = Instant::now();
         loop {
-            if reactor.is_drained() && this.queue.is_quiet() {
+            if native.is_drained() && this.queue.is_quiet() {
                 return Ok(true);
             }
             let left = patience.saturating_sub(begin.elapsed());
@@ -240,10 +240,10 @@ impl Engine {
     fn stop(ruby: &Ruby, this: &Self) -> Result<(), Error> {
         contain(ruby, || {
             // In a child of its process the locks are those of threads that are not there.
-            let Some(reactor) = this.here() else { return Ok(()) };
+            let Some(native) = this.here() else { return Ok(()) };
             this.queue.refuse();
             // The reactor ends at once, so there is nothing to unblock.
-            while without_gvl(|| reactor.stop(), || {}).is_none() {
+            while without_gvl(|| native.stop(), || {}).is_none() {
                 ruby.thread_check_ints()?;
             }
             this.queue.close();
@@ -262,11 +262,11 @@ impl Engine {
         for (name, value) in this.stats.of_this_process() {
             stats.aset(ruby.to_symbol(name), value)?;
         }
-        if let Some(reactor) = this.here() {
+        if let Some(native) = this.here() {
             let taken = this.queue.taken();
             stats.aset(ruby.to_symbol("work_taken"), taken)?;
-            stats.aset(ruby.to_symbol("progress"), taken + reactor.progress())?;
-            stats.aset(ruby.to_symbol("reactor_beats"), reactor.reactor_beats())?;
+            stats.aset(ruby.to_symbol("progress"), taken + native.progress())?;
+            stats.aset(ruby.to_symbol("reactor_beats"), native.reactor_beats())?;
         }
         Ok(stats)
     }
@@ -278,8 +278,8 @@ impl Engine {
 
     /// `reopen_log`: opens the log file again.
     fn reopen_log(&self) {
-        if let Some(reactor) = self.here() {
-            reactor.log().reopen();
+        if let Some(native) = self.here() {
+            native.log().reopen();
         }
     }
 
@@ -300,18 +300,18 @@ impl Engine {
         }
         let fields: Vec<_> =
             fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        if let Some(reactor) = this.here() {
-            reactor.log().write(level, "server", &message, &fields);
+        if let Some(native) = this.here() {
+            native.log().write(level, "server", &message, &fields);
         }
         Ok(())
     }
 
-    /// The reactor, in the process that runs it and in no child of it.
-    fn here(&self) -> Option<&Arc<Reactor>> {
-        self.reactor.get().filter(|_| self.birthplace.is_here())
+    /// The native, in the process that runs it and in no child of it.
+    fn here(&self) -> Option<&Arc<NativeEngine>> {
+        self.native.get().filter(|_| self.birthplace.is_here())
     }
 
-    fn running(&self, ruby: &Ruby) -> Result<&Arc<Reactor>, Error> {
+    fn running(&self, ruby: &Ruby) -> Result<&Arc<NativeEngine>, Error> {
         self.here().ok_or_else(|| error::error(ruby, "the engine was not started in this process"))
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperion_engine::{
-    Body, ConnectionInfo, Consumer, Engine as Reactor, Job, Log, NativeResponse, Observed, Reply,
-    Request, Response, Service, Stats, Target, Waited, Work,
+    Body, ConnectionInfo, Consumer, Engine as NativeEngine, Job, Log, NativeResponse, Observed,
+    Reply, Request, Response, Service, Stats, Target, Waited, Work,
 };
 use magnus::prelude::*;
 use magnus::typed_data::Obj;
@@ -55,7 +55,7 @@ pub struct Executor<'a> {
     /// Where work comes from.
     pub consumer: Consumer,
     /// What brings it.
-    pub reactor: Arc<Reactor>,
+    pub engine: Arc<NativeEngine>,
     /// Where faults of the application are told.
     pub log: Arc<Log>,
     /// What is counted.
@@ -77,8 +77,8 @@ impl Executor<'_> {
                 if std::mem::take(&mut streams_left_open) {
                     self.collect_streams()?;
                 }
-                let wait = || self.reactor.wait(&self.consumer);
-                match without_gvl(wait, || self.reactor.interrupt(&self.consumer)) {
+                let wait = || self.engine.wait(&self.consumer);
+                match without_gvl(wait, || self.engine.interrupt(&self.consumer)) {
                     Some(Waited::Available) => work = self.consumer.take_after_wait(),
                     Some(Waited::Interrupted) | None => self.ruby.thread_check_ints()?,
                     Some(Waited::Closed) => return Ok(()),
@@ -147,7 +147,7 @@ impl Executor<'_> {
         }
         let queued = job.queue_time();
         job.reply.record_dispatch(queued);
-        let Job { request, target, body, connection, reply, in_flight: _engagement, .. } = job;
+        let Job { request, target, body, connection, reply, in_flight: _in_flight, .. } = job;
         let client = Arc::new(SharedReply::new(reply));
         let call = Call { request: &request, connection: &connection, client: &client, queued };
         let answered = contain(self.ruby, || self.answer(&call, &target, body));

@@ -5,7 +5,7 @@
 //! | `engine`, `config` | `Hyperion::Engine` and its settings |
 //! | `executor` | the loop of an executor thread |
 //! | `request` | the engine's request → Rack env and `rack.input`, and the call of the application |
-//! | `exchange` | the Ruby half of one exchange: the way back to its client, and `rack.hijack` |
+//! | `exchange`, `reply` | the Ruby half of one exchange: `rack.hijack`, and the way back to its client |
 //! | `response` | what the application returned → the engine's response: bodies, streams, files, trailers, early hints |
 //! | `response::finished` | `rack.response_finished`: callbacks that run when the response has left |
 //! | `hijack` | full hijack: the socket that the application gets |

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use hyperion_engine::{Clients, KeyPair, Tls as Certificates, TlsLoadError, TlsSource};
+use hyperion_engine::{ClientCertificates, KeyPair, Tls as Certificates, TlsLoadError, TlsSource};
 use magnus::prelude::*;
 use magnus::{Error, RArray, RHash, Ruby, TryConvert, TypedData, function, method};
 
@@ -70,9 +70,9 @@ fn read(ruby: &Ruby, settings: RHash) -> Result<TlsSource, Error> {
     let client_auth: String = fetch(ruby, settings, "client_auth")?;
     let roots: Option<PathBuf> = fetch(ruby, settings, "client_ca")?;
     let clients = match (&*client_auth, roots) {
-        ("none", _) => Clients::Unknown,
-        ("optional", Some(roots)) => Clients::MayBeKnown(roots),
-        ("required", Some(roots)) => Clients::MustBeKnown(roots),
+        ("none", _) => ClientCertificates::None,
+        ("optional", Some(roots)) => ClientCertificates::Optional(roots),
+        ("required", Some(roots)) => ClientCertificates::Required(roots),
         _ => return Err(error::error(ruby, "tls_client_auth needs tls_client_ca")),
     };
     let self_signed: Option<Vec<String>> = fetch(ruby, settings, "self_signed")?;

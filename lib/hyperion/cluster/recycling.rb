@@ -3,13 +3,14 @@
 require_relative "memory"
 
 module Hyperion
-  # Decides which worker is replaced while it serves well: one that has grown above its memory, or has
-  # answered its number of requests. One at a time, and only while all places are filled.
+  # Decides which healthy worker is replaced: one that uses more memory than it may, or has asked for a successor
+  # because it has answered `worker_max_requests` (Heartbeat counts them). One at a time, and only while all slots are
+  # filled.
   class Recycling
     MEASURE_S = 5
     # Of the memory of a control group that its workers, their master and a successor may take together.
     SHARE = 0.9
-    OTHERS = 2
+    MASTER_AND_SUCCESSOR = 2
 
     # @param configuration [Configuration]
     # @param log [Log]
@@ -43,7 +44,7 @@ module Hyperion
 
       group = Memory.limit
       @log.warn("worker_max_rss_mb has no effect: the control group has no limit of memory") unless group
-      group && (group * SHARE / (configuration.workers + OTHERS)).to_i
+      group && (group * SHARE / (configuration.workers + MASTER_AND_SUCCESSOR)).to_i
     end
 
     def spent

@@ -9,8 +9,8 @@ require_relative "engine_runner"
 module Hyperion
   # The life of a process that serves, alone or as a worker: hooks, events, drain, end.
   class WorkerLife
-    # So long a worker that has a successor waits for the next request of each connection. Its response
-    # announces the end, so that no client writes to a connection that is being closed.
+    # A worker that has a successor waits this long for the next request of each connection. The response has
+    # `connection: close`, so that no client writes to a connection that is being closed.
     LAST_CALL_S = 5
 
     # Behind so much time, what could not be accepted for is tried again.

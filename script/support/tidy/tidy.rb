@@ -7,12 +7,13 @@ require_relative "safety"
 require_relative "cells"
 require_relative "circles"
 require_relative "crates"
+require_relative "modules"
 require_relative "reach"
 
 # The rules of style that a machine can count. Each rule is a module with `check(tree)`, which
 # returns its offences.
 module Tidy
-  RULES = [Sizes, Wording, Safety, Cells, Crates, Reach, Circles].freeze
+  RULES = [Sizes, Wording, Safety, Cells, Crates, Reach, Circles, Modules].freeze
 
   # @param root [String] the folder of a checkout
   # @return [Array<Offence>] in the order of files and lines

@@ -98,7 +98,7 @@ class WaitingMemoryTest < HyperionTest::Http2Case
 
   def turned_away(booted)
     page = get("/-/metrics", to: booted, "x-hyperion-admin-token" => TOKEN).body
-    page.scan(/^hyperion_(?:rejections_total\{reason="slow_reader"|per_conn_rejections_total\{[^}]*)\} (\d+)/).sum { |(count)| count.to_i }
+    page.scan(/^hyperion_(?:rejections_total\{reason="response_memory_full"|per_conn_rejections_total\{[^}]*)\} (\d+)/).sum { |(count)| count.to_i }
   end
 
   def quiet?(booted)

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use hyperion_io::passing::{Arrival, Receiver};
 
-use super::parcel::{HandoffMessage, ReceivedHandoff};
+use super::handoff_message::{HandoffMessage, ReceivedHandoff};
 use crate::fault;
 use crate::log::{Level, Log};
 use crate::reactor::inbox::Inbox;
 use crate::reactor::message::Message;
 use crate::stats::Stats;
 
-/// Who decided to hand something over before it heard that this process takes no more is waited for: so long in
-/// any case, and longer where it has announced something. It may have died since.
+/// Wait this long for handoffs sent before siblings saw that this process stopped adopting; longer while one is
+/// announced, whose sender may have died.
 const LINGER: Duration = Duration::from_millis(50);
 const ANNOUNCED_LINGER: Duration = Duration::from_millis(500);
 
@@ -71,12 +71,12 @@ impl Inlets {
                 None => return Ok(()),
                 Some(Arrival::Socket(socket, message, slot)) => {
                     // Nobody sends another message.
-                    let Some(parcel) = HandoffMessage::of_bytes(message) else { continue };
-                    let adoption =
-                        ReceivedHandoff { socket, parcel, slot, arrived_at: Instant::now() };
-                    self.inbox.push(Message::Adopt(Box::new(adoption)));
+                    let Some(handoff) = HandoffMessage::of_bytes(message) else { continue };
+                    let received =
+                        ReceivedHandoff { socket, handoff, slot, arrived_at: Instant::now() };
+                    self.inbox.push(Message::Adopt(Box::new(received)));
                 }
-                Some(Arrival::Short) => {
+                Some(Arrival::OutOfDescriptors) => {
                     if !self.await_descriptor() {
                         return Ok(());
                     }

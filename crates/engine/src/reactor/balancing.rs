@@ -8,7 +8,7 @@ use std::time::Instant;
 use hyperion_io::{Driver, Peer, passing};
 
 use super::Reactor;
-use crate::balance::parcel::{HOPS_MAX, HandoffMessage};
+use crate::balance::handoff_message::{HOPS_MAX, HandoffMessage};
 use crate::balance::{Channels, Siblings};
 use crate::connection_info::Listener;
 use crate::fault::contain;
@@ -54,24 +54,24 @@ where
     }
 
     /// Takes a connection from a sibling, with what was read from it.
-    pub(super) fn adopt(&mut self, socket: OwnedFd, parcel: &HandoffMessage, at: Instant) {
+    pub(super) fn adopt(&mut self, socket: OwnedFd, handoff: &HandoffMessage, at: Instant) {
         let peer = passing::peer(socket.as_fd());
         if let (Ok(peer), Ok(socket)) = (peer, D::Socket::try_from(socket)) {
-            self.take_in(socket, peer, parcel, at);
+            self.take_in(socket, peer, handoff, at);
         }
     }
 
-    fn take_in(&mut self, socket: D::Socket, peer: Peer, parcel: &HandoffMessage, at: Instant) {
-        let Some(key) = self.sessions.open(parcel.listener as usize, peer) else { return };
+    fn take_in(&mut self, socket: D::Socket, peer: Peer, handoff: &HandoffMessage, at: Instant) {
+        let Some(key) = self.sessions.open(handoff.listener as usize, peer) else { return };
         if let Err(error) = self.driver.attach(key, socket) {
             self.sessions.complain_about_accept(&error);
             self.sessions.slab.remove(key.index as usize);
             return;
         }
-        if !parcel.bytes.is_empty() {
-            let received_at = at.checked_sub(parcel.age).unwrap_or(at);
+        if !handoff.bytes.is_empty() {
+            let received_at = at.checked_sub(handoff.age).unwrap_or(at);
             self.sessions.handle(key, |session, context| {
-                session.resume(parcel, received_at, context);
+                session.resume(handoff, received_at, context);
             });
         }
         self.apply_shutdown_to_new(key);
@@ -118,10 +118,10 @@ where
                 vacated.into_iter().for_each(|place| siblings.cancel(place));
                 continue;
             };
-            let Some((place, socket, parcel)) = detached else { continue };
-            match siblings.send(place, socket.as_fd(), &parcel) {
+            let Some((place, socket, handoff)) = detached else { continue };
+            match siblings.send(place, socket.as_fd(), &handoff) {
                 Ok(()) => self.sessions.context.stats.requests_passed.add(1),
-                Err(_) => self.adopt(socket, &HandoffMessage { hops: HOPS_MAX, ..parcel }, now),
+                Err(_) => self.adopt(socket, &HandoffMessage { hops: HOPS_MAX, ..handoff }, now),
             }
         }
     }

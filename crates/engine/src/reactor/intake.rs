@@ -12,15 +12,14 @@ use crate::balance::Siblings;
 use crate::log::Level;
 use crate::reactor::session_table::Shutdown;
 
-/// So long a reactor that drains awaits requests that are on their way: on connections that were just made,
-/// and on those whose client does not know yet that they end.
-const LAST_CALL: Duration = Duration::from_millis(300);
+/// A drain waits this long for requests on their way: on connections that were just made, and on those whose client
+/// does not know yet that they end.
+const DRAIN_WAIT: Duration = Duration::from_millis(300);
 
-/// So long a listening socket stays open behind the first moment in which nobody can connect: whoever has begun
-/// to is connected by then. In between clients get no answer, so it is brief.
+/// After refusing SYNs, listening sockets stay open this long, so that handshakes in progress complete.
 const LAST_ACCEPT: Duration = Duration::from_millis(50);
 
-/// Looks behind that, while there are requests that nobody has come to read.
+/// After that, how often to look while there are requests that nobody has come to read.
 const LAST_CALL_LOOK: Duration = Duration::from_millis(30);
 
 /// What is accepted from, and how long still.
@@ -65,7 +64,7 @@ where
         if self.sessions.phase != Shutdown::Open || self.intake.covered.contains_key(&slot) {
             return;
         }
-        if let Some(Err(error)) = self.siblings.as_ref().map(|siblings| siblings.stand_in(slot)) {
+        if let Some(Err(error)) = self.siblings.as_ref().map(|siblings| siblings.cover(slot)) {
             self.complain_about_cover(slot, &error);
         }
         let mut numbers = Vec::new();
@@ -93,7 +92,7 @@ where
 
     /// The worker of that slot serves again.
     pub(super) fn uncover(&mut self, slot: usize) {
-        self.siblings.iter().for_each(|siblings| siblings.stand_back(slot));
+        self.siblings.iter().for_each(|siblings| siblings.uncover(slot));
         for number in self.intake.covered.remove(&slot).unwrap_or_default() {
             self.driver.unlisten(number);
         }
@@ -118,7 +117,8 @@ where
     /// The same, for as long as requests may be on their way; then connections close as they become idle.
     pub(super) fn drain(&mut self) {
         self.last_call();
-        self.intake.drains_at = self.intake.last_called_at.and_then(|at| at.checked_add(LAST_CALL));
+        self.intake.drains_at =
+            self.intake.last_called_at.and_then(|at| at.checked_add(DRAIN_WAIT));
         self.end_last_call();
     }
 
@@ -153,7 +153,7 @@ where
     fn is_awaited(&mut self, key: Key) -> bool {
         let now = self.sessions.context.now;
         let Some(session) = self.sessions.find(key) else { return false };
-        now.saturating_duration_since(session.opened_at) < LAST_CALL
+        now.saturating_duration_since(session.opened_at) < DRAIN_WAIT
             || session.connection.is_idle() && self.driver.has_unread(key)
     }
 
@@ -161,7 +161,7 @@ where
     pub(super) fn apply_shutdown_to_new(&mut self, key: Key) {
         if self.sessions.phase == Shutdown::Drain {
             let now = self.sessions.context.now;
-            self.intake.drains_at = self.intake.drains_at.or(now.checked_add(LAST_CALL));
+            self.intake.drains_at = self.intake.drains_at.or(now.checked_add(DRAIN_WAIT));
         }
         self.sessions.apply_shutdown(key, self.sessions.phase.min(Shutdown::LastCall));
     }

@@ -30,7 +30,8 @@ use crate::sync::{Condvar, Mutex, MutexGuard, wait_timeout};
 /// How long the reactor may be left alone.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The thread parks after so many requests in a row that came alone; a model of it would be long by them.
+/// The thread parks after so many requests in a row that came alone; fewer under the model checker, to keep its runs
+/// short.
 const LONE_REQUESTS: u32 = if cfg!(all(test, feature = "model")) { 2 } else { 32 };
 
 /// The same after an executor was too slow for it.
@@ -69,7 +70,7 @@ enum Recall {
     Late,
 }
 
-/// What an executor may do with a relay, whatever its driver.
+/// What an executor may do with the leadership, whatever its driver.
 pub(crate) trait Lead: Send + Sync {
     /// Drives the reactor until there is news for this executor. False when somebody else drives.
     fn lead(&self, consumer: &Consumer) -> bool;
@@ -227,9 +228,9 @@ where
 }
 
 /// Waits as [`Consumer::wait`] does, and drives the reactor meanwhile where that saves time.
-pub(crate) fn wait(relay: Option<&dyn Lead>, consumer: &Consumer) -> Waited {
-    if let Some(relay) = relay {
-        while !consumer.has_news() && !consumer.is_interrupted() && relay.lead(consumer) {}
+pub(crate) fn wait(leadership: Option<&dyn Lead>, consumer: &Consumer) -> Waited {
+    if let Some(leadership) = leadership {
+        while !consumer.has_news() && !consumer.is_interrupted() && leadership.lead(consumer) {}
     }
     consumer.wait()
 }
@@ -249,34 +250,34 @@ mod tests {
 
     /// An executor leads, as it does once requests have come alone for a while.
     fn lead(
-        relay: &Leadership<impl Driver<Socket = std::os::fd::OwnedFd> + Send>,
+        leadership: &Leadership<impl Driver<Socket = std::os::fd::OwnedFd> + Send>,
         executor: &Consumer,
     ) {
-        let mut state = relay.lock();
+        let mut state = leadership.lock();
         (state.parked, state.ticking) = (true, true);
         drop(state);
-        assert!(relay.lead(executor));
+        assert!(leadership.lead(executor));
     }
 
     #[test]
     fn h3_a_fault_while_an_executor_drives_fails_the_thread_and_not_the_executor() {
         let queue = Arc::new(JobQueue::new(1));
         let executor = Consumer::new(queue.clone());
-        let relay = Leadership::new(scripted(&[Step::Panic], queue));
-        lead(&relay, &executor);
-        assert_eq!(relay.park(), Recall::Wanted);
-        assert!(relay.run().is_err());
-        relay.close();
-        assert!(!relay.lead(&executor), "there is nothing left to drive");
+        let leadership = Leadership::new(scripted(&[Step::Panic], queue));
+        lead(&leadership, &executor);
+        assert_eq!(leadership.park(), Recall::Wanted);
+        assert!(leadership.run().is_err());
+        leadership.close();
+        assert!(!leadership.lead(&executor), "there is nothing left to drive");
     }
 
     #[test]
     fn h3_a_fault_while_the_thread_drives_leaves_nothing_to_executors() {
         let queue = Arc::new(JobQueue::new(1));
         let executor = Consumer::new(queue.clone());
-        let relay = Leadership::new(scripted(&[Step::Panic], queue));
-        assert!(catch_unwind(AssertUnwindSafe(|| relay.run())).is_err());
-        relay.close();
-        assert!(!relay.lead(&executor));
+        let leadership = Leadership::new(scripted(&[Step::Panic], queue));
+        assert!(catch_unwind(AssertUnwindSafe(|| leadership.run())).is_err());
+        leadership.close();
+        assert!(!leadership.lead(&executor));
     }
 }

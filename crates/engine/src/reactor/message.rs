@@ -8,7 +8,7 @@ use hyperion_buf::FileRange;
 use hyperion_io::Key;
 use hyperion_proto::{Fields, Response, StreamId};
 
-use crate::balance::parcel::ReceivedHandoff;
+use crate::balance::handoff_message::ReceivedHandoff;
 use crate::dispatch::body::Body;
 use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::Flow;

@@ -32,8 +32,8 @@ impl Session {
         let is_kept = self.keep_head(id, response.fields.wire().len(), context);
         let Some(stream) = self.stream(id) else { return };
         if !is_kept {
-            (stream.status, stream.refusal) = (503, Some("slow_reader"));
-            context.stats.reject("slow_reader");
+            (stream.status, stream.refusal) = (503, Some("response_memory_full"));
+            context.stats.reject("response_memory_full");
             return self.connection.reject(context.now, id, 503, Some(1));
         }
         stream.status = response.status;
@@ -131,7 +131,7 @@ impl Session {
                 job.reply.disarm();
                 context.stats.cancelled_before_dispatch.add(1);
             }
-            None => self.leftovers.push(flow.clone()),
+            None => self.orphaned_jobs.push(flow.clone()),
         }
     }
 

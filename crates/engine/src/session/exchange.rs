@@ -28,7 +28,7 @@ pub(crate) struct Exchange {
     /// Whom to tell when the response has ended.
     pub completion: Option<Completion>,
     /// Streamed bytes given to the connection whose credit was not yet returned.
-    pub outstanding: u64,
+    pub unsent: u64,
     /// Of these, what waits in memory.
     pub in_memory: u64,
     /// Bytes of its heads, where they are large.
@@ -71,7 +71,7 @@ impl Exchange {
             received_at: now,
             status: 0,
             completion: None,
-            outstanding: 0,
+            unsent: 0,
             in_memory: 0,
             heads: 0,
             input_paused: false,
@@ -113,9 +113,9 @@ impl Exchange {
     /// Returns credit for streamed bytes that have left; `buffered` is what is still on its way. Tells how many
     /// of them were in memory.
     pub fn return_credit(&mut self, buffered: u64) -> u64 {
-        let left = self.outstanding.saturating_sub(buffered);
+        let left = self.unsent.saturating_sub(buffered);
         if left > 0 {
-            self.outstanding -= left;
+            self.unsent -= left;
             self.share(|state| state.credit += left as i64);
         }
         let freed = left.min(self.in_memory);

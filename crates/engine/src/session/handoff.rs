@@ -8,7 +8,7 @@ use hyperion_proto::{BodyLength, Closing, StreamId};
 
 use super::{Context, Session};
 use crate::balance::Sibling;
-use crate::balance::parcel::{HOPS_MAX, HandoffMessage};
+use crate::balance::handoff_message::{HOPS_MAX, HandoffMessage};
 use crate::dispatch::body::Body;
 use crate::dispatch::flow::Hijacked;
 use crate::dispatch::job::Job;
@@ -39,14 +39,14 @@ impl Handoff {
 
 impl Session {
     /// Whether the socket is on its way to somebody else.
-    pub fn is_departing(&self) -> bool {
-        self.departure.is_some()
+    pub fn is_handed_off(&self) -> bool {
+        self.handoff.is_some()
     }
 
     /// Whether the connection has ended before its socket was on its way out: whoever is to have it waits
     /// for nothing.
     pub fn is_lost(&self) -> bool {
-        self.is_departing() && matches!(self.connection.closing(), Closing::Close)
+        self.is_handed_off() && matches!(self.connection.closing(), Closing::Close)
     }
 
     /// Begins to give the connection to the executor of this exchange. True when its socket is to be detached.
@@ -64,7 +64,7 @@ impl Session {
         }
         self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
         let unread = BytesMut::from(&self.connection.take_unread()[..]);
-        self.departure = Some(Handoff { to: Destination::Application(id), unread });
+        self.handoff = Some(Handoff { to: Destination::Application(id), unread });
         true
     }
 
@@ -101,7 +101,7 @@ impl Session {
             && !job.request.expects_continue()
             && job.request.body() != BodyLength::Chunked
             && job.request.head().len() + body <= HandoffMessage::BYTES_MAX
-            && self.departure.is_none()
+            && self.handoff.is_none()
             && self.output.is_empty()
             && self.connection.buffered(stream.id) == 0
             && matches!(self.connection.closing(), Closing::Open)
@@ -118,7 +118,7 @@ impl Session {
         unread.extend_from_slice(&self.connection.take_unread());
         let hops = self.streams.front().map_or(0, |stream| stream.hops) + 1;
         let to = Destination::Sibling(place, job.received_at, hops);
-        self.departure = Some(Handoff { to, unread });
+        self.handoff = Some(Handoff { to, unread });
     }
 
     /// The driver has let go of the socket. The executor that waits for it gets it; what a sibling is
@@ -129,7 +129,7 @@ impl Session {
         listener: u32,
         context: &Context,
     ) -> Option<(Sibling, OwnedFd, HandoffMessage)> {
-        let Handoff { to, unread } = self.departure.take()?;
+        let Handoff { to, unread } = self.handoff.take()?;
         match to {
             Destination::Application(id) => {
                 let hijacked = Hijacked::Socket { socket, unread: unread.freeze() };
@@ -139,22 +139,22 @@ impl Session {
             Destination::Sibling(place, received_at, hops) => {
                 self.streams.clear();
                 let age = context.now.saturating_duration_since(received_at);
-                let parcel = HandoffMessage { listener, hops, age, bytes: unread.freeze() };
-                Some((place, socket, parcel))
+                let message = HandoffMessage { listener, hops, age, bytes: unread.freeze() };
+                Some((place, socket, message))
             }
         }
     }
 
     /// Goes on with a request that another worker has begun to read.
-    pub fn resume(&mut self, parcel: &HandoffMessage, received_at: Instant, context: &Context) {
+    pub fn resume(&mut self, handoff: &HandoffMessage, received_at: Instant, context: &Context) {
         self.arriving_since = Some(received_at);
-        self.hops = parcel.hops;
-        self.connection.handle_input(context.now, &parcel.bytes);
+        self.hops = handoff.hops;
+        self.connection.handle_input(context.now, &handoff.bytes);
     }
 
     /// Where a sibling was to get the socket, and will not.
     pub fn vacated(&self) -> Option<Sibling> {
-        match self.departure.as_ref()?.to {
+        match self.handoff.as_ref()?.to {
             Destination::Application(_) => None,
             Destination::Sibling(place, ..) => Some(place),
         }

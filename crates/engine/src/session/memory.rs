@@ -8,8 +8,8 @@ use super::{Context, Session};
 use crate::session::budget::COUNTED_BYTES;
 use crate::session::exchange::BodyStage;
 
-/// A connection with more than this waiting for its peer, of which nothing has left for a while, begins no
-/// request while the process has no memory for bodies left; with more than this in heads it gets none at all.
+/// A connection with more than this waiting for its peer begins no request while nothing of it leaves and the process
+/// has no memory for bodies left. Heads may take up as much of a connection, and then it begins none in any case.
 const WAITING_BYTES: u64 = 256 * 1024;
 const STALL: Duration = Duration::from_secs(1);
 
@@ -17,8 +17,8 @@ impl Session {
     /// Whether one more job would be too many for one connection, because of what is still worked on for
     /// streams that are gone, or of what waits for its peer. Otherwise a client could occupy any number of
     /// executors by resetting streams, and any amount of memory by not reading.
-    pub(super) fn is_overworked(&mut self, context: &Context) -> bool {
-        self.leftovers.retain(|flow| !flow.is_released());
+    pub(super) fn exceeds_share(&mut self, context: &Context) -> bool {
+        self.orphaned_jobs.retain(|flow| !flow.is_released());
         let is_stalled = context.now.saturating_duration_since(self.progress_at) > STALL;
         if context.inbox.budget.is_exhausted() && is_stalled && self.waiting_bytes() > WAITING_BYTES
         {
@@ -26,7 +26,7 @@ impl Session {
         }
         let most = context.protocol.limits.h2_concurrent_streams as usize;
         let engaged = self.streams.iter().filter(|stream| stream.flow.is_some());
-        !self.leftovers.is_empty() && self.leftovers.len() + engaged.count() >= most
+        !self.orphaned_jobs.is_empty() && self.orphaned_jobs.len() + engaged.count() >= most
     }
 
     /// Counts a head that is kept until the response has left, and that cannot wait on a disk. False where there
@@ -52,7 +52,7 @@ impl Session {
             if let Some(stream) = self.stream(id) {
                 // What still comes of it goes nowhere.
                 stream.phase = BodyStage::Dispatched;
-                (stream.status, stream.refusal) = (503, Some("slow_reader"));
+                (stream.status, stream.refusal) = (503, Some("response_memory_full"));
             }
             context.stats.per_conn_rejections.add(1);
             self.connection.refuse_unprocessed(context.now, id);

@@ -9,7 +9,7 @@ const OTHERS: [&str; 9] = [
     "misdirected_request",
     "other",
     "queue_full",
-    "slow_reader",
+    "response_memory_full",
     "spool_failed",
     "stopping",
     "tls_handshake_rate",

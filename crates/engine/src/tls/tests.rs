@@ -28,7 +28,7 @@ fn source(pair: KeyPair) -> TlsSource {
         self_signed: None,
         allows_tls12: true,
         strict_sni: false,
-        clients: Clients::Unknown,
+        clients: ClientCertificates::None,
     }
 }
 

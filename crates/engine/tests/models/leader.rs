@@ -1,4 +1,4 @@
-//! The relay between the reactor's thread and executors, with clients that wait for their responses: they would wait
+//! The leadership between the reactor's thread and executors, with clients that wait for their responses: they would wait
 //! for ever where nobody drives the reactor, or where nobody comes for their requests.
 
 use std::cell::Cell;
@@ -30,12 +30,12 @@ struct Server {
     network: Network,
     queue: Arc<JobQueue>,
     inbox: Arc<Inbox>,
-    relay: Arc<Leadership<NetworkDriver>>,
+    leadership: Arc<Leadership<NetworkDriver>>,
     thread: JoinHandle<()>,
 }
 
 /// Works until the queue is closed or the wait is interrupted.
-fn execute(relay: &dyn Lead, executor: &Consumer, answer: impl Fn(&Job)) {
+fn execute(leadership: &dyn Lead, executor: &Consumer, answer: impl Fn(&Job)) {
     let mut work = executor.try_pop();
     loop {
         match work.take() {
@@ -44,7 +44,7 @@ fn execute(relay: &dyn Lead, executor: &Consumer, answer: impl Fn(&Job)) {
                 work = executor.done_try_pop();
             }
             Some(_) => work = executor.done_try_pop(),
-            None => match wait(Some(relay), executor) {
+            None => match wait(Some(leadership), executor) {
                 Waited::Available => work = executor.take_after_wait(),
                 Waited::Interrupted | Waited::Closed => return,
             },
@@ -61,20 +61,20 @@ impl Server {
     fn start() -> Self {
         let (network, queue) = (Network::default(), Arc::new(JobQueue::new(8)));
         let (reactor, inbox) = network.reactor(&queue);
-        let relay = Arc::new(Leadership::new(reactor));
-        let (runs, fails) = (relay.clone(), queue.clone());
+        let leadership = Arc::new(Leadership::new(reactor));
+        let (runs, fails) = (leadership.clone(), queue.clone());
         let thread = spawn(move || {
             if fault::catch(|| runs.run()).is_err() {
                 fails.fail();
             }
             runs.close();
         });
-        Self { network, queue, inbox, relay, thread }
+        Self { network, queue, inbox, leadership, thread }
     }
 
     fn executors(&self, count: usize) -> Vec<JoinHandle<()>> {
-        let (relay, queue) = (self.relay.clone(), self.queue.clone());
-        threads(count, move |_| execute(&*relay, &Consumer::new(queue.clone()), greet))
+        let (leadership, queue) = (self.leadership.clone(), self.queue.clone());
+        threads(count, move |_| execute(&*leadership, &Consumer::new(queue.clone()), greet))
     }
 
     /// A client that asks so often, one after the other.
@@ -120,12 +120,12 @@ fn many_clients_are_served_by_many_executors_after_one_that_was_alone() {
 fn an_executor_that_is_busy_leaves_nobody_without_a_reactor() {
     check(|| {
         let server = Server::start();
-        let (relay, queue) = (server.relay.clone(), server.queue.clone());
+        let (leadership, queue) = (server.leadership.clone(), server.queue.clone());
         let answered = Arc::new(Barrier::new(2));
         let other = answered.clone();
         let executor = spawn(move || {
             let lone = Cell::new(LONE_REQUESTS);
-            execute(&*relay, &Consumer::new(queue), |job| {
+            execute(&*leadership, &Consumer::new(queue), |job| {
                 match lone.get().checked_sub(1) {
                     Some(left) => lone.set(left),
                     None => drop(other.wait()),
@@ -150,8 +150,8 @@ fn an_executor_that_is_interrupted_returns_and_leaves_the_reactor_to_others() {
     check(|| {
         let server = Server::start();
         let consumer = Arc::new(Consumer::new(server.queue.clone()));
-        let (relay, its) = (server.relay.clone(), consumer.clone());
-        let leaver = spawn(move || execute(&*relay, &its, greet));
+        let (leadership, its) = (server.leadership.clone(), consumer.clone());
+        let leaver = spawn(move || execute(&*leadership, &its, greet));
         let stayers = server.executors(1);
         let client = server.client(LONE_REQUESTS + 2);
         interrupt(&consumer, &server.inbox);
@@ -173,7 +173,7 @@ fn a_reactor_that_fails_ends_its_thread_and_sends_executors_home_whoever_drove()
         server.network.fail(failure);
         join(executors.into_iter().chain([server.thread]));
         let consumer = Consumer::new(server.queue.clone());
-        assert!(!server.relay.lead(&consumer), "there is nothing left to drive");
+        assert!(!server.leadership.lead(&consumer), "there is nothing left to drive");
     }
 }
 

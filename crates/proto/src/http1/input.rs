@@ -30,7 +30,7 @@ pub(super) enum Step {
 
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.life.is_closed() {
             return;
         }
@@ -47,7 +47,7 @@ impl Connection {
     }
 
     pub fn handle_eof(&mut self, now: Instant) {
-        self.life.observe(now);
+        self.life.set_now(now);
         self.ended = true;
         if self.life.ending == Ending::Lingering {
             self.close();
@@ -65,7 +65,7 @@ impl Connection {
     }
 
     pub fn last_call(&mut self, now: Instant) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.life.ending != Ending::Open || self.intake == Intake::Closed {
             return;
         }
@@ -75,7 +75,7 @@ impl Connection {
     }
 
     pub fn drain(&mut self, now: Instant) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.life.ending != Ending::Open || self.intake == Intake::Closed {
             return;
         }
@@ -92,7 +92,7 @@ impl Connection {
     }
 
     pub fn pause_body(&mut self, id: StreamId) {
-        self.life.presume();
+        self.life.mark_time_stale();
         match &mut self.input {
             Input::Body(receiving) if receiving.id == id => receiving.paused = true,
             Input::Tunnel { id: tunnel, paused, .. } if *tunnel == id => *paused = true,
@@ -102,7 +102,7 @@ impl Connection {
     }
 
     pub fn resume_body(&mut self, id: StreamId) {
-        self.life.presume();
+        self.life.mark_time_stale();
         match &mut self.input {
             Input::Body(receiving) if receiving.id == id => receiving.paused = false,
             Input::Tunnel { id: tunnel, paused, .. } if *tunnel == id => *paused = false,

@@ -43,7 +43,7 @@ use self::input_buffer::Buffer;
 pub(crate) use self::prepared::Prepared;
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::life::{Departing, Ending, Life};
+use crate::life::{Ending, Life, ResponseInFlight};
 
 /// One HTTP/1 connection; see [`crate::Connection`] for the meaning of its public calls.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ impl Connection {
     }
 
     fn depart(&mut self, exchange: &Exchange) {
-        self.life.depart(Departing {
+        self.life.depart(ResponseInFlight {
             id: exchange.id,
             announced: exchange.announced,
             complete: exchange.is_complete(),

@@ -24,7 +24,7 @@ impl Connection {
     }
 
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.life.is_closed() {
             return;
         }
@@ -33,7 +33,7 @@ impl Connection {
     }
 
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        self.life.observe(now);
+        self.life.set_now(now);
         let Some(index) = self.index_of(id) else { return };
         if self.exchanges[index].answer != Answer::Waiting {
             return;
@@ -53,7 +53,7 @@ impl Connection {
         prepared: &Prepared,
         date: &str,
     ) {
-        self.life.observe(now);
+        self.life.set_now(now);
         let Some(index) = self.index_of(id) else { return };
         if self.exchanges[index].answer != Answer::Waiting {
             return;
@@ -78,7 +78,7 @@ impl Connection {
             self.send_continue(id);
             return;
         }
-        self.life.presume();
+        self.life.mark_time_stale();
         if !(102..200).contains(&status) {
             return;
         }
@@ -91,7 +91,7 @@ impl Connection {
     /// Sends what a client that is still there overlooks, since one may come in front of any response
     /// (RFC 9110, section 15.2), and what comes back as a reset from one that is gone.
     pub fn probe(&mut self, id: StreamId) {
-        self.life.presume();
+        self.life.mark_time_stale();
         if let Some(out) = self.informational_output(id) {
             encoder::write_informational(out, 100, &Fields::new());
             self.schedule();
@@ -99,7 +99,7 @@ impl Connection {
     }
 
     pub fn send_continue(&mut self, id: StreamId) {
-        self.life.presume();
+        self.life.mark_time_stale();
         if !matches!(&self.input, Input::Body(receiving) if receiving.id == id && receiving.awaited)
         {
             return;
@@ -123,7 +123,7 @@ impl Connection {
 
     /// Makes the front exchange a tunnel that no response opens.
     pub fn tunnel(&mut self, now: Instant, id: StreamId) -> bool {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.index_of(id) != Some(0) || self.exchanges[0].answer != Answer::Waiting {
             return false;
         }
@@ -134,7 +134,7 @@ impl Connection {
     }
 
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        self.life.observe(now);
+        self.life.set_now(now);
         let Some(index) = self.index_of(id) else { return };
         let out = (index == 0).then_some(&mut self.output);
         self.exchanges[index].finish(out, trailers);
@@ -142,7 +142,7 @@ impl Connection {
     }
 
     pub fn reset(&mut self, now: Instant, id: StreamId) {
-        self.life.observe(now);
+        self.life.set_now(now);
         let Some(index) = self.index_of(id) else { return };
         match self.exchanges[index].answer {
             Answer::Waiting => self.answer_plainly(index, 500, None, None),
@@ -153,7 +153,7 @@ impl Connection {
     }
 
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        self.life.observe(now);
+        self.life.set_now(now);
         let Some(index) = self.index_of(id) else { return };
         if self.exchanges[index].answer != Answer::Waiting {
             return;
@@ -251,7 +251,7 @@ impl Connection {
     }
 
     fn send(&mut self, id: StreamId, piece: Piece) {
-        self.life.presume();
+        self.life.mark_time_stale();
         let Some(index) = self.index_of(id) else { return };
         let out = (index == 0).then_some(&mut self.output);
         self.exchanges[index].write(out, piece);

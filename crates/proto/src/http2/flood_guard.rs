@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-const FORTUNE: i64 = 4000;
+const INITIAL_TOKENS: i64 = 4000;
 const PER_SECOND: f64 = 500.0;
 const PER_RESPONSE: i64 = 10;
 /// For each piece that the application writes: clients grant their windows, and measure the way by pings.
@@ -33,11 +33,11 @@ pub(super) struct FloodGuard {
 
 impl FloodGuard {
     pub fn new(now: Instant) -> Self {
-        Self { left: FORTUNE, counted_at: now, bytes: 0, late: 0 }
+        Self { left: INITIAL_TOKENS, counted_at: now, bytes: 0, late: 0 }
     }
 
     /// Takes `cost`; false when the peer cannot pay.
-    pub fn spend(&mut self, now: Instant, cost: i64) -> bool {
+    pub fn take(&mut self, now: Instant, cost: i64) -> bool {
         if cost == 0 {
             return true;
         }
@@ -45,7 +45,7 @@ impl FloodGuard {
         let income = (passed.as_secs_f64() * PER_SECOND) as i64;
         if income > 0 {
             self.counted_at = now;
-            self.earn(income);
+            self.refill(income);
         }
         self.left -= cost;
         self.left >= 0
@@ -56,7 +56,7 @@ impl FloodGuard {
     pub fn spend_resets(&mut self, now: Instant, resets: i64) -> bool {
         let unpaid = (resets - self.late).max(0);
         self.late = (self.late - resets).max(0);
-        self.spend(now, unpaid * RESET_COST)
+        self.take(now, unpaid * RESET_COST)
     }
 
     /// So many frames have come behind the end of their stream.
@@ -64,22 +64,22 @@ impl FloodGuard {
         self.late = (self.late + late).min(LATE_MAX);
     }
 
-    pub fn earn_bytes(&mut self, bytes: u64) {
+    pub fn refill_by_bytes(&mut self, bytes: u64) {
         self.bytes += bytes;
-        self.earn((self.bytes / BYTES_PER_FRAME) as i64);
+        self.refill((self.bytes / BYTES_PER_FRAME) as i64);
         self.bytes %= BYTES_PER_FRAME;
     }
 
-    pub fn earn_pieces(&mut self, pieces: u32) {
-        self.earn(PER_PIECE * i64::from(pieces));
+    pub fn refill_by_pieces(&mut self, pieces: u32) {
+        self.refill(PER_PIECE * i64::from(pieces));
     }
 
     pub fn earn_response(&mut self) {
-        self.earn(PER_RESPONSE);
+        self.refill(PER_RESPONSE);
     }
 
-    fn earn(&mut self, amount: i64) {
-        self.left = self.left.saturating_add(amount).min(FORTUNE);
+    fn refill(&mut self, amount: i64) {
+        self.left = self.left.saturating_add(amount).min(INITIAL_TOKENS);
     }
 }
 
@@ -92,14 +92,14 @@ mod tests {
     fn a_fortune_is_spent_and_earned_again() {
         let now = Instant::now();
         let mut budget = FloodGuard::new(now);
-        assert!(budget.spend(now, FORTUNE));
-        assert!(!budget.spend(now, 1));
+        assert!(budget.take(now, INITIAL_TOKENS));
+        assert!(!budget.take(now, 1));
         budget.earn_response();
-        assert!(budget.spend(now, PER_RESPONSE - 1));
-        assert!(!budget.spend(now, 1));
-        budget.earn_bytes(BYTES_PER_FRAME * 2);
-        assert!(budget.spend(now, 1));
-        assert!(budget.spend(now + Duration::from_secs(1), PER_SECOND as i64));
-        assert!(!budget.spend(now + Duration::from_secs(1), FORTUNE));
+        assert!(budget.take(now, PER_RESPONSE - 1));
+        assert!(!budget.take(now, 1));
+        budget.refill_by_bytes(BYTES_PER_FRAME * 2);
+        assert!(budget.take(now, 1));
+        assert!(budget.take(now + Duration::from_secs(1), PER_SECOND as i64));
+        assert!(!budget.take(now + Duration::from_secs(1), INITIAL_TOKENS));
     }
 }

@@ -14,10 +14,10 @@ use super::header_block;
 /// `host` without a value, by its number (RFC 7541, appendix A). As the first field of trailers it makes
 /// each pseudo field behind it one that comes too late, which the h2 crate refuses; elsewhere it drops
 /// them in silence. Among trailers the field itself means nothing, and goes no further.
-const MARK: u8 = 0x80 | 38;
+const LATE_PSEUDO_MARKER: u8 = 0x80 | 38;
 
 /// What makes any header block malformed for the h2 crate: a field, and behind it a pseudo field.
-const SPOIL: [u8; 2] = [MARK, 0x80 | 2];
+const MALFORMED_BLOCK: [u8; 2] = [LATE_PSEUDO_MARKER, 0x80 | 2];
 
 /// SETTINGS_INITIAL_WINDOW_SIZE, and its largest value (RFC 9113, section 6.5.2).
 const INITIAL_WINDOW_SIZE: u16 = 4;
@@ -28,13 +28,13 @@ const OPEN_MAX: usize = 256;
 
 /// The frames of a client.
 #[derive(Debug)]
-pub(super) struct Inbound {
+pub(super) struct FrameFilter {
     frames: Frames,
-    judge: Judge,
+    judge: FrameValidator,
 }
 
 #[derive(Debug, Default)]
-struct Judge {
+struct FrameValidator {
     /// What the present payload belongs to; none before the first frame.
     head: Option<Head>,
     /// Bytes of that payload that are still to come.
@@ -59,10 +59,10 @@ struct Judge {
     has_stand_ins: bool,
 }
 
-impl Inbound {
+impl FrameFilter {
     /// Header blocks of at most `block_bytes` are looked into.
     pub fn new(block_bytes: usize) -> Self {
-        let judge = Judge { block_bytes, ..Judge::default() };
+        let judge = FrameValidator { block_bytes, ..FrameValidator::default() };
         Self { frames: Frames::default(), judge }
     }
 
@@ -107,7 +107,7 @@ impl Inbound {
     }
 }
 
-impl Judge {
+impl FrameValidator {
     fn handle_head(&mut self, head: Head, output: &mut BytesMut) -> Result<(), Reason> {
         let former = self.head.replace(head);
         self.left = head.length();
@@ -214,15 +214,15 @@ impl Judge {
     /// Hands over a block, behind its priority if it has one; `is_whole` says that it is complete.
     fn pass(&mut self, opening: Head, payload: &[u8], is_whole: bool, output: &mut BytesMut) {
         let (priority, block) = payload.split_at(opening.priority_bytes());
-        let mark = self.is_trailers.then_some(MARK);
+        let mark = self.is_trailers.then_some(LATE_PSEUDO_MARKER);
         let start = output.len();
         let head_bytes = opening.bytes().len();
-        output.reserve(head_bytes + payload.len() + 1 + SPOIL.len());
+        output.reserve(head_bytes + payload.len() + 1 + MALFORMED_BLOCK.len());
         output.extend_from_slice(&opening.bytes());
         output.extend_from_slice(priority);
         if header_block::rewrite(block, mark, output) {
             // Refused where it is read, it has no part in what the frames behind it mean.
-            output.extend_from_slice(if is_whole { &SPOIL } else { &[] });
+            output.extend_from_slice(if is_whole { &MALFORMED_BLOCK } else { &[] });
             self.has_stand_ins = true;
         }
         let length = output.len() - start - head_bytes;

@@ -26,7 +26,7 @@ const LINE_BYTES: usize = 256;
 
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.life.ending != Ending::Open || self.has_gone_away {
             self.life.discarded += bytes.len() as u64;
             return;
@@ -56,7 +56,7 @@ impl Connection {
     }
 
     fn charge(&mut self, cost: i64) {
-        let is_paid = self.budget.spend(self.life.now, cost);
+        let is_paid = self.budget.take(self.life.now, cost);
         self.close_unless(is_paid);
     }
 
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     pub fn handle_eof(&mut self, now: Instant) {
-        self.life.observe(now);
+        self.life.set_now(now);
         self.pipe.wire().ended = true;
         if self.life.ending == Ending::Lingering {
             self.life.ending = Ending::Closed;
@@ -86,7 +86,7 @@ impl Connection {
     }
 
     pub fn handle_disconnect(&mut self) {
-        self.life.presume();
+        self.life.mark_time_stale();
         self.close();
     }
 
@@ -97,7 +97,7 @@ impl Connection {
     }
 
     pub fn resume_body(&mut self, id: StreamId) {
-        self.life.presume();
+        self.life.mark_time_stale();
         if let Some(stream) = self.streams.get_mut(&id.0) {
             stream.input.paused = false;
             stream.input.since = None;

@@ -37,13 +37,13 @@ use http::HeaderValue;
 use hyperion_buf::SendQueue;
 
 use self::flood_guard::FloodGuard;
-use self::frame_filter::Inbound;
+use self::frame_filter::FrameFilter;
 use self::memory_pipe::Pipe;
 pub(crate) use self::prepared::Prepared;
 use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::life::{Departing, Ending, Life};
+use crate::life::{Ending, Life, ResponseInFlight};
 use crate::limits::Limits;
 use crate::violation::Violation;
 
@@ -75,7 +75,7 @@ pub(crate) struct Connection {
     h2: Option<Server<Pipe, Bytes>>,
     streams: HashMap<u32, Stream>,
     ready: Ready,
-    inbound: Inbound,
+    inbound: FrameFilter,
     budget: FloodGuard,
     /// The last streams whose client was answered before it had sent all of a body.
     answered_early: VecDeque<u32>,
@@ -84,7 +84,7 @@ pub(crate) struct Connection {
     /// The end was told, for a fault of the peer.
     has_gone_away: bool,
     /// Streams that were given to h2 to the end, and are perhaps not yet written.
-    given: Vec<Departing>,
+    given: Vec<ResponseInFlight>,
     date: Option<(String, HeaderValue)>,
 }
 
@@ -99,7 +99,7 @@ impl Connection {
         }
         let header_list = header_list_bytes(&config.limits);
         let h2 = begin(&config, header_list, pipe.clone());
-        let inbound = Inbound::new(header_list);
+        let inbound = FrameFilter::new(header_list);
         let mut connection = Self {
             config,
             life: Life::new(now),
@@ -166,7 +166,7 @@ impl Connection {
     /// Takes no new requests once the client knows: first it is told that no more are wanted, and when
     /// it has heard so, which was the last (section 6.8).
     pub fn drain(&mut self, now: Instant) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if let Some(h2) = &mut self.h2
             && !std::mem::replace(&mut self.draining, true)
         {
@@ -218,8 +218,8 @@ impl Connection {
             let polled =
                 stream.poll(self.life.now, &self.config.limits, suspects, &mut self.life.events);
             let (bytes, pieces) = stream.output.take_unearned();
-            self.budget.earn_bytes(bytes);
-            self.budget.earn_pieces(pieces);
+            self.budget.refill_by_bytes(bytes);
+            self.budget.refill_by_pieces(pieces);
             match polled {
                 Ok(()) if stream.output.answer == Answer::Given => self.finish_stream(id, true),
                 Ok(()) => self.await_peer(id),
@@ -240,7 +240,7 @@ impl Connection {
         self.budget.earn_response();
         if !stream.is_silent {
             let id = stream.id;
-            self.given.push(Departing { id, announced: true, complete, end: 0, body_bytes });
+            self.given.push(ResponseInFlight { id, announced: true, complete, end: 0, body_bytes });
         }
     }
 
@@ -270,7 +270,7 @@ impl Connection {
         let wire = self.pipe.wire();
         if !wire.blocked {
             let end = self.life.end_of(wire.output.len());
-            self.given.drain(..).for_each(|one| self.life.depart(Departing { end, ..one }));
+            self.given.drain(..).for_each(|one| self.life.depart(ResponseInFlight { end, ..one }));
         }
     }
 
@@ -327,7 +327,7 @@ impl Connection {
         self.life.ending = Ending::Closed;
         self.abort_streams();
         let end = self.life.end_of(0);
-        self.given.drain(..).for_each(|one| self.life.depart(Departing { end, ..one }));
+        self.given.drain(..).for_each(|one| self.life.depart(ResponseInFlight { end, ..one }));
         self.life.end();
         self.pipe.wire().output.clear();
     }

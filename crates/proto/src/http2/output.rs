@@ -20,7 +20,7 @@ use crate::violation::Violation;
 
 impl Connection {
     pub fn handle_sent(&mut self, now: Instant, bytes: u64) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if !self.life.is_closed() {
             self.life.note_sent(bytes);
             self.advance();
@@ -28,7 +28,7 @@ impl Connection {
     }
 
     pub fn respond(&mut self, now: Instant, id: StreamId, response: Response, date: &str) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if !self.is_waiting(id) {
             return;
         }
@@ -46,7 +46,7 @@ impl Connection {
         prepared: &Prepared,
         date: &str,
     ) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if !self.is_waiting(id) {
             return;
         }
@@ -59,7 +59,7 @@ impl Connection {
     }
 
     pub fn inform(&mut self, id: StreamId, status: u16, fields: &Fields) {
-        self.life.presume();
+        self.life.mark_time_stale();
         if !(100..200).contains(&status) || status == 101 {
             return;
         }
@@ -79,14 +79,14 @@ impl Connection {
     }
 
     pub fn finish(&mut self, now: Instant, id: StreamId, trailers: Option<&Fields>) {
-        self.life.observe(now);
+        self.life.set_now(now);
         let Some(stream) = self.streams.get_mut(&id.0) else { return };
         let ended = stream.output.end(trailers.and_then(response::trailers));
         self.go_on(id, ended);
     }
 
     pub fn reset(&mut self, now: Instant, id: StreamId) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.is_waiting(id) {
             let date = self.config.date(self.life.now);
             self.deliver(id, plain::response(500, None, None), &date);
@@ -96,7 +96,7 @@ impl Connection {
     }
 
     pub fn reject(&mut self, now: Instant, id: StreamId, status: u16, retry_after_s: Option<u32>) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.is_waiting(id) {
             let date = self.config.date(self.life.now);
             self.deliver(id, plain::response(status, retry_after_s, None), &date);
@@ -104,7 +104,7 @@ impl Connection {
     }
 
     pub fn refuse_unprocessed(&mut self, now: Instant, id: StreamId) {
-        self.life.observe(now);
+        self.life.set_now(now);
         if self.is_waiting(id)
             && let Some(mut stream) = self.streams.remove(&id.0)
         {
@@ -181,7 +181,7 @@ impl Connection {
     }
 
     fn push(&mut self, id: StreamId, piece: Piece) {
-        self.life.presume();
+        self.life.mark_time_stale();
         let Some(stream) = self.streams.get_mut(&id.0) else { return };
         let pushed = stream.output.push(piece);
         self.go_on(id, pushed);

@@ -20,7 +20,7 @@ use super::request;
 use crate::event::{Event, StreamId};
 use crate::limits::Limits;
 use crate::message::framing::{Framing, Piece};
-use crate::timers::throughput::Pace;
+use crate::timers::throughput::MinimumRate;
 use crate::violation::Violation;
 
 /// Bytes that are asked of the peer's window, and read of a file, at once.
@@ -68,7 +68,7 @@ pub(super) struct Output {
     unearned: (u64, u32),
     /// When its reader was looked at, or began to be awaited; none where that is yet to be looked up.
     pub since: Option<Instant>,
-    pub pace: Pace,
+    pub pace: MinimumRate,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -153,7 +153,7 @@ impl Stream {
                 given: 0,
                 unearned: (0, 0),
                 since: None,
-                pace: Pace::default(),
+                pace: MinimumRate::default(),
             },
         }
     }

@@ -17,7 +17,7 @@ use super::stream::{Output, Stream};
 use crate::config::Config;
 use crate::life::Ending;
 use crate::timers::Timer;
-use crate::timers::throughput::Pace;
+use crate::timers::throughput::MinimumRate;
 use crate::violation::Violation;
 
 impl Connection {
@@ -90,7 +90,7 @@ impl Connection {
             && (stream.awaits_body() || stream.output.is_stalled())
         {
             let timeouts = &self.config.timeouts;
-            self.life.start(Timer::Body, timeouts.read.min(Pace::interval(timeouts.write)));
+            self.life.start(Timer::Body, timeouts.read.min(MinimumRate::interval(timeouts.write)));
         }
     }
 
@@ -161,7 +161,7 @@ impl Output {
             return Reader::Content;
         }
         let span = config.timeouts.write;
-        let interval = Pace::interval(span);
+        let interval = MinimumRate::interval(span);
         let next = *self.since.get_or_insert(now) + interval;
         if next > now {
             return Reader::Watched(next);

@@ -11,15 +11,15 @@ fn looks(span: Duration) -> u32 {
     u32::try_from(span.as_secs()).unwrap_or(u32::MAX).clamp(LOOKS[0], LOOKS[1])
 }
 
-/// How fast a peer has to take what is sent: in any span all that was pending at its start, or as much as the
-/// slowest pace allows. One that has stopped is found at most one look behind the end of its time.
+/// How fast a peer has to take what is sent: in each window the smaller of what was pending at its start and what
+/// the minimum rate makes of its length. A peer that has stopped is found one look after its time at the latest.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct MinimumRate {
     /// By look: bytes that the peer had taken, and bytes that waited for it.
     looks: VecDeque<(u64, u64)>,
 }
 
-impl Pace {
+impl MinimumRate {
     /// The time between two looks.
     pub fn interval(span: Duration) -> Duration {
         (span / looks(span)).max(Duration::from_millis(1))
@@ -67,11 +67,11 @@ impl Pace {
 /// How a peer that was told the end takes the rest of what the socket holds. Who closes sooner risks it: what
 /// the peer sends to a closed socket is answered by a reset, and that discards it.
 #[derive(Debug, Default)]
-pub(crate) struct Farewell {
+pub(crate) struct LingerProgress {
     left: Option<u64>,
 }
 
-impl Farewell {
+impl LingerProgress {
     /// Looks, `linger` behind the look before: whether the peer has more to take, and keeps pace.
     pub fn goes_on(&mut self, backlog: u64, config: &Config) -> bool {
         let least = least(config.timeouts.linger, config.limits.body_bytes_per_second);
@@ -94,7 +94,7 @@ mod tests {
 
     /// Looks until the peer is found too slow; `taken` tells what it has taken by each look.
     fn looks(taken: impl Fn(u64) -> u64) -> Option<u64> {
-        let mut pace = Pace::default();
+        let mut pace = MinimumRate::default();
         (0..500).find(|look| !pace.is_kept(taken(*look), 1_000_000 - taken(*look), SPAN, 500))
     }
 
@@ -102,9 +102,9 @@ mod tests {
     fn a_peer_that_stops_is_found_within_a_second_of_its_time() {
         for seconds in [1, 20, 32, 33, 60, 299, 300] {
             let span = Duration::from_secs(seconds);
-            let mut pace = Pace::default();
+            let mut pace = MinimumRate::default();
             let look = (0..).find(|_| !pace.is_kept(0, 1_000_000, span, 500)).unwrap();
-            let found = Pace::interval(span) * look;
+            let found = MinimumRate::interval(span) * look;
             let late = found.checked_sub(span).unwrap_or_default();
             assert!(found + Duration::from_micros(1) >= span, "{found:?} of {span:?}");
             assert!(late <= Duration::from_secs(1), "{found:?} of {span:?}");
@@ -129,17 +129,17 @@ mod tests {
     fn a_peer_that_was_told_the_end_may_take_the_rest() {
         let config = Config::default();
         assert_eq!(least(config.timeouts.linger, config.limits.body_bytes_per_second), 1000);
-        let mut farewell = Farewell::default();
+        let mut farewell = LingerProgress::default();
         assert!([9000, 8000, 7000, 500].iter().all(|left| farewell.goes_on(*left, &config)));
         assert!(!farewell.goes_on(1, &config));
-        let mut farewell = Farewell::default();
+        let mut farewell = LingerProgress::default();
         assert!(farewell.goes_on(9000, &config) && !farewell.goes_on(8001, &config));
-        assert!(!Farewell::default().goes_on(0, &config));
+        assert!(!LingerProgress::default().goes_on(0, &config));
     }
 
     #[test]
     fn a_peer_that_takes_all_there_is_is_quick_enough() {
-        let mut pace = Pace::default();
+        let mut pace = MinimumRate::default();
         assert!((0..500).all(|look| pace.is_kept(look * 10, 300, SPAN, 500)));
         assert!(!(0..500).all(|look| pace.is_kept(5000 + look * 9, 300, SPAN, 500)));
     }

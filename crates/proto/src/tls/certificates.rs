@@ -169,9 +169,9 @@ fn parse(certificate: &CertificateDer<'_>) -> Result<X509, CertificateError> {
 /// Chooses by the name that the client asks for (RFC 6066, section 3) and by the signatures that it
 /// understands; the first certificate is for all others.
 #[derive(Debug)]
-pub(super) struct Chooser(pub Vec<Certificate>);
+pub(super) struct CertResolver(pub Vec<Certificate>);
 
-impl Chooser {
+impl CertResolver {
     /// Whether a certificate is for the name that the client asks for, if it asks for one.
     pub fn knows_name(&self, hello: &ClientHello<'_>) -> bool {
         let Some(name) = hello.server_name() else { return true };
@@ -180,7 +180,7 @@ impl Chooser {
     }
 }
 
-impl ResolvesServerCert for Chooser {
+impl ResolvesServerCert for CertResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
         let schemes = hello.signature_schemes();

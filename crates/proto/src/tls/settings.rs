@@ -9,8 +9,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use thiserror::Error;
 
-use super::certificates::{Certificate, CertificateError, Chooser, read_chain};
-use super::strict_sni::Witness;
+use super::certificates::{CertResolver, Certificate, CertificateError, read_chain};
+use super::strict_sni::RecordingCertResolver;
 use super::tickets::{Clock, TicketSecret, Tickets};
 
 /// How one address speaks TLS.
@@ -81,7 +81,7 @@ pub enum TlsError {
 pub struct TlsConfig {
     server: Arc<ServerConfig>,
     /// Where names are taken strictly.
-    strict: Option<Arc<Chooser>>,
+    strict: Option<Arc<CertResolver>>,
 }
 
 impl TlsConfig {
@@ -117,7 +117,7 @@ impl TlsConfig {
                 builder.with_client_cert_verifier(verifier(&roots)?.build().map_err(unusable)?)
             }
         };
-        let chooser = Arc::new(Chooser(certificates));
+        let chooser = Arc::new(CertResolver(certificates));
         let mut server = builder.with_cert_resolver(chooser.clone());
         server.alpn_protocols = [&b"h2"[..], b"http/1.1", b"http/1.0"].map(<[u8]>::to_vec).to_vec();
         server.ticketer = Arc::new(Tickets { secret, clock });
@@ -127,9 +127,9 @@ impl TlsConfig {
     }
 
     /// For one connection; with what will know its certificate, where names are taken strictly.
-    pub(super) fn server(&self) -> (Arc<ServerConfig>, Option<Arc<Witness>>) {
+    pub(super) fn server(&self) -> (Arc<ServerConfig>, Option<Arc<RecordingCertResolver>>) {
         let Some(chooser) = &self.strict else { return (self.server.clone(), None) };
-        let witness = Arc::new(Witness::new(chooser.clone()));
+        let witness = Arc::new(RecordingCertResolver::new(chooser.clone()));
         let mut server = (*self.server).clone();
         server.cert_resolver = witness.clone();
         (Arc::new(server), Some(witness))

@@ -7,22 +7,22 @@ use rustls::pki_types::{IpAddr, ServerName};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::certificates::{Chooser, is_for};
+use super::certificates::{CertResolver, is_for};
 
 /// Chooses for one connection and remembers what it chose; nothing for a name that no certificate has.
 #[derive(Debug)]
-pub(super) struct Witness {
-    chooser: Arc<Chooser>,
+pub(super) struct RecordingCertResolver {
+    chooser: Arc<CertResolver>,
     shown: OnceLock<Option<Arc<CertifiedKey>>>,
 }
 
-impl Witness {
-    pub fn new(chooser: Arc<Chooser>) -> Self {
+impl RecordingCertResolver {
+    pub fn new(chooser: Arc<CertResolver>) -> Self {
         Self { chooser, shown: OnceLock::new() }
     }
 }
 
-impl ResolvesServerCert for Witness {
+impl ResolvesServerCert for RecordingCertResolver {
     /// A client that has to say hello again is shown the same.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let choose =
@@ -34,13 +34,13 @@ impl ResolvesServerCert for Witness {
 /// The authorities of one connection.
 #[derive(Debug)]
 pub(super) struct Authorities {
-    witness: Arc<Witness>,
+    witness: Arc<RecordingCertResolver>,
     /// The last one that was found good, since clients ask for the same again and again.
     good: Option<Box<str>>,
 }
 
 impl Authorities {
-    pub fn new(witness: Arc<Witness>) -> Self {
+    pub fn new(witness: Arc<RecordingCertResolver>) -> Self {
         Self { witness, good: None }
     }
 

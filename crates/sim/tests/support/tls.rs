@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use hyperion_engine::{Clients, KeyPair, Listener, Tls, TlsSource};
+use hyperion_engine::{ClientCertificates, KeyPair, Listener, Tls, TlsSource};
 use hyperion_sim::{PeerId, World};
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -30,7 +30,7 @@ impl Secure {
             self_signed: None,
             allows_tls12: true,
             strict_sni: false,
-            clients: Clients::Unknown,
+            clients: ClientCertificates::None,
         };
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();

@@ -1,4 +1,5 @@
-//! The names that env uses, made once and kept for the life of the process.
+//! The keys of env that differ from request to request, made once and kept for the life of the process. Those that
+//! never differ are literals in `env::template`.
 
 use std::sync::OnceLock;
 

@@ -52,8 +52,8 @@ enum Leaving {
 macro_rules! on_machine {
     ($machine:expr, $each:ident => $call:expr) => {
         match $machine {
-            $crate::version::Machine::Http1($each) => $call,
-            $crate::version::Machine::Http2($each) => $call,
+            $crate::protocol::Machine::Http1($each) => $call,
+            $crate::protocol::Machine::Http2($each) => $call,
         }
     };
 }

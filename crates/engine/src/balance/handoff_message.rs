@@ -23,7 +23,7 @@ pub(crate) struct HandoffMessage {
 #[derive(Debug)]
 pub(crate) struct ReceivedHandoff {
     pub socket: OwnedFd,
-    pub parcel: HandoffMessage,
+    pub handoff: HandoffMessage,
     /// To whom it was sent: the slot of this process, or one that it stands in for.
     pub slot: usize,
     pub arrived_at: Instant,
@@ -35,7 +35,7 @@ pub(crate) const HOPS_MAX: u32 = 3;
 impl HandoffMessage {
     const HEAD_BYTES: usize = 16;
 
-    /// Bytes read from a socket that a parcel can hold.
+    /// Bytes read from a socket that a handoff can hold.
     pub const BYTES_MAX: usize = MESSAGE_BYTES_MAX - Self::HEAD_BYTES;
 
     /// With nothing but a connection in it.
@@ -72,9 +72,9 @@ mod tests {
     #[test]
     fn a_parcel_comes_out_as_it_went_in() {
         let bytes = Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n");
-        let parcel =
+        let handoff =
             HandoffMessage { listener: 7, hops: 2, age: Duration::from_micros(1500), bytes };
-        assert_eq!(HandoffMessage::of_bytes(&parcel.to_bytes()), Some(parcel));
+        assert_eq!(HandoffMessage::of_bytes(&handoff.to_bytes()), Some(handoff));
         let empty = HandoffMessage::of_connection(1);
         assert_eq!(HandoffMessage::of_bytes(&empty.to_bytes()), Some(empty));
         assert_eq!(HandoffMessage::of_bytes(&[0; 15]), None);
