@@ -105,7 +105,7 @@ class TidyTest < Minitest::Test
 
   def test_unsafe_code_out_of_its_place
     write("crates/io/src/lib.rs", "// SAFETY: none is needed.\nunsafe impl Send for A {}\n")
-    write("ext/hyperion/src/lib.rs", "mod vm;\nmod body;\n")
+    write("ext/hyperion/src/lib.rs", "//! | `vm`, `body` | parts |\nmod vm;\nmod body;\n")
     write("ext/hyperion/src/vm.rs", "mod gvl;\n")
     write("ext/hyperion/src/vm/gvl.rs", "// SAFETY: so.\nunsafe impl Send for A {}\n")
     write("ext/hyperion/src/body.rs", "// unsafe\nunsafe fn a() {}\n")

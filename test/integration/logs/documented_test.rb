@@ -20,7 +20,7 @@ class DocumentedTest < HyperionTest::LinesCase
   end
 
   def test_W17_the_fields_of_a_pattern_are_all_and_only_these
-    sentence = LOGGING[/^A pattern may show (.*?)\. `%%`/m, 1]
+    sentence = LOGGING[/^A pattern may contain (.*?)\. `%%`/m, 1]
     assert_equal Hyperion::LogFormat::FIELDS.sort, (sentence.scan(/`([^`]+)`/).flatten - %w[header.NAME extra.NAME]).sort
   end
 

@@ -89,7 +89,7 @@ class CoveringTest < HyperionTest::ProcessCase
       cluster = boot_with(config, *FLAGS, "--worker-boot-timeout", "2", "--graceful-timeout", "2")
       file("now", "")
       Process.kill(:KILL, cluster.worker_pids.first)
-      cluster.wait_for_log(/before_fork: /, timeout: 15) unless what == "forks"
+      cluster.wait_for_log(/before_fork\b/, timeout: 15) unless what == "forks"
       assert_everybody_served(cluster)
       status = nil
       took = elapsed { status = cluster.stop }

@@ -85,7 +85,7 @@ class WorkerHandleTest < UnitCase
 
   def test_silence_is_hopeless_and_a_beat_is_hope
     assert_nil @worker.silence_complaint(59.9, 60)
-    assert_match(/no sign of life for 60 s/, @worker.silence_complaint(60, 60))
+    assert_match(/no heartbeat for 60 s/, @worker.silence_complaint(60, 60))
     say("beat 0 0 0 1\n", at: 61)
     assert_nil @worker.silence_complaint(120, 60)
     @worker.restart_clocks(500)
