@@ -120,8 +120,9 @@ class RecyclingTest < HyperionTest::ProcessCase
   def test_G4_term_while_an_old_worker_finishes
     cluster = boot(BASIC, "-w", "2", "--worker-max-requests", "20")
     resting = connect(cluster)
-    spend(cluster, pid: Integer(resting.get("/pid").body))
-    cluster.wait_for_log(/last call/, timeout: 10)
+    old = Integer(resting.get("/pid").body)
+    spend(cluster, pid: old)
+    cluster.wait_for_log(/last call.*"pid":"?#{old}\b/, timeout: 10)
     assert_equal 3, cluster.worker_pids.size, cluster.log
     took = elapsed { assert_equal 0, cluster.stop.exitstatus }
     assert_operator took, :<, 2, "nobody waits for the last call"
