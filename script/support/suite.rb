@@ -10,6 +10,7 @@ class Suite
   RUST = [
     Step.new("rustfmt", %w[cargo fmt --all --check]),
     Step.new("clippy", %w[cargo clippy --workspace --all-targets --features hyperion-engine/model --locked --quiet -- -D warnings]),
+    Step.new("cargo doc", %w[cargo doc --workspace --no-deps --document-private-items --locked --quiet], environment: { "RUSTDOCFLAGS" => "-D warnings" }),
     Step.new("tidy", %w[ruby script/tidy]),
     Step.new("cargo deny", %w[cargo deny --locked --log-level error check bans licenses sources],
       requires: %w[cargo deny --version]),

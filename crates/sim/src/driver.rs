@@ -12,7 +12,7 @@ use crate::network::{Faults, Link};
 use crate::random::Random;
 use crate::socket::{Backlog, Network, ServerEnd, SimSocket, lock};
 
-/// A driver whose sockets are [`Link`]s. A wait reports what can happen now; it lasts only where somebody works
+/// A driver whose sockets are links of the network. A wait reports what can happen now; it lasts only where somebody works
 /// meanwhile, who is to wake it.
 pub struct SimDriver {
     network: Arc<Mutex<Network>>,

@@ -53,7 +53,7 @@ fn number_of(socket: impl AsFd) -> u64 {
     rustix::fs::fstat(socket).expect("an open socket has a status").st_ino
 }
 
-/// The server's end of a [`Link`]: as a real socket does, it closes when it is dropped.
+/// The server's end of a link: as a real socket does, it closes when it is dropped.
 #[derive(Debug)]
 pub struct ServerEnd {
     pub(crate) peer: PeerId,

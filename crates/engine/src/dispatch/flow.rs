@@ -39,7 +39,7 @@ pub enum Hijacked {
         /// Bytes already received and not part of the request.
         unread: Bytes,
     },
-    /// TLS is still spoken here: [`bridge`](crate::bridge) makes a socket.
+    /// TLS is still spoken here: [`bridge`](crate::bridge()) makes a socket.
     Tunnel,
 }
 

@@ -1,6 +1,6 @@
-//! HTTP/2, one server connection (RFC 9113), by the h2 crate over a [`pipe::Pipe`] in memory.
+//! HTTP/2, one server connection (RFC 9113), by the h2 crate over a [`Pipe`] in memory.
 //!
-//! The crate is a future without a runtime: [`Connection::drive`] polls it whenever something has
+//! The crate is a future without a runtime: [`Connection::advance`] polls it whenever something has
 //! happened, and a stream that waits for the peer wakes up by its name in [`stream::Ready`]. What
 //! becomes of the connection:
 //!

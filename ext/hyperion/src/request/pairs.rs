@@ -26,7 +26,7 @@ impl Pairs {
     }
 
     /// # Safety
-    /// As in [`call`].
+    /// As in [`call`](super::env::call).
     pub(super) unsafe fn push(&mut self, key: VALUE, value: VALUE) {
         if self.length == self.values.len() {
             // SAFETY: the caller's promise.
@@ -40,7 +40,7 @@ impl Pairs {
     /// Adds a header, behind what a header of the same name brought.
     ///
     /// # Safety
-    /// As in [`call`].
+    /// As in [`call`](super::env::call).
     pub(super) unsafe fn join(&mut self, key: VALUE, bytes: &[u8], separator: &[u8]) {
         // SAFETY: values below `length` were written; the found value is a String made here.
         unsafe {
@@ -57,7 +57,7 @@ impl Pairs {
     /// Keys are interned, so that the same name is the same object.
     ///
     /// # Safety
-    /// As in [`call`].
+    /// As in [`call`](super::env::call).
     pub(super) unsafe fn find(&self, key: VALUE) -> Option<VALUE> {
         // SAFETY: values below `length` were written; env is a Hash.
         unsafe {
@@ -75,7 +75,7 @@ impl Pairs {
     }
 
     /// # Safety
-    /// As in [`call`].
+    /// As in [`call`](super::env::call).
     pub(super) unsafe fn flush(&mut self) {
         // SAFETY: `length` values were written; env is a Hash that nobody else knows yet.
         unsafe {
@@ -90,7 +90,7 @@ impl Pairs {
 /// A new String of bytes.
 ///
 /// # Safety
-/// As in [`call`].
+/// As in [`call`](super::env::call).
 pub(super) unsafe fn string(bytes: impl AsRef<[u8]>) -> VALUE {
     let bytes = bytes.as_ref();
     // SAFETY: Ruby copies as many bytes as there are.
@@ -101,7 +101,7 @@ pub(super) unsafe fn string(bytes: impl AsRef<[u8]>) -> VALUE {
 /// like the literals of an application, whose lookups then end with the first comparison.
 ///
 /// # Safety
-/// As in [`call`].
+/// As in [`call`](super::env::call).
 pub(super) unsafe fn variable(name: &[u8]) -> VALUE {
     const PREFIX: &[u8] = b"HTTP_";
     let mut buffer = [0; NAME_BYTES + PREFIX.len()];
