@@ -161,7 +161,7 @@ impl Session {
             }
             Message::Body(key, bytes) => self.take_body(key.stream, bytes, context),
             Message::BodyFile(key, range) => {
-                self.add_outstanding(key, range.length);
+                self.add_unsent(key, range.length);
                 self.connection.send_file(key.stream, range);
             }
             Message::AwaitEnd(key, end, flow) => self.await_end(key.stream, end, &flow, context),
@@ -367,7 +367,7 @@ impl Session {
         self.connection.reset(now, id);
     }
 
-    fn add_outstanding(&mut self, key: ReplyKey, bytes: u64) {
+    fn add_unsent(&mut self, key: ReplyKey, bytes: u64) {
         if let Some(stream) = self.stream(key.stream) {
             stream.unsent += bytes;
         }

@@ -306,7 +306,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The native, in the process that runs it and in no child of it.
+    /// The native engine, in the process that runs it and in no child of it.
     fn here(&self) -> Option<&Arc<NativeEngine>> {
         self.native.get().filter(|_| self.birthplace.is_here())
     }

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parcel_comes_out_as_it_went_in() {
+    fn a_message_comes_out_as_it_went_in() {
         let bytes = Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n");
         let handoff =
             HandoffMessage { listener: 7, hops: 2, age: Duration::from_micros(1500), bytes };
