@@ -47,7 +47,7 @@ module Soak
       @calm.alone do
         replace do |pid|
           Process.kill(:STOP, pid)
-          await("it does not stop") { Dir["/proc/#{pid}/task/*/stat"].all? { |path| File.read(path).rpartition(")").last.split.first == "T" } }
+          await("it does not stop") { HyperionTest::ThreadStates.stopped?(pid) }
           @ledger.kill(@census.client_ports(pid))
           Process.kill(:KILL, pid)
         end

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "lines_case"
+require "support/thread_states"
 
 # How long a request has waited: here, or since a proxy received it.
 class QueueTimeTest < HyperionTest::LinesCase
@@ -68,7 +69,7 @@ class QueueTimeTest < HyperionTest::LinesCase
     ending { client.close }
     assert_includes 0..0.3, client.get("/queue").json
     waiting.signal(:STOP)
-    eventually("it still runs") { Dir["/proc/#{waiting.pid}/task/*/stat"].all? { |path| File.read(path).rpartition(")").last.split.first == "T" } }
+    eventually("it still runs") { HyperionTest::ThreadStates.stopped?(waiting.pid) }
     client.request("GET", "/queue?stopped")
     assert client.silent?(0.6)
     waiting.signal(:CONT)

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "process_case"
+require "support/thread_states"
 
 # Connections that a worker was given, or that the kernel has told it alone of, before anybody knows that it does
 # not serve any more. The master is stopped meanwhile, so that they are all on their way when it finds out.
@@ -15,7 +16,7 @@ class StrandedTest < HyperionTest::ProcessCase
           Process.kill(:STOP, cluster.pid)
           worker = cluster.worker_pids.max
           Process.kill(signal, worker)
-          eventually { states_of(worker).all? { |state| %w[T Z].include?(state) } }
+          eventually { HyperionTest::ThreadStates.of(worker).all? { |state| %w[T Z].include?(state) } }
           clients = Array.new(CLIENTS) { connect(cluster, timeout: 4).request("GET", "/pid") }
           clients.first.silent?(0.2) # So that all is on its way.
           Process.kill(:CONT, cluster.pid)
@@ -36,14 +37,5 @@ class StrandedTest < HyperionTest::ProcessCase
     cluster = boot(BASIC, "-w", "2", "-C", hook, *flags, **bind)
     file("hang", "")
     cluster
-  end
-
-  # Of all threads: one that is not stopped yet may still accept.
-  def states_of(pid)
-    Dir["/proc/#{pid}/task/*/stat"].filter_map do |path|
-      File.read(path).rpartition(")").last.split.first
-    rescue Errno::ENOENT, Errno::ESRCH
-      nil # It has ended meanwhile.
-    end
   end
 end
