@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-require_relative "process_case"
+require_relative "../process/process_case"
 
 # The gem, built from the checkout and installed into an empty GEM_HOME, serves a request.
 class PackageTest < HyperionTest::ProcessCase
