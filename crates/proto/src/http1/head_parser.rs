@@ -81,8 +81,7 @@ impl HeadScan {
     fn incomplete(&mut self, bytes: &[u8], limits: &Limits) -> Result<Scan, Violation> {
         if self.line_start == 0 {
             self.check_method(bytes, limits)?;
-            let longest = limits.method_bytes + limits.target_bytes + " HTTP/1.1\r\n".len() + 1;
-            if bytes.len() > longest {
+            if bytes.len() > longest_line(limits) {
                 return Err(Violation::TargetTooLong);
             }
         } else if !self.line_checked {
@@ -100,10 +99,7 @@ impl HeadScan {
         if self.method_checked || bytes.is_empty() || bytes == [TLS_HANDSHAKE] {
             return Ok(());
         }
-        let (length, _) = syntax::leading_token(&bytes[..bytes.len().min(limits.method_bytes + 1)]);
-        if length > limits.method_bytes {
-            return Err(Violation::MethodTooLong);
-        }
+        let length = method_length(bytes, limits)?;
         match bytes.get(length) {
             None => Ok(()),
             Some(b' ' | &CR) if length > 0 => {
@@ -113,6 +109,17 @@ impl HeadScan {
             Some(_) => Err(Violation::BadRequestLine),
         }
     }
+}
+
+/// Bytes of the token at the start of a request line, of which no more than needed are looked at.
+fn method_length(line: &[u8], limits: &Limits) -> Result<usize, Violation> {
+    let (length, _) = syntax::leading_token(&line[..line.len().min(limits.method_bytes + 1)]);
+    if length > limits.method_bytes { Err(Violation::MethodTooLong) } else { Ok(length) }
+}
+
+/// Bytes of a request line with its CR and LF, beyond which its end is not waited for.
+fn longest_line(limits: &Limits) -> usize {
+    limits.method_bytes + limits.target_bytes + " HTTP/1.1\r\n".len() + 1
 }
 
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -132,12 +139,12 @@ struct RequestLine {
 
 impl RequestLine {
     fn parse(line: &[u8], limits: &Limits) -> Result<Self, Violation> {
-        let method_end = memchr::memchr(b' ', line).unwrap_or(line.len());
-        if !syntax::is_token(&line[..method_end]) {
+        let method_end = method_length(line, limits)?;
+        if method_end == 0 || line.get(method_end).is_some_and(|&byte| byte != b' ') {
             return Err(Violation::BadRequestLine);
         }
-        if method_end > limits.method_bytes {
-            return Err(Violation::MethodTooLong);
+        if line.len() >= longest_line(limits) {
+            return Err(Violation::TargetTooLong);
         }
         let rest = line.get(method_end + 1..).ok_or(Violation::MissingVersion)?;
         let target_length = memchr::memchr(b' ', rest).unwrap_or(rest.len());

@@ -90,6 +90,19 @@ fn b7_methods() {
 }
 
 #[test]
+fn b7_of_two_faults_of_a_request_line_the_same_is_told_however_it_is_cut() {
+    let x = |count: usize| "X".repeat(count);
+    for (line, status, violation) in [
+        (format!("{}: a", x(33)), 501, MethodTooLong),
+        (format!("{}(GET / HTTP/1.1", x(33)), 501, MethodTooLong),
+        (format!("{}(GET / HTTP/1.1", x(32)), 400, BadRequestLine),
+        (format!("GET / HTTP/1.1{}", x(33_000)), 414, TargetTooLong),
+    ] {
+        assert_refused(format!("{line}\r\nhost: a\r\n\r\n"), status, violation);
+    }
+}
+
+#[test]
 fn b7_versions() {
     let head = |version: &str| format!("GET / {version}\r\nhost: a\r\n\r\n");
     for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.0"] {
