@@ -32,7 +32,7 @@ module Hyperion
       launcher.run
       nil
     ensure
-      launcher&.forced_exit&.cancel
+      launcher&.release
     end
 
     # Ends what `run` has begun, as TERM does.

@@ -26,15 +26,14 @@ module Hyperion
       @recycling = Recycling.new(@configuration, @log, @slots)
       @watchdog = Watchdog.new(@configuration, @log, @slots, launcher.metrics)
       @restart_counter = RestartCounter.new(@log, launcher.metrics)
-      @shutdown = Shutdown.new(@configuration, @log, launcher.forced_exit, launcher.sockets, @slots, @watchdog)
+      @shutdown = Shutdown.new(@configuration, @log, launcher.signals, launcher.sockets, @slots, @watchdog)
     end
 
     # Serves until told to stop, until a worker cannot boot, or until none stays alive.
     # @return [Integer] the exit status
     def run
       @forking.warm_up
-      @shutdown.arm
-      @launcher.signals.master
+      @launcher.signals.master(@shutdown.grace_s)
       Process.setproctitle("hyperion: master [#{@launcher.sockets.listeners.urls.join(", ")}]")
       turn until @shutdown.over?
       raise BootError, @failure if @failure

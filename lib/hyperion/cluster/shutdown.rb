@@ -1,7 +1,5 @@
 # frozen_string_literal: true
 
-require_relative "../process/forced_exit"
-
 module Hyperion
   # The end of a master and its workers, from the first request to stop to the exit status.
   class Shutdown
@@ -15,14 +13,14 @@ module Hyperion
 
     # @param configuration [Configuration]
     # @param log [Log]
-    # @param forced_exit [ForcedExit]
+    # @param signals [Signals]
     # @param sockets [Sockets]
     # @param slots [Array<Slot>]
     # @param watchdog [Watchdog]
-    def initialize(configuration, log, forced_exit, sockets, slots, watchdog)
+    def initialize(configuration, log, signals, sockets, slots, watchdog)
       @configuration = configuration
       @log = log
-      @forced_exit = forced_exit
+      @signals = signals
       @sockets = sockets
       @slots = slots
       @watchdog = watchdog
@@ -32,8 +30,8 @@ module Hyperion
     # @return [Numeric] what a worker may take to end
     def patience_s = @configuration.graceful_timeout + MARGIN_S
 
-    # Has the process ended natively where the end takes too long.
-    def arm = @forced_exit.arm(@configuration.drain_delay + patience_s + ForcedExit::MARGIN_S)
+    # @return [Numeric] what the end may take from the first request on
+    def grace_s = @configuration.drain_delay + patience_s
 
     # @return [Boolean]
     def begun? = !@begun_at.nil?
@@ -48,7 +46,7 @@ module Hyperion
 
       @begun_at = now
       @log.info("stopping", reason: reason, workers: workers.size)
-      @forced_exit.announce
+      @signals.announce_stop
       @sockets.remove_files
       workers.each(&:stop)
     end

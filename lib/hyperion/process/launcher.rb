@@ -47,9 +47,6 @@ module Hyperion
     # @return [Metrics::Seat] where this process counts
     attr_accessor :seat
 
-    # @return [ForcedExit] ends this process where its end does not come by itself
-    attr_reader :forced_exit
-
     # @param app [#call, nil] loaded already; nil loads the configured one
     # @param out [IO] takes the banner
     def initialize(configuration, app: nil, out: $stdout)
@@ -77,6 +74,9 @@ module Hyperion
 
     # Drains and ends, as TERM does. Safe on any thread.
     def stop = event_queue.post(:TERM)
+
+    # The process goes on with something else.
+    def release = signals.end_watch
 
     # @return [#call] loaded on first use, so in each worker unless preloaded
     def app = @app ||= Application.load(configuration)
@@ -123,8 +123,7 @@ module Hyperion
       @hooks = Hooks.new(configuration, log)
       @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
       @notice = Notice.new(event_queue, metrics, log, configuration.drain_delay)
-      @forced_exit = signals.forced_exit = ForcedExit.new(log)
-      forced_exit.arm(ForcedExit::MARGIN_S, boots: true)
+      signals.watch(ForcedExit.new(log))
       @certificates = Certificates.new(configuration.bind)
       ProcessSettings.apply(configuration, log)
     end

@@ -2,7 +2,6 @@
 
 require_relative "certificates"
 require_relative "drain_waiter"
-require_relative "forced_exit"
 require_relative "safe_fork"
 require_relative "engine_runner"
 
@@ -51,19 +50,16 @@ module Hyperion
                              died: ->(index) { @event_queue.post([:died, index]) }, handoff_channels: @launcher.handoff_channels,
                              seat: @launcher.seat, admin: @launcher.sockets.admin.for_slot(0), launched: true)
       @drain_waiter = DrainWaiter.new(@runner, @event_queue)
-      arm
-      @configuration.cluster? ? @launcher.signals.worker : @launcher.signals.single
+      hear_signals
       @runner.connect_log(@launcher.log)
     rescue ThreadError => e
       raise BootError, "its threads cannot be made: #{e.message}; #{SafeFork::MORE}"
     end
 
     # A worker is told to stop when its time has come; a single process waits for that by itself.
-    def arm
-      grace_s = @configuration.graceful_timeout + ForcedExit::MARGIN_S
-      return @launcher.forced_exit.arm(grace_s, master: Hyperion.master_pid) if @configuration.cluster?
-
-      @launcher.forced_exit.arm(grace_s + @configuration.drain_delay)
+    def hear_signals
+      grace_s = @configuration.graceful_timeout
+      @configuration.cluster? ? @launcher.signals.worker(grace_s) : @launcher.signals.single(grace_s + @configuration.drain_delay)
     end
 
     def serve
@@ -136,7 +132,7 @@ module Hyperion
 
       @draining = true
       @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
-      @launcher.forced_exit.announce
+      @launcher.signals.announce_stop
       @launcher.sockets.listeners.close
       @launcher.sockets.listeners.remove_files
       @runner.drain(for_good: for_good)
