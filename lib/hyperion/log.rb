@@ -89,6 +89,14 @@ module Hyperion
       raise Error, "the log file #{@path} cannot be opened: #{e.message}"
     end
 
+    # As `reopen`; where that cannot be done, the former file tells it.
+    # @api private
+    def try_reopen
+      reopen
+    rescue Error => e
+      error(e.message)
+    end
+
     private
 
     def writable? = !@io.is_a?(IO) || @io.wait_writable(PATIENCE_S)

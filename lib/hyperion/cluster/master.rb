@@ -61,9 +61,9 @@ module Hyperion
       when :TERM, :QUIT then @launcher.notice.give(event)
       when :INT then stopping? || @launcher.notice.given? ? abandon : @launcher.notice.give(event)
       when :leave then stop(detail)
-      when :HUP then @launcher.hung_up? ? @launcher.notice.give(event) : reopen_logs
+      when :HUP then @launcher.notice.give_if_hung_up || read_again
       when :CHLD, :forkable then nil
-      else @launcher.ignore(event)
+      else @log.info("signal ignored", signal: event)
       end
     end
 
@@ -162,8 +162,8 @@ module Hyperion
       slot.take_over(now).retire(now + WorkerLife::LAST_CALL_S + @shutdown.patience_s)
     end
 
-    def reopen_logs
-      @launcher.reopen_log
+    def read_again
+      @log.try_reopen
       @launcher.certificates.reload(nil) # Each worker tells what it reads.
       workers.each { |worker| worker.signal(:HUP) }
     end

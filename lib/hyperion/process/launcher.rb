@@ -55,7 +55,7 @@ module Hyperion
       @out = out
       @event_queue = EventQueue.new
       @signals = Signals.new(@event_queue)
-      @terminal = Terminal.new
+      @terminal = Terminal.new(@signals, configuration.log_file)
       @pid_file = PidFile.new(configuration.pid_file)
     end
 
@@ -94,20 +94,6 @@ module Hyperion
       raise BootError, "standard output cannot be written to: #{e.message}; where nobody reads it, redirect it to /dev/null"
     end
 
-    def reopen_log
-      log.reopen
-    rescue Error => e
-      log.error(e.message)
-    end
-
-    # A hangup asks for log and certificates to be read again; but where the terminal was closed there is no place
-    # left for the log, and nobody who would stop the server.
-    # @return [Boolean] whether it is a request to stop
-    def hung_up? = configuration.log_file.nil? && !signals.hangup_ignored? && @terminal.closed?
-
-    # An event without a meaning yet.
-    def ignore(event) = log.info("signal ignored", signal: event)
-
     # Threads of the app cannot be ended; the process must not wait for them.
     def threads_remain! = @threads_remain = true
     def threads_remain? = @threads_remain
@@ -122,7 +108,7 @@ module Hyperion
       @pid_file.check
       @hooks = Hooks.new(configuration, log)
       @metrics = Hyperion.metrics = Metrics.new(configuration.workers)
-      @notice = Notice.new(event_queue, metrics, log, configuration.drain_delay)
+      @notice = Notice.new(event_queue: event_queue, metrics: metrics, log: log, terminal: @terminal, delay_s: configuration.drain_delay)
       signals.watch(ForcedExit.new(log))
       @certificates = Certificates.new(configuration.bind)
       ProcessSettings.apply(configuration, log)

@@ -7,11 +7,13 @@ module Hyperion
     # @param event_queue [EventQueue] gets [:leave, reason] when the time is over
     # @param metrics [Metrics]
     # @param log [Log]
+    # @param terminal [Terminal]
     # @param delay_s [Numeric]
-    def initialize(event_queue, metrics, log, delay_s)
+    def initialize(event_queue:, metrics:, log:, terminal:, delay_s:)
       @event_queue = event_queue
       @metrics = metrics
       @log = log
+      @terminal = terminal
       @delay_s = delay_s
       @given = false
     end
@@ -29,6 +31,12 @@ module Hyperion
 
       @log.info("not ready", reason: reason, drain_delay: @delay_s)
       @event_queue.post_in(@delay_s, [:leave, reason])
+    end
+
+    # To be called at a hangup, which may be a request to read files again.
+    # @return [Boolean] whether it was one to stop
+    def give_if_hung_up
+      @terminal.hung_up?.tap { |is_over| give(:HUP) if is_over }
     end
   end
 end

@@ -82,10 +82,10 @@ module Hyperion
       when :cover then cover(detail)
       when :uncover then uncover(detail)
       when :retire then retire
-      when :HUP then !@configuration.cluster? && @launcher.hung_up? ? @launcher.notice.give(event) : read_again
+      when :HUP then (!@configuration.cluster? && @launcher.notice.give_if_hung_up) || read_again
       when :died then replace(detail)
       when :drained then finish_drain(detail)
-      else @launcher.ignore(event)
+      else @launcher.log.info("signal ignored", signal: event)
       end
     end
 
@@ -153,7 +153,7 @@ module Hyperion
 
     def read_again
       @runner.reopen_log
-      @launcher.reopen_log
+      @launcher.log.try_reopen
       certificates.reload(@launcher.log)
     end
 

@@ -55,6 +55,17 @@ class LogTest < UnitCase
     assert_equal 0, File.stat(path).mode & 0o007
   end
 
+  def test_a_file_that_cannot_be_opened_again_stays
+    log = Hyperion::Log.new(file: file("logs/log", ""))
+    reader = File.open("#{dir}/logs/log")
+    FileUtils.remove_entry("#{dir}/logs")
+    log.try_reopen
+    log.info("after")
+    assert_equal [true, "after"], reader.readlines.then { |first, last| [first.include?("cannot be opened"), last[/after/]] }
+  ensure
+    reader&.close
+  end
+
   def test_a_file_that_cannot_be_opened
     assert_includes assert_raises(Hyperion::Error) { Hyperion::Log.new(file: "#{dir}/none/log") }.message, "#{dir}/none/log"
   end
