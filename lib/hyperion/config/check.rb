@@ -19,7 +19,7 @@ module Hyperion
       print_settings
       @configuration.warnings.each { |warning| @out.puts("warning: #{warning}") }
       print_certificates
-      Application.load(@configuration)
+      Application.new(@configuration).load
       @out.puts("app #{@configuration.rackup}: loads")
       routes = Routes.default.describe and @out.puts("routes: #{routes}")
     end

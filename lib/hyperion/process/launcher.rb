@@ -51,7 +51,7 @@ module Hyperion
     # @param out [IO] takes the banner
     def initialize(configuration, app: nil, out: $stdout)
       @configuration = configuration
-      @app = app
+      @application = Application.new(configuration, app)
       @out = out
       @event_queue = EventQueue.new
       @signals = Signals.new(@event_queue)
@@ -64,7 +64,7 @@ module Hyperion
     # @raise [Error] where it cannot start; nothing was announced then
     def run
       prepare
-      app if configuration.preload || !configuration.cluster?
+      @application.load if configuration.preload || !configuration.cluster?
       Hyperion.master_pid = Process.pid # The app may have made a daemon of this process.
       @sockets = Sockets.new(configuration)
       serve
@@ -78,8 +78,8 @@ module Hyperion
     # The process goes on with something else.
     def release = signals.end_watch
 
-    # @return [#call] loaded on first use, so in each worker unless preloaded
-    def app = @app ||= Application.load(configuration)
+    # @return [#call]
+    def app = @application.load
 
     # Tells the world that requests are served.
     # @param routes [String, nil] what is answered without the app
@@ -101,7 +101,7 @@ module Hyperion
     private
 
     def prepare
-      @app ? signals.boot : signals.boot { clean_up || true }
+      @application.given? ? signals.boot : signals.boot { clean_up || true }
       Hyperion.master_pid = Process.pid
       @log = Hyperion.logger = Log.for(configuration)
       configuration.warnings.each { |warning| log.warn(warning) }

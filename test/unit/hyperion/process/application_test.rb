@@ -22,6 +22,19 @@ class ApplicationTest < UnitCase
     assert_equal [200, {}, ["y"]], app.call("x" => "y")
   end
 
+  def test_it_is_made_once
+    application = Hyperion::Application.new(configure(file("config.ru", "run ->(_) {}\n")))
+    assert_same application.load, application.load
+    refute_predicate application, :given?
+  end
+
+  def test_one_that_a_program_has_made_is_taken_as_it_is
+    app = ->(_) {}
+    application = Hyperion::Application.new(configure("nowhere.ru"), app)
+    assert_same app, application.load
+    assert_predicate application, :given?
+  end
+
   def test_the_environment_is_published_first
     assert_equal "staging", load("NAME = ENV['RACK_ENV']\nrun ->(_) { NAME }\n", "-e", "staging").call({})
   end
@@ -51,7 +64,7 @@ class ApplicationTest < UnitCase
   end
 
   def test_an_app_that_is_not_there
-    error = assert_raises(Hyperion::ApplicationError) { Hyperion::Application.load(configure("nowhere.ru")) }
+    error = assert_raises(Hyperion::ApplicationError) { Hyperion::Application.new(configure("nowhere.ru")).load }
     assert_includes error.message, "#{dir}/nowhere.ru does not exist"
   end
 
@@ -61,5 +74,5 @@ class ApplicationTest < UnitCase
 
   private
 
-  def load(text, *words, env: {}) = Hyperion::Application.load(configure(*words, file("config.ru", text), env: env))
+  def load(text, *words, env: {}) = Hyperion::Application.new(configure(*words, file("config.ru", text), env: env)).load
 end
