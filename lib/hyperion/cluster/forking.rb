@@ -1,17 +1,20 @@
 # frozen_string_literal: true
 
+require_relative "heartbeat"
 require_relative "worker_handle"
 require_relative "../process/safe_fork"
-require_relative "worker"
 
 module Hyperion
   # Makes workers, and the pipes between them and their master.
   class Forking
-    # @param launcher [Launcher]
+    # @param metrics [Metrics] have a seat for each worker
     # @param slots [Array<Slot>] whose pipes are not for a new worker
-    def initialize(launcher, slots)
-      @launcher = launcher
+    # @yield [Integer, Metrics::Seat, Heartbeat] in a forked process: its slot, where it counts, its side of the pipes
+    # @yieldreturn [Worker] what that process is to be
+    def initialize(metrics:, slots:, &new_worker)
+      @metrics = metrics
       @slots = slots
+      @new_worker = new_worker
       @seats = {}
       @safe_fork = SafeFork.new
     end
@@ -31,26 +34,25 @@ module Hyperion
     # @raise [SystemCallError] with nothing left open
     def worker(index, now)
       pipes = []
-      seat = @launcher.metrics.seat(index)
+      seat = @metrics.seat(index)
       2.times { pipes << IO.pipe }
       (reader, writer), (orders, commands) = pipes
       master_pid = Process.pid
       pid = @safe_fork.fork do
         [reader, commands, *@slots.flat_map(&:workers).flat_map(&:pipes)].each(&:close)
-        @launcher.seat = seat
-        Worker.new(@launcher, index, Heartbeat.new(writer, orders, master_pid)).run
+        @new_worker.call(index, seat, Heartbeat.new(writer, orders, master_pid)).run
       end
       @seats[pid] = seat
       [writer, orders].each(&:close)
       WorkerHandle.new(pid, reader, commands, now)
     rescue SystemCallError
       pipes.flatten.each(&:close)
-      @launcher.metrics.vacate(seat) if seat
+      @metrics.vacate(seat) if seat
       raise
     end
 
     # The process is dead.
     # @param worker [WorkerHandle]
-    def vacate(worker) = @seats.delete(worker.pid)&.then { |seat| @launcher.metrics.vacate(seat) }
+    def vacate(worker) = @seats.delete(worker.pid)&.then { |seat| @metrics.vacate(seat) }
   end
 end

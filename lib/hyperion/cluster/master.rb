@@ -8,33 +8,48 @@ require_relative "restart_counter"
 require_relative "shutdown"
 require_relative "slot"
 require_relative "watchdog"
+require_relative "../process/worker_life"
 
 module Hyperion
   # A master and its workers. The master makes sockets and processes, and never serves.
   class Master
     TICK_S = 1
 
-    # @param launcher [Launcher]
-    def initialize(launcher)
-      @launcher = launcher
-      @configuration = launcher.configuration
-      @log = launcher.log
-      @slots = Array.new(@configuration.workers) { |index| Slot.new(index, @configuration.worker_boot_retry_timeout) }
+    # @param configuration [Configuration]
+    # @param log [Log]
+    # @param hooks [Hooks]
+    # @param event_queue [EventQueue]
+    # @param signals [Signals]
+    # @param notice [Notice] of a stop
+    # @param metrics [Metrics]
+    # @param sockets [Sockets]
+    # @param certificates [Certificates]
+    # @yield as of Forking: makes a worker
+    def initialize(configuration:, log:, hooks:, event_queue:, signals:, notice:, metrics:, sockets:, certificates:, &new_worker)
+      @log = log
+      @event_queue = event_queue
+      @signals = signals
+      @notice = notice
+      @sockets = sockets
+      @certificates = certificates
+      @slots = Array.new(configuration.workers) { |index| Slot.new(index, configuration.worker_boot_retry_timeout) }
       @covering = Covering.new(@slots)
-      @fork_hook = ForkHook.new(launcher.hooks, launcher.event_queue, @configuration.worker_boot_timeout)
-      @forking = Forking.new(launcher, @slots)
-      @recycling = Recycling.new(@configuration, @log, @slots)
-      @watchdog = Watchdog.new(@configuration, @log, @slots, launcher.metrics)
-      @restart_counter = RestartCounter.new(@log, launcher.metrics)
-      @shutdown = Shutdown.new(@configuration, @log, launcher.signals, launcher.sockets, @slots, @watchdog)
+      @fork_hook = ForkHook.new(hooks, event_queue, configuration.worker_boot_timeout)
+      @forking = Forking.new(metrics: metrics, slots: @slots, &new_worker)
+      @recycling = Recycling.new(configuration, log, @slots)
+      @watchdog = Watchdog.new(configuration, log, @slots, metrics)
+      @restart_counter = RestartCounter.new(log, metrics)
+      @shutdown = Shutdown.new(configuration, log, signals, sockets, @slots, @watchdog)
     end
 
     # Serves until told to stop, until a worker cannot boot, or until none stays alive.
+    # @yield as of WorkerLife, once, when all workers serve
     # @return [Integer] the exit status
-    def run
+    def run(&announcement)
+      @announcement = announcement
       @forking.warm_up
-      @launcher.signals.master(@shutdown.grace_s)
-      Process.setproctitle("hyperion: master [#{@launcher.sockets.listeners.urls.join(", ")}]")
+      @signals.master(@shutdown.grace_s)
+      Process.setproctitle("hyperion: master [#{@sockets.listeners.urls.join(", ")}]")
       turn until @shutdown.over?
       raise BootError, @failure if @failure
 
@@ -47,7 +62,7 @@ module Hyperion
     # One pass over everything that may have happened.
     def turn
       start_due
-      events, = @launcher.event_queue.take(wait_s, workers.map(&:reader))
+      events, = @event_queue.take(wait_s, workers.map(&:reader))
       @watchdog.note_turn(now)
       workers.each { |worker| worker.read(now) }
       events.each { |event, detail| handle(event, detail) }
@@ -58,10 +73,10 @@ module Hyperion
 
     def handle(event, detail)
       case event
-      when :TERM, :QUIT then @launcher.notice.give(event)
-      when :INT then stopping? || @launcher.notice.given? ? abandon : @launcher.notice.give(event)
+      when :TERM, :QUIT then @notice.give(event)
+      when :INT then stopping? || @notice.given? ? abandon : @notice.give(event)
       when :leave then stop(detail)
-      when :HUP then @launcher.notice.give_if_hung_up || read_again
+      when :HUP then @notice.give_if_hung_up || read_again
       when :CHLD, :forkable then nil
       else @log.info("signal ignored", signal: event)
       end
@@ -118,7 +133,7 @@ module Hyperion
       return if @announced || stopping? || !@slots.all?(&:serving?)
 
       first = @slots.first.current
-      @launcher.announce(first.io_driver, first.routes)
+      @announcement.call(first.io_driver, first.routes)
       @announced = true
     rescue BootError => e
       fail_boot(e.message)
@@ -155,7 +170,7 @@ module Hyperion
       @slots.each { |slot| take_over(slot) if slot.successor&.booted? }
       @covering.round if @announced
       @slots.select(&:serving?).each { |slot| @restart_counter.record(slot) }
-      @launcher.certificates.look # Workers tell what they read; those to come have it from here.
+      @certificates.look # Workers tell what they read; those to come have it from here.
     end
 
     def take_over(slot)
@@ -164,7 +179,7 @@ module Hyperion
 
     def read_again
       @log.try_reopen
-      @launcher.certificates.reload(nil) # Each worker tells what it reads.
+      @certificates.reload(nil) # Each worker tells what it reads.
       workers.each { |worker| worker.signal(:HUP) }
     end
 

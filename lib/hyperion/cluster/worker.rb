@@ -6,21 +6,26 @@ require_relative "../process/worker_life"
 module Hyperion
   # A forked process of a cluster.
   class Worker
-    # @param launcher [Launcher]
     # @param slot [Integer]
     # @param heartbeat [Heartbeat]
-    def initialize(launcher, slot, heartbeat)
-      @launcher = launcher
+    # @param life [WorkerLife]
+    # @param configuration [Configuration]
+    # @param event_queue [EventQueue]
+    # @param signals [Signals]
+    def initialize(slot:, heartbeat:, life:, configuration:, event_queue:, signals:)
       @slot = slot
       @heartbeat = heartbeat
+      @life = life
+      @configuration = configuration
+      @event_queue = event_queue
+      @signals = signals
     end
 
     # Serves until told to stop; to be called in the forked process. Ends it.
     def run
       leave_master
-      configuration = @launcher.configuration
-      @heartbeat.start(@launcher.event_queue, grace_s: configuration.graceful_timeout, max_requests: configuration.worker_max_requests)
-      WorkerLife.new(@launcher, slot: @slot).run { |io_driver, routes| @heartbeat.booted(io_driver, routes) }
+      @heartbeat.start(@event_queue, grace_s: @configuration.graceful_timeout, max_requests: @configuration.worker_max_requests)
+      @life.run { |io_driver, routes| @heartbeat.booted(io_driver, routes) }
       exit(0)
     rescue SystemExit
       raise
@@ -32,8 +37,8 @@ module Hyperion
     private
 
     def leave_master
-      @launcher.signals.worker_boot
-      heard = @launcher.event_queue.after_fork # By the handlers of the master, before.
+      @signals.worker_boot
+      heard = @event_queue.after_fork # By the handlers of the master, before.
       exit!(0) if heard.include?(:TERM) || heard.include?(:QUIT)
       Process.setproctitle("hyperion: worker #{@slot}")
     end

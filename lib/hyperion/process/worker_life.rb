@@ -1,9 +1,6 @@
 # frozen_string_literal: true
 
-require_relative "certificates"
-require_relative "drain_waiter"
-require_relative "safe_fork"
-require_relative "engine_runner"
+require_relative "slot_engine"
 
 module Hyperion
   # The life of a process that serves, alone or as a worker: hooks, events, drain, end.
@@ -12,17 +9,23 @@ module Hyperion
     # `connection: close`, so that no client writes to a connection that is being closed.
     LAST_CALL_S = 5
 
-    # Behind so much time, what could not be accepted for is tried again.
-    RETRY_S = 1
-
-    # @param launcher [Launcher]
-    # @param slot [Integer] this process's number among its siblings, from 0
-    def initialize(launcher, slot: 0)
-      @launcher = launcher
-      @configuration = launcher.configuration
-      @event_queue = launcher.event_queue
-      @slot = slot
-      @uncovered = []
+    # @param application [Application]
+    # @param slot_engine [SlotEngine]
+    # @param configuration [Configuration]
+    # @param log [Log]
+    # @param hooks [Hooks]
+    # @param event_queue [EventQueue]
+    # @param signals [Signals]
+    # @param notice [Notice, nil] of a stop; nil where a master gives it, and tells this process when its time has come
+    def initialize(application:, slot_engine:, configuration:, log:, hooks:, event_queue:, signals:, notice: nil)
+      @application = application
+      @slot_engine = slot_engine
+      @configuration = configuration
+      @log = log
+      @hooks = hooks
+      @event_queue = event_queue
+      @signals = signals
+      @notice = notice
     end
 
     # Loads what is not loaded, starts the engine, and serves until told to stop.
@@ -31,132 +34,76 @@ module Hyperion
     # @raise [Error] where it cannot start
     # @return [nil]
     def run
-      app = @launcher.app
-      @launcher.hooks.run(:on_worker_boot, @slot)
-      start(app)
-      yield @runner.io_driver, @runner.routes
+      app = @application.load
+      @hooks.run(:on_worker_boot, @slot_engine.slot)
+      @slot_engine.start(app)
+      hear_signals
+      yield @slot_engine.io_driver, @slot_engine.routes
       serve
     ensure
       finish
     end
 
+    # @return [Boolean] whether threads of the app could not be ended; the process must not wait for them
+    def threads_remain? = @threads_remain || false
+
     private
 
-    def start(app)
-      # A successor's master has read the files long ago.
-      certificates.look(@launcher.log)
-      sockets = @launcher.sockets.listeners.binds_for_slot(@slot).transform_values { |bind| certificates.for(bind) }
-      @runner = EngineRunner.new(app, @configuration, sockets,
-                             died: ->(index) { @event_queue.post([:died, index]) }, handoff_channels: @launcher.handoff_channels,
-                             seat: @launcher.seat, admin: @launcher.sockets.admin.for_slot(0), launched: true)
-      @drain_waiter = DrainWaiter.new(@runner, @event_queue)
-      hear_signals
-      @runner.connect_log(@launcher.log)
-    rescue ThreadError => e
-      raise BootError, "its threads cannot be made: #{e.message}; #{SafeFork::MORE}"
-    end
-
-    # A worker is told to stop when its time has come; a single process waits for that by itself.
     def hear_signals
       grace_s = @configuration.graceful_timeout
-      @configuration.cluster? ? @launcher.signals.worker(grace_s) : @launcher.signals.single(grace_s + @configuration.drain_delay)
+      @notice ? @signals.single(grace_s + @configuration.drain_delay) : @signals.worker(grace_s)
     end
 
     def serve
       until @drained
-        @event_queue.take(pause_s).first.each { |event, detail| handle(event, detail) }
-        certificates.look(@launcher.log)
-        @uncovered.dup.each { |slot| cover(slot) } unless @draining
+        @event_queue.take(@slot_engine.pause_s).first.each { |event, detail| handle(event, detail) }
+        @slot_engine.round
       end
     end
 
-    def pause_s = [(Certificates::LOOK_S if certificates.any?), (RETRY_S if @uncovered.any?)].compact.min
-
     def handle(event, detail)
       case event
-      when :TERM, :INT, :QUIT then @configuration.cluster? ? drain(event) : @launcher.notice.give(event)
+      when :TERM, :INT, :QUIT then @notice ? @notice.give(event) : drain(event)
       when :leave then drain(detail, for_good: true)
       when :orphaned then drain(event, for_good: true)
       when :retired then drain(event)
       when :stop then stop
-      when :cover then cover(detail)
-      when :uncover then uncover(detail)
+      when :cover then @slot_engine.cover(detail)
+      when :uncover then @slot_engine.uncover(detail)
       when :retire then retire
-      when :HUP then (!@configuration.cluster? && @launcher.notice.give_if_hung_up) || read_again
-      when :died then replace(detail)
+      when :HUP then @notice&.give_if_hung_up || @slot_engine.read_again
+      when :died then @slot_engine.replace(detail)
       when :drained then finish_drain(detail)
-      else @launcher.log.info("signal ignored", signal: event)
+      else @log.info("signal ignored", signal: event)
       end
     end
 
-    def replace(dead)
-      raise EngineError, "its engine has failed; the log says how" if dead == :engine
-
-      @runner.replace(dead) || @event_queue.post_in(Executors::RETRY_S, [:died, dead])
-    end
-
-    # Who cannot do so, as without a descriptor left, serves its own connections nevertheless, and tries again.
-    def cover(slot, sockets = @launcher.sockets.listeners.others(@slot)[slot])
-      @runner.cover(slot, sockets) if sockets
-      @uncovered.delete(slot)
-    rescue Error => e
-      return if @uncovered.include?(slot)
-
-      @uncovered << slot
-      @launcher.log.error("connections of a worker that does not serve cannot be accepted", slot: slot, error: e.message)
-    end
-
-    def uncover(slot)
-      @uncovered.delete(slot)
-      @runner.uncover(slot)
-    end
-
-    # The whole server stops. The sockets of all slots are about to be closed by their last holders, so each
-    # takes what has connected to any of them, and what was given to a worker that has died.
     def stop
-      others = @draining ? {} : @launcher.sockets.listeners.others(@slot)
-      others.each { |slot, sockets| cover(slot, @launcher.sockets.listeners.distinct? ? sockets : []) }
+      @slot_engine.cover_all unless @slot_engine.draining?
       drain(:stop, for_good: true)
     end
 
     def retire
-      @launcher.sockets.listeners.close
-      @runner.last_call
-      @launcher.log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
-      @drain_waiter.notify(LAST_CALL_S, :retired)
+      @slot_engine.last_call(LAST_CALL_S)
+      @log.info("last call", pid: Process.pid, seconds: LAST_CALL_S)
     end
 
-    # @param for_good [Boolean] whether no other worker goes on accepting
     def drain(reason, for_good: false)
-      return if @draining
+      return if @slot_engine.draining?
 
-      @draining = true
-      @launcher.log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
-      @launcher.signals.announce_stop
-      @launcher.sockets.listeners.close
-      @launcher.sockets.listeners.remove_files
-      @runner.drain(for_good: for_good)
-      @drain_waiter.notify(@configuration.graceful_timeout, :drained)
+      @log.info("draining", reason: reason, graceful_timeout: @configuration.graceful_timeout)
+      @signals.announce_stop
+      @slot_engine.drain(@configuration.graceful_timeout, for_good: for_good)
     end
 
     def finish_drain(complete)
-      @launcher.log.warn("requests in flight are abandoned: graceful_timeout is over") unless complete
+      @log.warn("requests in flight are abandoned: graceful_timeout is over") unless complete
       @drained = true
     end
 
     def finish
-      return unless @runner
-
-      @launcher.hooks.run_late(:on_worker_shutdown, @slot) if @drained
-      @launcher.threads_remain! unless @runner.stop
+      @hooks.run_late(:on_worker_shutdown, @slot_engine.slot) if @drained
+      @threads_remain = !@slot_engine.stop
     end
-
-    def read_again
-      @runner.reopen_log
-      @launcher.log.try_reopen
-      certificates.reload(@launcher.log)
-    end
-
-    def certificates = @launcher.certificates
   end
 end

@@ -69,6 +69,7 @@ class FakeEngine
   end
 
   def refuse_clients = @refuses_clients = true
+  def last_call = @calls << :last_call
 
   def drain
     @draining = true
