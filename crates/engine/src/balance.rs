@@ -26,7 +26,7 @@ use self::handoff_message::HandoffMessage;
 use self::inlets::Inlets;
 use crate::log::Log;
 use crate::reactor::inbox::Inbox;
-use crate::stats::{Neighbour, Stats};
+use crate::stats::{Stats, WorkerLoad};
 
 pub(crate) mod handoff_message;
 mod inlets;
@@ -75,9 +75,9 @@ pub(crate) struct Siblings {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A sibling that counts on a connection from here.
+/// A connection that is announced to a sibling, which counts on it until it arrives or is cancelled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sibling {
+pub(crate) struct Reservation {
     block: usize,
     slot: usize,
 }
@@ -93,7 +93,7 @@ impl Siblings {
         inbox: Arc<Inbox>,
         log: Arc<Log>,
     ) -> io::Result<Self> {
-        let slot = stats.segment().neighbour(stats.block()).slot;
+        let slot = stats.segment().load_of(stats.block()).slot;
         let receiver = Receiver::new(slot, channels.inlet(slot)?)?;
         let control = receiver.control();
         let ended = Arc::new(AtomicBool::new(false));
@@ -134,12 +134,12 @@ impl Siblings {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// A place with whoever has fewer connections than this process.
-    pub fn place_of_connection(&self) -> Option<Sibling> {
-        self.reserve(|neighbours, own| {
-            let least = neighbours.min_by_key(Neighbour::load)?;
-            let tolerance = self.lifetimes.tolerance(own.load());
-            (least.load() + tolerance < own.load()).then_some(least)
+    /// Announces a connection to whoever has fewer than this process.
+    pub fn reserve_for_connection(&self) -> Option<Reservation> {
+        self.reserve(|siblings, own| {
+            let least = siblings.min_by_key(WorkerLoad::expected_connections)?;
+            let tolerance = self.lifetimes.tolerance(own.expected_connections());
+            (least.expected_connections() + tolerance < own.expected_connections()).then_some(least)
         })
     }
 
@@ -148,13 +148,13 @@ impl Siblings {
         self.lifetimes.note(life);
     }
 
-    /// A place with whoever has an executor to spare, or with the idlest of all where this process
-    /// `is_leaving`.
-    pub fn place_of_request(&self, is_leaving: bool) -> Option<Sibling> {
+    /// Announces the connection of a request to whoever has an executor to spare, or to the idlest of all where this
+    /// process `is_leaving`.
+    pub fn reserve_for_request(&self, is_leaving: bool) -> Option<Reservation> {
         let executors = self.channels.executors;
-        self.reserve(|neighbours, _| {
-            let idlest = neighbours.min_by_key(|neighbour| {
-                (Reverse(neighbour.idle(executors)), neighbour.queued + neighbour.arriving)
+        self.reserve(|siblings, _| {
+            let idlest = siblings.min_by_key(|sibling| {
+                (Reverse(sibling.idle(executors)), sibling.queued + sibling.arriving)
             })?;
             (is_leaving || idlest.idle(executors) > 0).then_some(idlest)
         })
@@ -162,27 +162,27 @@ impl Siblings {
 
     fn reserve(
         &self,
-        choose: impl Fn(&mut dyn Iterator<Item = Neighbour>, Neighbour) -> Option<Neighbour>,
-    ) -> Option<Sibling> {
+        choose: impl Fn(&mut dyn Iterator<Item = WorkerLoad>, WorkerLoad) -> Option<WorkerLoad>,
+    ) -> Option<Reservation> {
         let (segment, block) = (self.stats.segment(), self.stats.block());
         for _ in 0..ATTEMPTS {
-            let mut able = segment.neighbours_of(block).filter(|neighbour| {
-                neighbour.slot < self.channels.ways.len()
-                    && !self.excluded.borrow().contains(&neighbour.slot)
-                    && !self.is_stuck(neighbour)
+            let mut able = segment.siblings_of(block).filter(|sibling| {
+                sibling.slot < self.channels.ways.len()
+                    && !self.excluded.borrow().contains(&sibling.slot)
+                    && !self.is_stuck(sibling)
             });
-            let chosen = choose(&mut able, segment.neighbour(block))?;
+            let chosen = choose(&mut able, segment.load_of(block))?;
             if segment.announce(&chosen) {
-                return Some(Sibling { block: chosen.block, slot: chosen.slot });
+                return Some(Reservation { block: chosen.block, slot: chosen.slot });
             }
         }
         None
     }
 
     /// Whether a sibling does not take what it is sent.
-    fn is_stuck(&self, neighbour: &Neighbour) -> bool {
-        let since = &self.congested_since[neighbour.block];
-        if neighbour.arriving < IN_TRANSIT_MAX {
+    fn is_stuck(&self, sibling: &WorkerLoad) -> bool {
+        let since = &self.congested_since[sibling.block];
+        if sibling.arriving < IN_TRANSIT_MAX {
             since.set(None);
             return false;
         }
@@ -191,9 +191,9 @@ impl Siblings {
         begin.elapsed() >= CONGESTION_TIMEOUT
     }
 
-    /// Nothing comes to the place.
-    pub fn cancel(&self, place: Sibling) {
-        self.stats.segment().arrived(place.block);
+    /// The announced connection does not come.
+    pub fn cancel(&self, reservation: Reservation) {
+        self.stats.segment().arrived(reservation.block);
     }
 
     /// What was announced to whoever has that slot has arrived here.
@@ -204,16 +204,16 @@ impl Siblings {
     /// Sends a socket there; the caller still has it, and must close it where this succeeds.
     ///
     /// # Errors
-    /// When the way is full, or the handoff too large for it. The place is free again.
+    /// When the way is full, or the handoff too large for it. The reservation is cancelled.
     pub fn send(
         &self,
-        place: Sibling,
+        reservation: Reservation,
         socket: impl AsFd,
         handoff: &HandoffMessage,
     ) -> io::Result<()> {
-        let sent = pass(&self.channels.ways[place.slot], socket, &handoff.to_bytes());
+        let sent = pass(&self.channels.ways[reservation.slot], socket, &handoff.to_bytes());
         if sent.is_err() {
-            self.cancel(place);
+            self.cancel(reservation);
         }
         sent
     }

@@ -370,7 +370,7 @@ where
             let session = self.sessions.slab.remove(key.index as usize);
             if let Some(siblings) = &self.siblings {
                 siblings.ended(self.sessions.context.now.duration_since(session.opened_at));
-                session.vacated().into_iter().for_each(|place| siblings.cancel(place));
+                session.unused_reservation().into_iter().for_each(|unused| siblings.cancel(unused));
             }
             match session.is_broken || session.connection.is_cut() {
                 true => self.driver.reset(key),

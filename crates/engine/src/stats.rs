@@ -21,15 +21,14 @@ pub use self::reasons::Restart;
 pub use self::segment::{Phase, Segment};
 pub use self::snapshot::{Snapshot, Worker};
 
-pub(crate) use self::neighbours::Neighbour;
 pub(crate) use self::recorder::{Recorder, Responded};
 pub(crate) use self::segment::scalar_of;
+pub(crate) use self::worker_load::WorkerLoad;
 
 mod cells;
 mod histogram;
 mod labels;
 mod layout;
-mod neighbours;
 mod number;
 mod reasons;
 mod recorder;
@@ -38,6 +37,7 @@ mod series;
 mod snapshot;
 mod template;
 mod tenancy;
+mod worker_load;
 
 pub(crate) mod read {
     //! What a reader of all blocks works with.

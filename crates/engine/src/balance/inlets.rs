@@ -54,7 +54,7 @@ impl Inlets {
     /// Takes what was under way when the end was announced.
     fn take_last(&mut self) -> io::Result<()> {
         let begin = Instant::now();
-        let is_announced = |stats: &Stats| stats.segment().neighbour(stats.block()).arriving > 0;
+        let is_announced = |stats: &Stats| stats.segment().load_of(stats.block()).arriving > 0;
         while begin.elapsed() < LINGER
             || begin.elapsed() < ANNOUNCED_LINGER && is_announced(&self.stats)
         {
@@ -134,7 +134,7 @@ mod tests {
         }));
         let stats = Arc::new(segment.stats(1));
         let siblings = Siblings::start(channels, stats, inbox.clone(), log).unwrap();
-        assert!(segment.announce(&segment.neighbour(1)));
+        assert!(segment.announce(&segment.load_of(1)));
         siblings.stop_adopting();
         std::thread::sleep(2 * LINGER);
         assert!(!siblings.has_left(), "somebody is on the way");

@@ -41,10 +41,10 @@ where
             return Some(socket);
         }
         self.show_connections();
-        let Some(place) = siblings.place_of_connection() else { return Some(socket) };
+        let Some(reservation) = siblings.reserve_for_connection() else { return Some(socket) };
         let socket: OwnedFd = socket.into();
-        match siblings.send(place, socket.as_fd(), &HandoffMessage::of_connection(listener as u32))
-        {
+        let handoff = HandoffMessage::of_connection(listener as u32);
+        match siblings.send(reservation, socket.as_fd(), &handoff) {
             Ok(()) => {
                 self.sessions.context.stats.connections_passed.add(1);
                 None
@@ -91,10 +91,10 @@ where
             return;
         }
         self.shares_at = Some(now + SIBLING_WAIT);
-        while let Some(place) = siblings.place_of_request(is_leaving) {
-            match self.sessions.release_waiting(place) {
+        while let Some(reservation) = siblings.reserve_for_request(is_leaving) {
+            match self.sessions.release_waiting(reservation) {
                 Some(key) => self.driver.detach(key),
-                None => return siblings.cancel(place),
+                None => return siblings.cancel(reservation),
             }
         }
     }
@@ -108,18 +108,18 @@ where
             let listener = self.sessions.number_of(session.listener());
             let now = self.sessions.context.now;
             let context = &self.sessions.context;
-            let vacated = session.vacated();
+            let unused = session.unused_reservation();
             let detached = contain(&context.stats, || {
                 session.handle_detached(socket.into(), listener, context)
             });
             self.sessions.abandon(session);
             let Some(siblings) = &self.siblings else { continue };
             let Some(detached) = detached else {
-                vacated.into_iter().for_each(|place| siblings.cancel(place));
+                unused.into_iter().for_each(|unused| siblings.cancel(unused));
                 continue;
             };
-            let Some((place, socket, handoff)) = detached else { continue };
-            match siblings.send(place, socket.as_fd(), &handoff) {
+            let Some((reservation, socket, handoff)) = detached else { continue };
+            match siblings.send(reservation, socket.as_fd(), &handoff) {
                 Ok(()) => self.sessions.context.stats.requests_passed.add(1),
                 Err(_) => self.adopt(socket, &HandoffMessage { hops: HOPS_MAX, ..handoff }, now),
             }

@@ -8,7 +8,7 @@ use hyperion_io::{Completion, Key, Peer, Sink};
 use hyperion_proto::Connection;
 use slab::Slab;
 
-use crate::balance::Sibling;
+use crate::balance::Reservation;
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::dispatch::job::Job;
 use crate::fault::contain;
@@ -137,7 +137,7 @@ impl<S> Sessions<S> {
 
     /// Takes the request that has waited longest for an executor, of those that can be given to a
     /// sibling, back from the queue; its socket is to be detached.
-    pub fn release_waiting(&mut self, place: Sibling) -> Option<Key> {
+    pub fn release_waiting(&mut self, reservation: Reservation) -> Option<Key> {
         let (slab, dirty, context) = (&mut self.slab, &mut self.dirty, &self.context);
         let is_ending = self.phase != Shutdown::Open;
         let mut can_leave = |job: &Job| {
@@ -151,7 +151,8 @@ impl<S> Sessions<S> {
         })?;
         let key = job.reply.session();
         job.reply.disarm();
-        self.call(key, |session, context| session.leave_for(place, &job, context)).map(|()| key)
+        self.call(key, |session, context| session.leave_for(reservation, &job, context))
+            .map(|()| key)
     }
 
     /// Gives a message to its session; returns the key when its socket is to be detached.

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use hyperion_proto::{BodyLength, Closing, StreamId};
 
 use super::{Context, Session};
-use crate::balance::Sibling;
+use crate::balance::Reservation;
 use crate::balance::handoff_message::{HOPS_MAX, HandoffMessage};
 use crate::dispatch::body::Body;
 use crate::dispatch::flow::Hijacked;
@@ -27,7 +27,7 @@ enum Destination {
     /// To whoever answers this exchange.
     Application(StreamId),
     /// To a sibling, with a request that came then and was handed over so often.
-    Sibling(Sibling, Instant, u32),
+    Sibling(Reservation, Instant, u32),
 }
 
 impl Handoff {
@@ -109,7 +109,7 @@ impl Session {
 
     /// Begins to give the socket to a sibling, with the request that [`can_leave_with`](Self::can_leave_with)
     /// it; the driver is to detach the socket.
-    pub fn leave_for(&mut self, place: Sibling, job: &Job, context: &Context) {
+    pub fn leave_for(&mut self, reservation: Reservation, job: &Job, context: &Context) {
         self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
         let mut unread = BytesMut::from(job.request.head());
         if let Body::Memory(bytes) = &job.body {
@@ -117,7 +117,7 @@ impl Session {
         }
         unread.extend_from_slice(&self.connection.take_unread());
         let hops = self.streams.front().map_or(0, |stream| stream.hops) + 1;
-        let to = Destination::Sibling(place, job.received_at, hops);
+        let to = Destination::Sibling(reservation, job.received_at, hops);
         self.handoff = Some(Handoff { to, unread });
     }
 
@@ -128,7 +128,7 @@ impl Session {
         socket: OwnedFd,
         listener: u32,
         context: &Context,
-    ) -> Option<(Sibling, OwnedFd, HandoffMessage)> {
+    ) -> Option<(Reservation, OwnedFd, HandoffMessage)> {
         let Handoff { to, unread } = self.handoff.take()?;
         match to {
             Destination::Application(id) => {
@@ -136,11 +136,11 @@ impl Session {
                 self.take_stream(id, context)?.share(|state| state.hijacked = Some(hijacked));
                 None
             }
-            Destination::Sibling(place, received_at, hops) => {
+            Destination::Sibling(reservation, received_at, hops) => {
                 self.streams.clear();
                 let age = context.now.saturating_duration_since(received_at);
                 let message = HandoffMessage { listener, hops, age, bytes: unread.freeze() };
-                Some((place, socket, message))
+                Some((reservation, socket, message))
             }
         }
     }
@@ -152,11 +152,11 @@ impl Session {
         self.connection.handle_input(context.now, &handoff.bytes);
     }
 
-    /// Where a sibling was to get the socket, and will not.
-    pub fn vacated(&self) -> Option<Sibling> {
+    /// What was announced to a sibling that is not to get the socket any more.
+    pub fn unused_reservation(&self) -> Option<Reservation> {
         match self.handoff.as_ref()?.to {
             Destination::Application(_) => None,
-            Destination::Sibling(place, ..) => Some(place),
+            Destination::Sibling(reservation, ..) => Some(reservation),
         }
     }
 }

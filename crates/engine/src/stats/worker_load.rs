@@ -1,4 +1,4 @@
-//! The processes beside this one, as far as it takes to share work with them.
+//! What a worker and its siblings have to do, as far as it takes to share work among them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,9 +6,9 @@ use super::Segment;
 use super::layout::{SCALARS, Scalar};
 use super::tenancy;
 
-/// A process that takes connections from its siblings, at one moment.
+/// What one worker has to do at one moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Neighbour {
+pub(crate) struct WorkerLoad {
     /// Where it counts.
     pub block: usize,
     /// Its place in the cluster.
@@ -23,9 +23,9 @@ pub(crate) struct Neighbour {
     pub queued: u64,
 }
 
-impl Neighbour {
+impl WorkerLoad {
     /// Its connections and those to come.
-    pub fn load(&self) -> u64 {
+    pub fn expected_connections(&self) -> u64 {
         self.connections + self.arriving
     }
 
@@ -40,12 +40,12 @@ impl Neighbour {
 
 impl Segment {
     /// The process that counts in `block`, whether it takes connections or not.
-    pub(crate) fn neighbour(&self, block: usize) -> Neighbour {
+    pub(crate) fn load_of(&self, block: usize) -> WorkerLoad {
         let cells = self.block(block);
         let load = |scalar: Scalar| cells[SCALARS + scalar as usize].load(Ordering::Acquire);
         // First this one: a connection that arrives meanwhile then fails the announcement of another.
         let arriving = load(Scalar::Arriving);
-        Neighbour {
+        WorkerLoad {
             block,
             slot: tenancy::slot_of(cells) as usize,
             connections: load(Scalar::ConnectionsActive),
@@ -56,14 +56,14 @@ impl Segment {
     }
 
     /// All that take connections, but for the one of `block`.
-    pub(crate) fn neighbours_of(&self, block: usize) -> impl Iterator<Item = Neighbour> {
+    pub(crate) fn siblings_of(&self, block: usize) -> impl Iterator<Item = WorkerLoad> {
         (0..self.block_count())
             .filter(move |other| *other != block && self.is_adopting(*other))
-            .map(|other| self.neighbour(other))
+            .map(|other| self.load_of(other))
     }
 
-    /// Announces a connection to a neighbour; false when somebody else did since it was looked at.
-    pub(crate) fn announce(&self, to: &Neighbour) -> bool {
+    /// Announces a connection to a sibling; false when somebody else did since it was looked at.
+    pub(crate) fn announce(&self, to: &WorkerLoad) -> bool {
         let (seen, announced) = (to.arriving, to.arriving + 1);
         self.arriving(to.block)
             .compare_exchange(seen, announced, Ordering::Relaxed, Ordering::Relaxed)
@@ -82,7 +82,7 @@ impl Segment {
     pub(crate) fn arrived_for(&self, slot: usize, block: usize) {
         let has_slot = |other: &usize| tenancy::slot_of(self.block(*other)) as usize == slot;
         let is_due = |other: &usize| {
-            tenancy::is_held(self.block(*other)) && self.neighbour(*other).arriving > 0
+            tenancy::is_held(self.block(*other)) && self.load_of(*other).arriving > 0
         };
         let addressee = match has_slot(&block) {
             true => Some(block),
@@ -117,11 +117,11 @@ mod tests {
     }
 
     fn slots(segment: &Segment) -> Vec<usize> {
-        segment.neighbours_of(0).map(|neighbour| neighbour.slot).collect()
+        segment.siblings_of(0).map(|sibling| sibling.slot).collect()
     }
 
     #[test]
-    fn neighbours_are_those_that_live_and_take_connections() {
+    fn siblings_are_those_that_live_and_take_connections() {
         let segment = segment();
         assert_eq!(slots(&segment), [1, 2]);
         segment.stats(3).adopting.set(0);
@@ -134,32 +134,32 @@ mod tests {
     fn what_is_announced_counts_until_it_arrives() {
         let segment = segment();
         segment.stats(1).connections_active.set(5);
-        let before = segment.neighbour(1);
+        let before = segment.load_of(1);
         assert!(segment.announce(&before));
         assert!(!segment.announce(&before), "the one who looked first was faster");
-        assert_eq!(segment.neighbour(1).load(), 6);
+        assert_eq!(segment.load_of(1).expected_connections(), 6);
         segment.arrived(1);
         segment.arrived(1);
-        assert_eq!(segment.neighbour(1).load(), 5);
+        assert_eq!(segment.load_of(1).expected_connections(), 5);
     }
 
     #[test]
     fn what_others_take_is_not_awaited_any_more() {
         let segment = segment();
-        assert!(segment.announce(&segment.neighbour(1)) && segment.announce(&segment.neighbour(0)));
+        assert!(segment.announce(&segment.load_of(1)) && segment.announce(&segment.load_of(0)));
         segment.arrived_for(1, 0);
-        assert_eq!([0, 1].map(|block| segment.neighbour(block).arriving), [1, 0]);
+        assert_eq!([0, 1].map(|block| segment.load_of(block).arriving), [1, 0]);
         segment.arrived_for(1, 0);
         segment.arrived_for(0, 0);
-        assert_eq!([0, 1].map(|block| segment.neighbour(block).arriving), [0, 0]);
+        assert_eq!([0, 1].map(|block| segment.load_of(block).arriving), [0, 0]);
     }
 
     #[test]
     fn nobody_is_idle_where_a_request_waits() {
-        let neighbour =
-            Neighbour { block: 0, slot: 0, connections: 9, arriving: 1, busy: 2, queued: 0 };
-        assert_eq!(neighbour.idle(5), 2);
-        assert_eq!(neighbour.idle(2), 0);
-        assert_eq!(Neighbour { queued: 1, ..neighbour }.idle(5), 0);
+        let sibling =
+            WorkerLoad { block: 0, slot: 0, connections: 9, arriving: 1, busy: 2, queued: 0 };
+        assert_eq!(sibling.idle(5), 2);
+        assert_eq!(sibling.idle(2), 0);
+        assert_eq!(WorkerLoad { queued: 1, ..sibling }.idle(5), 0);
     }
 }
