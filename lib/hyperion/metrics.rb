@@ -22,7 +22,7 @@ module Hyperion
     # @return [Seat]
     # @api private
     def seat(slot)
-      block = @segment.take or raise Errno::EAGAIN, "too many former workers are still leaving"
+      block = @segment.claim or raise Errno::EAGAIN, "too many former workers are still leaving"
       Seat.new(@segment, block, slot)
     end
 

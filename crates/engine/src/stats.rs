@@ -30,20 +30,20 @@ mod histogram;
 mod labels;
 mod layout;
 mod number;
+mod owners;
 mod reasons;
 mod recorder;
 mod segment;
 mod series;
 mod snapshot;
 mod template;
-mod tenancy;
 mod worker_load;
 
 pub(crate) mod read {
     //! What a reader of all blocks works with.
     pub(crate) use super::histogram::{BOUNDS_NS, Histogram};
     pub(crate) use super::layout::{DRIVERS, Scalar};
-    pub(crate) use super::tenancy::{Served, Tenant};
+    pub(crate) use super::owners::{Owner, Served};
 }
 
 /// What one process counts. Counters only grow; gauges follow the present.

@@ -121,7 +121,7 @@ fn slots() -> (Arc<Segment>, [Slot; 2]) {
     let slots = [0, 1].map(|slot| {
         let ways = pairs.iter().map(|(way, _)| way.try_clone().unwrap()).collect();
         let inlets = pairs.iter().map(|(_, inlet)| inlet.try_clone().unwrap()).collect();
-        segment.take();
+        segment.claim();
         segment.begin(slot, slot, 100 + slot as u32);
         Slot { channels: Channels::new(1, ways, inlets), stats: Arc::new(segment.stats(slot)) }
     });

@@ -26,7 +26,7 @@ impl Cluster {
         let segment = Segment::new(count).expect("memory can be shared");
         let pairs: Vec<_> = (0..count).map(|_| pair()).collect();
         let workers = (0..count).map(|slot| {
-            segment.take();
+            segment.claim();
             segment.begin(slot, slot, slot as u32 + 1);
             let app = App::new(answer, 100, Arc::new(segment.stats(slot)));
             let mut worker = World::within(&around, config.clone(), app, seed + slot as u64);

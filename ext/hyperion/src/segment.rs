@@ -35,10 +35,10 @@ impl Segment {
         Ok(Self { memory, blocks })
     }
 
-    /// `take`: the number of a block that no process holds, for one that is to be forked; nil when
+    /// `claim`: the number of a block that no process owns, for one that is to be forked; nil when
     /// there is none.
-    fn take(&self) -> Option<usize> {
-        self.memory.take()
+    fn claim(&self) -> Option<usize> {
+        self.memory.claim()
     }
 
     /// `release(block)`: its process is dead.
@@ -146,7 +146,7 @@ fn named<T>(ruby: &Ruby, name: Symbol, find: impl Fn(&str) -> Option<T>) -> Resu
 pub fn init(ruby: &Ruby, engine: RClass) -> Result<(), Error> {
     let class = class::define::<Segment>(ruby, engine, "Segment")?;
     class.define_singleton_method("new", function!(Segment::new, 1))?;
-    class.define_method("take", method!(Segment::take, 0))?;
+    class.define_method("claim", method!(Segment::claim, 0))?;
     class.define_method("release", method!(Segment::release, 1))?;
     class.define_method("restarted", method!(Segment::restarted, 1))?;
     class.define_method("stalled", method!(Segment::stalled, 0))?;

@@ -17,7 +17,7 @@ class FakeEngine
       @phase = :booting
     end
 
-    def take = @free.shift
+    def claim = @free.shift
     def release(block) = (@free << block).sort!
     def restarted(reason) = (@restarts ||= []) << reason
     def stalled = @stalls = @stalls.to_i + 1

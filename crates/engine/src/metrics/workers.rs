@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::exposition::Exposition;
 use super::{family, memory};
-use crate::stats::read::{Scalar, Served, Tenant};
+use crate::stats::read::{Owner, Scalar, Served};
 use crate::stats::{Segment, scalar_of};
 
 /// Dead processes that are still shown by themselves, those that began last.
@@ -51,27 +51,27 @@ pub(super) fn write(segment: &Segment, to: &mut Exposition) {
 
 /// What every process counted, by its name in labels, and what the living do.
 fn read(segment: &Segment) -> (BTreeMap<String, Served>, Vec<Live>) {
-    let (mut tenants, mut live) = (Vec::new(), Vec::new());
+    let (mut owners, mut live) = (Vec::new(), Vec::new());
     let mut retired = Served::default();
-    for (block, tenancies) in segment.tenancies() {
-        retired = retired.plus(tenancies.forgotten);
-        for tenant in tenancies.tenants {
-            if tenant.alive {
+    for (block, of_block) in segment.owners() {
+        retired = retired.plus(of_block.forgotten);
+        for owner in of_block.remembered {
+            if owner.alive {
                 let gauges = GAUGES.map(|(_, gauge)| scalar_of(block, gauge));
-                live.push(Live { pid: tenant.pid, gauges });
+                live.push(Live { pid: owner.pid, gauges });
             }
-            tenants.push(tenant);
+            owners.push(owner);
         }
     }
     live.sort_by_key(|process| process.pid);
-    (by_name(tenants, retired), live)
+    (by_name(owners, retired), live)
 }
 
-fn by_name(mut tenants: Vec<Tenant>, retired: Served) -> BTreeMap<String, Served> {
-    tenants.sort_by_key(|tenant| (!tenant.alive, std::cmp::Reverse(tenant.started_at_ms)));
-    let shown = tenants.iter().filter(|tenant| tenant.alive).count() + REMEMBERED;
+fn by_name(mut owners: Vec<Owner>, retired: Served) -> BTreeMap<String, Served> {
+    owners.sort_by_key(|owner| (!owner.alive, std::cmp::Reverse(owner.started_at_ms)));
+    let shown = owners.iter().filter(|owner| owner.alive).count() + REMEMBERED;
     let mut named = BTreeMap::from([(RETIRED.to_owned(), retired)]);
-    for (index, Tenant { pid, served, .. }) in tenants.into_iter().enumerate() {
+    for (index, Owner { pid, served, .. }) in owners.into_iter().enumerate() {
         let name = if index < shown { pid.to_string() } else { RETIRED.to_owned() };
         // The kernel uses the number of a dead process again some day.
         let entry = named.entry(name).or_default();
@@ -84,16 +84,16 @@ fn by_name(mut tenants: Vec<Tenant>, retired: Served) -> BTreeMap<String, Served
 mod tests {
     use super::*;
 
-    fn tenant(pid: u64, alive: bool) -> Tenant {
+    fn owner(pid: u64, alive: bool) -> Owner {
         let served = Served { dispatched: 1, per_conn_rejections: 0 };
-        Tenant { slot: 0, pid, started_at_ms: pid, served, alive }
+        Owner { slot: 0, pid, started_at_ms: pid, served, alive }
     }
 
     #[test]
     fn the_living_are_shown_and_the_last_of_the_dead() {
-        let mut tenants: Vec<_> = (0..100).map(|pid| tenant(pid, false)).collect();
-        tenants.extend([tenant(7, true), tenant(1000, true)]);
-        let named = by_name(tenants, Served { dispatched: 5, per_conn_rejections: 0 });
+        let mut owners: Vec<_> = (0..100).map(|pid| owner(pid, false)).collect();
+        owners.extend([owner(7, true), owner(1000, true)]);
+        let named = by_name(owners, Served { dispatched: 5, per_conn_rejections: 0 });
         assert_eq!(named.len(), 1 + REMEMBERED + 2);
         assert_eq!(named[RETIRED].dispatched, 5 + 68);
         assert!(named.contains_key("7") && !named.contains_key("67") && named.contains_key("68"));
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_number_that_is_used_again_is_one_worker() {
-        let named = by_name(vec![tenant(7, false), tenant(7, true)], Served::default());
+        let named = by_name(vec![owner(7, false), owner(7, true)], Served::default());
         assert_eq!(named["7"].dispatched, 2);
     }
 }

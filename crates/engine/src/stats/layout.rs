@@ -26,20 +26,20 @@ pub(super) const LABELS: usize = HEADER_CELLS;
 
 const BLOCKS: usize = aligned(LABELS + SERIES * LABEL_CELLS);
 
-/// Number of a block: how many processes have held it.
-pub(super) const TENANCIES: usize = 0;
+/// Number of a block: how many processes have owned it.
+pub(super) const OWNER_COUNT: usize = 0;
 /// Number of a block: how many of them have ended.
 pub(super) const ENDED: usize = 1;
 /// Number of a block: whether the master has given it to a process.
-pub(super) const HELD: usize = 2;
-/// Numbers of a block: its last holders, a ring.
+pub(super) const CLAIMED: usize = 2;
+/// Numbers of a block: its last owners, a ring.
 pub(super) const RING: usize = 8;
-/// Holders in the ring.
+/// Owners in the ring.
 pub(super) const RING_LENGTH: usize = 34;
 /// Numbers that hold one of them.
-pub(super) const TENANT_CELLS: usize = 5;
+pub(super) const OWNER_CELLS: usize = 5;
 /// Numbers of a block: one for each [`Scalar`].
-pub(super) const SCALARS: usize = aligned(RING + RING_LENGTH * TENANT_CELLS);
+pub(super) const SCALARS: usize = aligned(RING + RING_LENGTH * OWNER_CELLS);
 /// Numbers of a block: dispatched requests by driver and mode.
 pub(super) const MODES: usize = aligned(SCALARS + Scalar::ALL.len());
 /// Numbers of a block: rejections by reason.

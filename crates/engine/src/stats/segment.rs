@@ -9,16 +9,16 @@ use super::Stats;
 use super::histogram::{self, Histogram};
 use super::labels::{self, Series};
 use super::layout::{self, DRIVERS, MODE_COUNT, Scalar};
+use super::owners::{self, Owners};
 use super::reasons::{self, Restart};
-use super::tenancy::{self, Tenancies};
 
 /// The memory in which all processes of a server count. The master makes it before it forks, with
 /// more blocks than workers, so that a worker and its successor may overlap:
 ///
 /// ```text
-///   Free ──take──▶ Held ──begin, in the new process──▶ Counting
-///    ▲                                                    │
-///    └────────────── release, behind its end ─────────────┘
+///   Free ──claim──▶ Claimed ──begin, in the new process──▶ Counting
+///    ▲                                                      │
+///    └─────────────── release, behind its end ──────────────┘
 /// ```
 #[derive(Debug)]
 pub struct Segment {
@@ -69,9 +69,10 @@ impl Segment {
     }
 
     /// A free block for a process that is to be forked; only the master calls this.
-    pub fn take(&self) -> Option<usize> {
-        let free = (0..self.blocks).find(|index| self.held(*index).load(Ordering::Relaxed) == 0)?;
-        self.held(free).store(1, Ordering::Relaxed);
+    pub fn claim(&self) -> Option<usize> {
+        let free =
+            (0..self.blocks).find(|index| self.claimed(*index).load(Ordering::Relaxed) == 0)?;
+        self.claimed(free).store(1, Ordering::Relaxed);
         Some(free)
     }
 
@@ -80,8 +81,8 @@ impl Segment {
     /// # Panics
     /// When there is no such block.
     pub fn release(&self, block: usize) {
-        tenancy::end(self.block(block));
-        self.held(block).store(0, Ordering::Relaxed);
+        owners::end(self.block(block));
+        self.claimed(block).store(0, Ordering::Relaxed);
     }
 
     /// This process, worker number `slot`, counts in the block from now on.
@@ -89,10 +90,10 @@ impl Segment {
     /// # Panics
     /// When there is no such block.
     pub fn begin(&self, block: usize, slot: usize, pid: u32) {
-        tenancy::begin(self.block(block), slot as u64, pid.into(), now_ms());
+        owners::begin(self.block(block), slot as u64, pid.into(), now_ms());
     }
 
-    /// The counters of the process that holds the block.
+    /// The counters of the process that owns the block.
     ///
     /// # Panics
     /// When there is no such block.
@@ -149,7 +150,7 @@ impl Segment {
 
     /// One number of all blocks together; a gauge of those whose process lives.
     pub(crate) fn total(&self, scalar: Scalar) -> u64 {
-        let counts = |block: &&[AtomicU64]| !scalar.is_gauge() || tenancy::is_held(block);
+        let counts = |block: &&[AtomicU64]| !scalar.is_gauge() || owners::is_owned(block);
         self.blocks().filter(counts).map(|block| scalar_of(block, scalar)).sum()
     }
 
@@ -199,14 +200,14 @@ impl Segment {
             .map(|(index, name)| (name, self.sum(layout::REJECTIONS + index)))
     }
 
-    /// Who holds the blocks and who held them, with the gauges of those that live.
-    pub(crate) fn tenancies(&self) -> impl Iterator<Item = (&[AtomicU64], Tenancies)> {
-        self.blocks().map(|block| (block, tenancy::read(block)))
+    /// Who owns the blocks and who owned them, with the gauges of those that live.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (&[AtomicU64], Owners)> {
+        self.blocks().map(|block| (block, owners::read(block)))
     }
 
     /// The blocks that were ever used.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &[AtomicU64]> {
-        (0..self.blocks).map(|index| self.block(index)).filter(|block| tenancy::is_used(block))
+        (0..self.blocks).map(|index| self.block(index)).filter(|block| owners::is_used(block))
     }
 
     /// Processes that can count at once.
@@ -237,8 +238,8 @@ impl Segment {
         self.blocks().map(|block| block[at].load(Ordering::Relaxed)).sum()
     }
 
-    fn held(&self, block: usize) -> &AtomicU64 {
-        &self.block(block)[layout::HELD]
+    fn claimed(&self, block: usize) -> &AtomicU64 {
+        &self.block(block)[layout::CLAIMED]
     }
 
     fn load(&self, at: usize) -> u64 {
@@ -272,14 +273,14 @@ mod tests {
     #[test]
     fn blocks_go_from_hand_to_hand_and_keep_their_totals() {
         let segment = Segment::new(2).unwrap();
-        assert_eq!([segment.take(), segment.take(), segment.take()], [Some(0), Some(1), None]);
+        assert_eq!([segment.claim(), segment.claim(), segment.claim()], [Some(0), Some(1), None]);
         segment.begin(0, 0, 10);
         segment.stats(0).requests.add(3);
         segment.stats(0).connections_active.set(2);
         assert_eq!(segment.total(Scalar::ConnectionsActive), 2);
         segment.release(0);
         assert_eq!(segment.total(Scalar::ConnectionsActive), 0, "a dead process has none");
-        assert_eq!(segment.take(), Some(0));
+        assert_eq!(segment.claim(), Some(0));
         segment.begin(0, 0, 11);
         let stats = segment.stats(0);
         stats.requests.add(4);
@@ -292,9 +293,9 @@ mod tests {
     #[test]
     fn a_process_that_never_began_leaves_no_trace() {
         let segment = Segment::new(1).unwrap();
-        let block = segment.take().unwrap();
+        let block = segment.claim().unwrap();
         segment.release(block);
-        assert_eq!(segment.take(), Some(block));
+        assert_eq!(segment.claim(), Some(block));
         assert!(segment.snapshot().workers().is_empty());
     }
 

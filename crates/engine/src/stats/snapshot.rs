@@ -80,17 +80,17 @@ fn named<'a, N: std::fmt::Display + 'a>(
 
 fn workers(segment: &Segment) -> Vec<Worker> {
     let mut workers: Vec<_> = segment
-        .tenancies()
-        .filter_map(|(block, tenancies)| {
-            let tenant = tenancies.tenants.last().filter(|tenant| tenant.alive)?.clone();
+        .owners()
+        .filter_map(|(block, owners)| {
+            let owner = owners.remembered.last().filter(|owner| owner.alive)?.clone();
             let mut numbers = vec![
-                ("dispatched", tenant.served.dispatched),
-                ("per_conn_rejections", tenant.served.per_conn_rejections),
+                ("dispatched", owner.served.dispatched),
+                ("per_conn_rejections", owner.served.per_conn_rejections),
             ];
             let gauges = Scalar::ALL.into_iter().filter(|scalar| scalar.is_gauge());
             numbers.extend(gauges.map(|gauge| (gauge.name(), scalar_of(block, gauge))));
-            let (slot, pid) = (tenant.slot, tenant.pid as u32);
-            Some(Worker { slot, pid, started_at_ms: tenant.started_at_ms, numbers })
+            let (slot, pid) = (owner.slot, owner.pid as u32);
+            Some(Worker { slot, pid, started_at_ms: owner.started_at_ms, numbers })
         })
         .collect();
     workers.sort_by_key(|worker| (worker.slot, worker.started_at_ms));

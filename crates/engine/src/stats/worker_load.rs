@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Segment;
 use super::layout::{SCALARS, Scalar};
-use super::tenancy;
+use super::owners;
 
 /// What one worker has to do at one moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,7 +47,7 @@ impl Segment {
         let arriving = load(Scalar::Arriving);
         WorkerLoad {
             block,
-            slot: tenancy::slot_of(cells) as usize,
+            slot: owners::slot_of(cells) as usize,
             connections: load(Scalar::ConnectionsActive),
             arriving,
             busy: load(Scalar::ExecutorsBusy),
@@ -80,9 +80,9 @@ impl Segment {
 
     /// A connection that was announced to whoever has that slot has arrived, at the process of `block`.
     pub(crate) fn arrived_for(&self, slot: usize, block: usize) {
-        let has_slot = |other: &usize| tenancy::slot_of(self.block(*other)) as usize == slot;
+        let has_slot = |other: &usize| owners::slot_of(self.block(*other)) as usize == slot;
         let is_due = |other: &usize| {
-            tenancy::is_held(self.block(*other)) && self.load_of(*other).arriving > 0
+            owners::is_owned(self.block(*other)) && self.load_of(*other).arriving > 0
         };
         let addressee = match has_slot(&block) {
             true => Some(block),
@@ -93,7 +93,7 @@ impl Segment {
 
     fn is_adopting(&self, block: usize) -> bool {
         let cells = self.block(block);
-        tenancy::is_held(cells)
+        owners::is_owned(cells)
             && cells[SCALARS + Scalar::Adopting as usize].load(Ordering::Relaxed) == 1
     }
 
