@@ -66,8 +66,8 @@ pub(crate) struct Session {
     info: Arc<ConnectionInfo>,
     /// When the first bytes of the next request came.
     arriving_since: Option<Instant>,
-    streams: VecDeque<Exchange>,
-    /// Of streams that are gone: jobs that occupy an executor nevertheless.
+    exchanges: VecDeque<Exchange>,
+    /// Of exchanges that are gone: jobs that occupy an executor nevertheless.
     orphaned_jobs: Vec<Arc<Flow>>,
     handoff: Option<Handoff>,
     /// When to find out whether a peer that sends no more is still there.
@@ -92,7 +92,7 @@ impl Session {
             timer: None,
             info,
             arriving_since: None,
-            streams: VecDeque::new(),
+            exchanges: VecDeque::new(),
             orphaned_jobs: Vec::new(),
             handoff: None,
             probe_at: None,
@@ -107,7 +107,7 @@ impl Session {
 
     pub fn handle_received(&mut self, bytes: &[u8], context: &Context) {
         match &mut self.handoff {
-            Some(departure) => departure.add(bytes),
+            Some(handoff) => handoff.add(bytes),
             None => {
                 if self.connection.is_idle() {
                     self.arriving_since = Some(context.now);
@@ -120,9 +120,9 @@ impl Session {
     pub fn handle_sent(&mut self, bytes: u64, context: &Context) {
         self.connection.handle_sent(context.now, bytes);
         self.progress_at = context.now;
-        for stream in &mut self.streams {
-            if stream.unsent > 0 {
-                let freed = stream.return_credit(self.connection.buffered(stream.id));
+        for exchange in &mut self.exchanges {
+            if exchange.unsent > 0 {
+                let freed = exchange.return_credit(self.connection.buffered(exchange.id));
                 context.waiting.pieces.update(|all| all.saturating_sub(freed));
             }
         }
@@ -201,26 +201,26 @@ impl Session {
         context: &Context,
     ) {
         let is_admitted = self.admits(id, &response.fields, "a response", context);
-        let Some(stream) = self.stream(id) else {
+        let Some(exchange) = self.exchange(id) else {
             if let Some(completion) = completion {
                 context.give().finished(completion, false);
             }
             return;
         };
-        stream.completion = completion;
+        exchange.completion = completion;
         if is_admitted {
             self.respond(id, response, context);
         } else {
-            stream.status = 500;
+            exchange.status = 500;
             self.connection.reject(context.now, id, 500, None);
         }
     }
 
     fn take_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
         let length = bytes.len() as u64;
-        if let Some(stream) = self.stream(id) {
-            stream.unsent += length;
-            stream.in_memory += length;
+        if let Some(exchange) = self.exchange(id) {
+            exchange.unsent += length;
+            exchange.in_memory += length;
             context.waiting.pieces.update(|all| all + length);
         }
         self.connection.send_body(id, bytes);
@@ -245,9 +245,9 @@ impl Session {
                 Event::Request { id, request } => self.open(id, request, context),
                 Event::Data { id, bytes } => self.receive_body(id, bytes, context),
                 Event::End { id, .. } => self.end_body(id, context),
-                Event::Aborted { id } => aborted = self.take_stream(id, context),
+                Event::Aborted { id } => aborted = self.take_exchange(id, context),
                 Event::Finished { id, bytes, complete } => {
-                    self.close_stream(id, bytes, complete, context);
+                    self.close_exchange(id, bytes, complete, context);
                 }
                 Event::Rejected { .. } => {}
             }
@@ -257,10 +257,10 @@ impl Session {
 
     /// The socket is gone: whoever still works for it is told. False once nobody is left.
     pub fn abandon_next(&mut self, context: &Context) -> bool {
-        let Some(mut stream) = self.streams.pop_front() else { return false };
-        stream.release(&context.waiting);
-        self.abandon_stream(&stream, context);
-        self.end_stream(stream, 0, false, context);
+        let Some(mut exchange) = self.exchanges.pop_front() else { return false };
+        exchange.release(&context.waiting);
+        self.abandon_exchange(&exchange, context);
+        self.end_exchange(exchange, 0, false, context);
         true
     }
 
@@ -300,9 +300,9 @@ impl Session {
         let most = context.protocol.limits.body_bytes;
         let at_once = if request.is_grpc() { most.min(CALL_READ_BYTES) } else { most };
         let head_bytes = request.head().len();
-        let mut stream = Exchange::new(id, request, target, self.take_arrival(context));
-        stream.hops = hops;
-        self.streams.push_back(stream);
+        let mut exchange = Exchange::new(id, request, target, self.take_arrival(context));
+        exchange.hops = hops;
+        self.exchanges.push_back(exchange);
         if !self.admits_head(id, head_bytes, context) {
             return;
         }
@@ -319,35 +319,35 @@ impl Session {
         self.arriving_since.take().unwrap_or(context.now)
     }
 
-    fn dispatch(&mut self, id: StreamId, body: Body, phase: BodyStage, context: &Context) {
+    fn dispatch(&mut self, id: StreamId, body: Body, body_stage: BodyStage, context: &Context) {
         let key = ReplyKey { session: self.key, stream: id };
         let exceeds_share = self.exceeds_share(context);
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.phase = phase;
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        exchange.body_stage = body_stage;
         if exceeds_share {
             context.stats.per_conn_rejections.add(1);
             return self.connection.refuse_unprocessed(context.now, id);
         }
-        if let Target::Search(search) = &stream.target
+        if let Target::Search(search) = &exchange.target
             && search.is_native()
-            && phase == BodyStage::Dispatched
+            && body_stage == BodyStage::Dispatched
         {
             return self.look_up(id, body, context);
         }
         let flow = Flow::new(context.protocol.limits.output_bytes);
-        stream.flow = Some(flow.clone());
+        exchange.flow = Some(flow.clone());
         let job = Job {
-            request: stream.request.clone(),
-            target: stream.target.clone(),
+            request: exchange.request.clone(),
+            target: exchange.target.clone(),
             body,
             connection: self.info.clone(),
             reply: ReplyHandle::new(context.inbox.clone(), key, flow.clone()),
-            received_at: stream.received_at,
+            received_at: exchange.received_at,
             in_flight: InFlightGuard::new(flow),
         };
         match context.give().submit(Box::new(job)) {
-            Ok(()) if stream.hops == 0 => {
-                let mode = stream.target.mode();
+            Ok(()) if exchange.hops == 0 => {
+                let mode = exchange.target.mode();
                 mode.into_iter().for_each(|mode| context.recorder.dispatched(mode));
             }
             Ok(()) => {}
@@ -359,33 +359,33 @@ impl Session {
     }
 
     fn fail(&mut self, id: StreamId, now: Instant) {
-        if let Some(stream) = find(&mut self.streams, id)
-            && stream.status == 0
+        if let Some(exchange) = find(&mut self.exchanges, id)
+            && exchange.status == 0
         {
-            stream.status = 500;
+            exchange.status = 500;
         }
         self.connection.reset(now, id);
     }
 
     fn add_unsent(&mut self, key: ReplyKey, bytes: u64) {
-        if let Some(stream) = self.stream(key.stream) {
-            stream.unsent += bytes;
+        if let Some(exchange) = self.exchange(key.stream) {
+            exchange.unsent += bytes;
         }
     }
 
     /// What it keeps counts no more, whatever fails from here on.
-    fn take_stream(&mut self, id: StreamId, context: &Context) -> Option<Exchange> {
-        let index = self.streams.iter().position(|stream| stream.id == id)?;
-        let mut stream = self.streams.remove(index)?;
-        stream.release(&context.waiting);
-        Some(stream)
+    fn take_exchange(&mut self, id: StreamId, context: &Context) -> Option<Exchange> {
+        let index = self.exchanges.iter().position(|exchange| exchange.id == id)?;
+        let mut exchange = self.exchanges.remove(index)?;
+        exchange.release(&context.waiting);
+        Some(exchange)
     }
 
-    fn stream(&mut self, id: StreamId) -> Option<&mut Exchange> {
-        find(&mut self.streams, id)
+    fn exchange(&mut self, id: StreamId) -> Option<&mut Exchange> {
+        find(&mut self.exchanges, id)
     }
 }
 
-fn find(streams: &mut VecDeque<Exchange>, id: StreamId) -> Option<&mut Exchange> {
-    streams.iter_mut().find(|stream| stream.id == id)
+fn find(exchanges: &mut VecDeque<Exchange>, id: StreamId) -> Option<&mut Exchange> {
+    exchanges.iter_mut().find(|exchange| exchange.id == id)
 }

@@ -18,10 +18,10 @@ impl Session {
         context: &Context,
     ) {
         let arrival = self.take_arrival(context);
-        let mut stream = Exchange::new(id, request, Target::App, arrival);
-        stream.phase = BodyStage::Dispatched;
-        stream.status = response.status;
-        self.streams.push_back(stream);
+        let mut exchange = Exchange::new(id, request, Target::App, arrival);
+        exchange.body_stage = BodyStage::Dispatched;
+        exchange.status = response.status;
+        self.exchanges.push_back(exchange);
         self.connection.respond(context.now, id, response, &context.date);
     }
 
@@ -36,19 +36,19 @@ impl Session {
     ) {
         target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
         let head_bytes = request.head().len();
-        let stream = Exchange::new(id, request, target, self.take_arrival(context));
-        self.streams.push_back(stream);
+        let exchange = Exchange::new(id, request, target, self.take_arrival(context));
+        self.exchanges.push_back(exchange);
         if self.admits_head(id, head_bytes, context) {
             self.give_answer(id, answer, context);
         }
     }
 
     pub(super) fn give_answer(&mut self, id: StreamId, answer: NativeResponse, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.phase = BodyStage::Dispatched;
-        stream.status = answer.status();
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        exchange.body_stage = BodyStage::Dispatched;
+        exchange.status = answer.status();
         if context.service.observes() {
-            stream.observed = Some(Box::new(answer.fields().clone()));
+            exchange.observed = Some(Box::new(answer.fields().clone()));
         }
         let (now, date) = (context.now, &context.date);
         match answer {
@@ -61,9 +61,9 @@ impl Session {
 
     /// Tells the client to send a request again.
     pub(super) fn refuse(&mut self, id: StreamId, reason: &'static str, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.status = 503;
-        stream.refusal = Some(reason);
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        exchange.status = 503;
+        exchange.refusal = Some(reason);
         context.stats.reject(reason);
         self.connection.reject(context.now, id, 503, Some(1));
     }

@@ -30,35 +30,35 @@ impl Session {
     /// Hands over a response, if what it keeps may wait for the peer.
     pub(super) fn respond(&mut self, id: StreamId, response: Response, context: &Context) {
         let is_kept = self.keep_head(id, response.fields.wire().len(), context);
-        let Some(stream) = self.stream(id) else { return };
+        let Some(exchange) = self.exchange(id) else { return };
         if !is_kept {
-            (stream.status, stream.refusal) = (503, Some("response_memory_full"));
+            (exchange.status, exchange.refusal) = (503, Some("response_memory_full"));
             context.stats.reject("response_memory_full");
             return self.connection.reject(context.now, id, 503, Some(1));
         }
-        stream.status = response.status;
+        exchange.status = response.status;
         if matches!(response.body, ResponseBody::Tunnel) {
-            stream.phase = BodyStage::Tunnel;
+            exchange.body_stage = BodyStage::Tunnel;
         }
         self.connection.respond(context.now, id, response, &context.date);
     }
 
     /// The response has left, or as much of it as ever will.
-    pub(super) fn close_stream(
+    pub(super) fn close_exchange(
         &mut self,
         id: StreamId,
         bytes: u64,
         complete: bool,
         context: &Context,
     ) {
-        let Some(stream) = self.take_stream(id, context) else { return };
+        let Some(exchange) = self.take_exchange(id, context) else { return };
         if complete {
             // Whoever still waits for the rest of the request waits in vain.
-            stream.abandon();
+            exchange.abandon();
         } else {
-            self.abandon_stream(&stream, context);
+            self.abandon_exchange(&exchange, context);
         }
-        self.end_stream(stream, bytes, complete, context);
+        self.end_exchange(exchange, bytes, complete, context);
     }
 
     /// Somebody wants to hear of the end of a response, which may have come.
@@ -69,42 +69,42 @@ impl Session {
         flow: &Flow,
         context: &Context,
     ) {
-        match self.stream(id) {
-            Some(stream) => stream.completion = Some(completion),
+        match self.exchange(id) {
+            Some(exchange) => exchange.completion = Some(completion),
             None => context.give().finished(completion, !flow.is_cut()),
         }
     }
 
     /// There is no response, and nobody to send one to.
-    pub(super) fn end_aborted(&mut self, stream: Option<Exchange>, context: &Context) {
-        let Some(stream) = stream else { return };
-        self.abandon_stream(&stream, context);
-        self.end_stream(stream, 0, false, context);
+    pub(super) fn end_aborted(&mut self, exchange: Option<Exchange>, context: &Context) {
+        let Some(exchange) = exchange else { return };
+        self.abandon_exchange(&exchange, context);
+        self.end_exchange(exchange, 0, false, context);
     }
 
     /// A head was refused, or the body of this request.
     pub(super) fn end_rejected(
         &mut self,
-        stream: Option<Exchange>,
+        exchange: Option<Exchange>,
         rejection: &Rejection<'_>,
         context: &Context,
     ) {
         let Rejection { violation, status, bytes, line } = *rejection;
-        match stream {
+        match exchange {
             None if status == 0 => context.recorder.rejected(violation.name(), 0),
-            Some(mut stream) if stream.phase != BodyStage::Receiving => {
+            Some(mut exchange) if exchange.body_stage != BodyStage::Receiving => {
                 // Its status is counted with all else that is known of it.
                 context.recorder.rejected(violation.name(), 0);
-                stream.status = if status == 0 { stream.status } else { status };
-                stream.refusal = Some(violation.name());
-                self.abandon_stream(&stream, context);
-                self.end_stream(stream, bytes, false, context);
+                exchange.status = if status == 0 { exchange.status } else { status };
+                exchange.refusal = Some(violation.name());
+                self.abandon_exchange(&exchange, context);
+                self.end_exchange(exchange, bytes, false, context);
             }
-            Some(mut stream) => {
+            Some(mut exchange) => {
                 context.recorder.rejected(violation.name(), status);
-                stream.status = status;
-                stream.refusal = Some(violation.name());
-                self.log(&self.access(&stream, bytes, context), context);
+                exchange.status = status;
+                exchange.refusal = Some(violation.name());
+                self.log(&self.access(&exchange, bytes, context), context);
             }
             None => {
                 context.recorder.rejected(violation.name(), status);
@@ -115,15 +115,16 @@ impl Session {
         }
     }
 
-    /// Tells whoever works for the stream. A job that still waits is taken back, so that those of clients
+    /// Tells whoever works for the exchange. A job that still waits is taken back, so that those of clients
     /// that have left do not keep others out of the queue; one that is worked on goes on to count.
-    pub(super) fn abandon_stream(&mut self, stream: &Exchange, context: &Context) {
-        let Some(flow) = &stream.flow else { return };
+    pub(super) fn abandon_exchange(&mut self, exchange: &Exchange, context: &Context) {
+        let Some(flow) = &exchange.flow else { return };
         flow.cut();
         if flow.is_released() {
             return;
         }
-        let is_its = |job: &Job| job.reply.session() == self.key && job.reply.stream() == stream.id;
+        let is_its =
+            |job: &Job| job.reply.session() == self.key && job.reply.stream() == exchange.id;
         let waiting =
             flow.queued().is_none().then(|| context.service.reclaim(&mut |job| is_its(job)));
         match waiting.flatten() {
@@ -135,31 +136,33 @@ impl Session {
         }
     }
 
-    pub(super) fn end_stream(
+    pub(super) fn end_exchange(
         &self,
-        stream: Exchange,
+        exchange: Exchange,
         bytes: u64,
         complete: bool,
         context: &Context,
     ) {
-        if let Some(completion) = stream.completion {
+        if let Some(completion) = exchange.completion {
             context.give().finished(completion, complete);
         }
-        if stream.is_hijacked || stream.phase == BodyStage::Receiving && stream.status == 0 {
+        if exchange.is_hijacked
+            || exchange.body_stage == BodyStage::Receiving && exchange.status == 0
+        {
             return;
         }
         context.stats.responses.add(1);
-        let access = self.access(&stream, bytes, context);
+        let access = self.access(&exchange, bytes, context);
         context.recorder.responded(&Responded {
-            method: stream.request.method(),
-            path: stream.target.label().unwrap_or_else(|| stream.request.path()),
+            method: exchange.request.method(),
+            path: exchange.target.label().unwrap_or_else(|| exchange.request.path()),
             status: access.status,
             duration: access.duration,
             queued: access.queued,
         });
         self.log(&access, context);
-        if let Some(fields) = stream.observed {
-            let Exchange { request, status, target, .. } = stream;
+        if let Some(fields) = exchange.observed {
+            let Exchange { request, status, target, .. } = exchange;
             let connection = self.info.clone();
             context.give().observe(Observed { request, connection, status, fields, target });
         }
@@ -174,8 +177,8 @@ impl Session {
         context: &Context,
     ) -> bool {
         let Some(option) = context.protocol.limits.exceeded_by(fields) else { return true };
-        let stream = self.streams.iter().find(|stream| stream.id == id);
-        let path = stream.map_or("", |stream| stream.request.path());
+        let exchange = self.exchanges.iter().find(|exchange| exchange.id == id);
+        let path = exchange.map_or("", |exchange| exchange.request.path());
         let (count, bytes) = (fields.len().to_string(), fields.wire().len().to_string());
         let facts = [("option", option), ("path", path), ("headers", &*count), ("bytes", &*bytes)];
         let message = format!("the headers of {of} exceed a limit and are not sent");
@@ -189,16 +192,16 @@ impl Session {
         }
     }
 
-    fn access<'a>(&'a self, stream: &'a Exchange, bytes: u64, context: &Context) -> Access<'a> {
+    fn access<'a>(&'a self, exchange: &'a Exchange, bytes: u64, context: &Context) -> Access<'a> {
         Access {
-            line: RequestLine::of(&stream.request),
-            status: if stream.status == 0 { CLIENT_CLOSED } else { stream.status },
+            line: RequestLine::of(&exchange.request),
+            status: if exchange.status == 0 { CLIENT_CLOSED } else { exchange.status },
             bytes,
-            duration: context.now.saturating_duration_since(stream.received_at),
-            queued: stream.flow.as_ref().and_then(|flow| flow.queued()),
+            duration: context.now.saturating_duration_since(exchange.received_at),
+            queued: exchange.flow.as_ref().and_then(|flow| flow.queued()),
             remote_addr: &self.info.remote_addr,
-            refusal: stream.refusal,
-            extras: stream.flow.as_ref().and_then(|flow| flow.extras()),
+            refusal: exchange.refusal,
+            extras: exchange.flow.as_ref().and_then(|flow| flow.extras()),
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Exchange {
     pub target: Target,
     /// What is shared with the executor; none before it is asked.
     pub flow: Option<Arc<Flow>>,
-    pub phase: BodyStage,
+    pub body_stage: BodyStage,
     pub body: BodyBuffer,
     pub received_at: Instant,
     /// Status of the response; 0 until there is one.
@@ -66,7 +66,7 @@ impl Exchange {
             request,
             target,
             flow: None,
-            phase: BodyStage::Receiving,
+            body_stage: BodyStage::Receiving,
             body: BodyBuffer::default(),
             received_at: now,
             status: 0,

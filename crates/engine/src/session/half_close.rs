@@ -25,7 +25,7 @@ impl Session {
     /// The time of `poll_deadline` has come. Of what has left, the socket still holds `backlog` bytes.
     pub fn handle_timeout(&mut self, backlog: u64, context: &Context) {
         if self.probe_at.take_if(|at| *at <= context.now).is_some()
-            && let Some(first) = self.streams.front()
+            && let Some(first) = self.exchanges.front()
             && first.flow.as_ref().is_some_and(|flow| flow.queued().is_none())
         {
             self.connection.probe(first.id);

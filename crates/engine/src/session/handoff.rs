@@ -55,14 +55,14 @@ impl Session {
             self.begin_tunnel(id, context);
             return false;
         }
-        let in_turn = self.streams.front().is_some_and(|first| first.id == id);
+        let in_turn = self.exchanges.front().is_some_and(|first| first.id == id);
         if !in_turn {
-            if let Some(stream) = self.stream(id) {
-                stream.abandon();
+            if let Some(exchange) = self.exchange(id) {
+                exchange.abandon();
             }
             return false;
         }
-        self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
+        self.exchanges.iter_mut().for_each(|exchange| exchange.release(&context.waiting));
         let unread = BytesMut::from(&self.connection.take_unread()[..]);
         self.handoff = Some(Handoff { to: Destination::Application(id), unread });
         true
@@ -71,52 +71,54 @@ impl Session {
     /// What has the keys of a connection cannot be given away; what leaves and arrives goes on through here.
     fn begin_tunnel(&mut self, id: StreamId, context: &Context) {
         let is_open = self.connection.tunnel(context.now, id);
-        let Some(stream) = self.stream(id) else { return };
+        let Some(exchange) = self.exchange(id) else { return };
         if !is_open {
-            return stream.abandon();
+            return exchange.abandon();
         }
-        stream.phase = BodyStage::Tunnel;
-        stream.is_hijacked = true;
-        stream.share(|state| state.hijacked = Some(Hijacked::Tunnel));
+        exchange.body_stage = BodyStage::Tunnel;
+        exchange.is_hijacked = true;
+        exchange.share(|state| state.hijacked = Some(Hijacked::Tunnel));
     }
 
     /// Whether an application has it, so that the end of serving is not for it to wait for.
     pub fn is_hijacked(&self) -> bool {
-        self.streams.front().is_some_and(|stream| stream.is_hijacked)
+        self.exchanges.front().is_some_and(|exchange| exchange.is_hijacked)
     }
 
     /// Whether this request is all that the connection is about, so that both can go elsewhere. A process that
     /// `is_ending` passes on what has come a long way, too: it may not come to serve it.
     pub fn can_leave_with(&self, job: &Job, is_ending: bool) -> bool {
-        let (Some(stream), 1) = (self.streams.front(), self.streams.len()) else { return false };
+        let (Some(exchange), 1) = (self.exchanges.front(), self.exchanges.len()) else {
+            return false;
+        };
         let body = match &job.body {
             Body::Empty => 0,
             Body::Memory(bytes) => bytes.len(),
             Body::File { .. } | Body::OnDemand | Body::Live { .. } => return false,
         };
         self.connection.is_portable()
-            && stream.id == job.reply.stream()
-            && stream.phase == BodyStage::Dispatched
-            && (is_ending || stream.hops < HOPS_MAX)
+            && exchange.id == job.reply.stream()
+            && exchange.body_stage == BodyStage::Dispatched
+            && (is_ending || exchange.hops < HOPS_MAX)
             && !job.request.expects_continue()
             && job.request.body() != BodyLength::Chunked
             && job.request.head().len() + body <= HandoffMessage::BYTES_MAX
             && self.handoff.is_none()
             && self.output.is_empty()
-            && self.connection.buffered(stream.id) == 0
+            && self.connection.buffered(exchange.id) == 0
             && matches!(self.connection.closing(), Closing::Open)
     }
 
     /// Begins to give the socket to a sibling, with the request that [`can_leave_with`](Self::can_leave_with)
     /// it; the driver is to detach the socket.
     pub fn leave_for(&mut self, reservation: Reservation, job: &Job, context: &Context) {
-        self.streams.iter_mut().for_each(|stream| stream.release(&context.waiting));
+        self.exchanges.iter_mut().for_each(|exchange| exchange.release(&context.waiting));
         let mut unread = BytesMut::from(job.request.head());
         if let Body::Memory(bytes) = &job.body {
             unread.extend_from_slice(bytes);
         }
         unread.extend_from_slice(&self.connection.take_unread());
-        let hops = self.streams.front().map_or(0, |stream| stream.hops) + 1;
+        let hops = self.exchanges.front().map_or(0, |exchange| exchange.hops) + 1;
         let to = Destination::Sibling(reservation, job.received_at, hops);
         self.handoff = Some(Handoff { to, unread });
     }
@@ -133,11 +135,11 @@ impl Session {
         match to {
             Destination::Application(id) => {
                 let hijacked = Hijacked::Socket { socket, unread: unread.freeze() };
-                self.take_stream(id, context)?.share(|state| state.hijacked = Some(hijacked));
+                self.take_exchange(id, context)?.share(|state| state.hijacked = Some(hijacked));
                 None
             }
             Destination::Sibling(reservation, received_at, hops) => {
-                self.streams.clear();
+                self.exchanges.clear();
                 let age = context.now.saturating_duration_since(received_at);
                 let message = HandoffMessage { listener, hops, age, bytes: unread.freeze() };
                 Some((reservation, socket, message))

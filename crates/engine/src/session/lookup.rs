@@ -14,9 +14,9 @@ impl Session {
     /// Has the file looked for that a request may name.
     pub(super) fn look_up(&mut self, id: StreamId, body: Body, context: &Context) {
         let key = ReplyKey { session: self.key, stream: id };
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        let Target::Search(search) = stream.target.clone() else { return };
-        let lookup = Lookup { key, request: stream.request.clone(), search, body };
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        let Target::Search(search) = exchange.target.clone() else { return };
+        let lookup = Lookup { key, request: exchange.request.clone(), search, body };
         if !context.lookups.submit(lookup, &context.inbox) {
             self.refuse(id, "queue_full", context);
         }
@@ -24,11 +24,11 @@ impl Session {
 
     pub(super) fn take_found(&mut self, id: StreamId, found: Found, context: &Context) {
         let Found { target, answer, body } = found;
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        stream.target = target;
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        exchange.target = target;
         match answer {
             Some(answer) => {
-                let mode = stream.target.mode();
+                let mode = exchange.target.mode();
                 mode.into_iter().for_each(|mode| context.recorder.dispatched(mode));
                 self.give_answer(id, answer, context);
             }
@@ -39,8 +39,8 @@ impl Session {
     /// It is only dispatched to somebody when that is known.
     pub(super) fn record_target(&mut self, id: StreamId, target: Target, context: &Context) {
         target.mode().into_iter().for_each(|mode| context.recorder.dispatched(mode));
-        if let Some(stream) = self.stream(id) {
-            stream.target = target;
+        if let Some(exchange) = self.exchange(id) {
+            exchange.target = target;
         }
     }
 }

@@ -15,7 +15,7 @@ const STALL: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Whether one more job would be too many for one connection, because of what is still worked on for
-    /// streams that are gone, or of what waits for its peer. Otherwise a client could occupy any number of
+    /// exchanges that are gone, or of what waits for its peer. Otherwise a client could occupy any number of
     /// executors by resetting streams, and any amount of memory by not reading.
     pub(super) fn exceeds_share(&mut self, context: &Context) -> bool {
         self.orphaned_jobs.retain(|flow| !flow.is_released());
@@ -25,7 +25,7 @@ impl Session {
             return true;
         }
         let most = context.protocol.limits.h2_concurrent_streams as usize;
-        let engaged = self.streams.iter().filter(|stream| stream.flow.is_some());
+        let engaged = self.exchanges.iter().filter(|exchange| exchange.flow.is_some());
         !self.orphaned_jobs.is_empty() && self.orphaned_jobs.len() + engaged.count() >= most
     }
 
@@ -35,12 +35,12 @@ impl Session {
         if bytes <= COUNTED_BYTES {
             return true;
         }
-        let kept: u64 = self.streams.iter().map(|stream| stream.heads).sum();
+        let kept: u64 = self.exchanges.iter().map(|exchange| exchange.heads).sum();
         if kept > WAITING_BYTES && !context.waiting.has_room_for_heads() {
             return false;
         }
-        if let Some(stream) = self.stream(id) {
-            stream.keep_head(bytes as u64, &context.waiting);
+        if let Some(exchange) = self.exchange(id) {
+            exchange.keep_head(bytes as u64, &context.waiting);
         }
         true
     }
@@ -49,10 +49,10 @@ impl Session {
     pub(super) fn admits_head(&mut self, id: StreamId, bytes: usize, context: &Context) -> bool {
         let is_kept = self.keep_head(id, bytes, context);
         if !is_kept {
-            if let Some(stream) = self.stream(id) {
+            if let Some(exchange) = self.exchange(id) {
                 // What still comes of it goes nowhere.
-                stream.phase = BodyStage::Dispatched;
-                (stream.status, stream.refusal) = (503, Some("response_memory_full"));
+                exchange.body_stage = BodyStage::Dispatched;
+                (exchange.status, exchange.refusal) = (503, Some("response_memory_full"));
             }
             context.stats.per_conn_rejections.add(1);
             self.connection.refuse_unprocessed(context.now, id);
@@ -62,6 +62,6 @@ impl Session {
 
     /// Bytes of responses that wait for the peer.
     fn waiting_bytes(&self) -> u64 {
-        self.streams.iter().map(|stream| self.connection.buffered(stream.id)).sum()
+        self.exchanges.iter().map(|exchange| self.connection.buffered(exchange.id)).sum()
     }
 }

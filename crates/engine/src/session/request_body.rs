@@ -12,19 +12,19 @@ const INPUT_BYTES: usize = 256 * 1024;
 
 impl Session {
     pub(super) fn receive_body(&mut self, id: StreamId, bytes: Bytes, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        if matches!(stream.phase, BodyStage::Tunnel | BodyStage::Live) {
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        if matches!(exchange.body_stage, BodyStage::Tunnel | BodyStage::Live) {
             let mut waiting = 0;
-            stream.share(|state| {
+            exchange.share(|state| {
                 state.input.extend_from_slice(&bytes);
                 waiting = state.input.len();
             });
             if waiting > INPUT_BYTES {
-                stream.input_paused = true;
+                exchange.input_paused = true;
                 self.connection.pause_body(id);
             }
-        } else if stream.phase != BodyStage::Dispatched
-            && let Err(error) = stream.body.push(
+        } else if exchange.body_stage != BodyStage::Dispatched
+            && let Err(error) = exchange.body.push(
                 bytes,
                 context.config.spool_threshold_bytes,
                 &context.inbox.budget,
@@ -36,34 +36,34 @@ impl Session {
     }
 
     pub(super) fn end_body(&mut self, id: StreamId, context: &Context) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        let body = match std::mem::take(&mut stream.body).finish() {
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        let body = match std::mem::take(&mut exchange.body).finish() {
             Ok(body) => body,
             Err(error) => return self.refuse_body(id, &error, context),
         };
-        match stream.phase {
+        match exchange.body_stage {
             BodyStage::Receiving => self.dispatch(id, body, BodyStage::Dispatched, context),
             BodyStage::OnDemand => {
-                stream.phase = BodyStage::Dispatched;
-                stream.share(|state| state.body = Some(body));
+                exchange.body_stage = BodyStage::Dispatched;
+                exchange.share(|state| state.body = Some(body));
             }
-            BodyStage::Tunnel | BodyStage::Live => stream.share(|state| state.input_ended = true),
+            BodyStage::Tunnel | BodyStage::Live => exchange.share(|state| state.input_ended = true),
             BodyStage::Dispatched => {}
         }
     }
 
     fn refuse_body(&mut self, id: StreamId, error: &std::io::Error, context: &Context) {
         context.complain_about_spool(&error.to_string());
-        if let Some(stream) = find(&mut self.streams, id) {
+        if let Some(exchange) = find(&mut self.exchanges, id) {
             // What still comes of it goes nowhere.
-            stream.phase = BodyStage::Dispatched;
+            exchange.body_stage = BodyStage::Dispatched;
         }
         self.refuse(id, "spool_failed", context);
     }
 
     pub(super) fn resume_tunnel(&mut self, id: StreamId) {
-        let Some(stream) = find(&mut self.streams, id) else { return };
-        if std::mem::take(&mut stream.input_paused) {
+        let Some(exchange) = find(&mut self.exchanges, id) else { return };
+        if std::mem::take(&mut exchange.input_paused) {
             self.connection.resume_body(id);
         }
     }
