@@ -24,12 +24,12 @@ enum Accepting {
 
 /// Whether a listener goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum End {
+enum ListenerState {
     Open,
     /// What has been completed is taken first.
     Closing,
     /// What has been completed is left to others who hold the socket, or there is nothing.
-    Leaving,
+    Removed,
 }
 
 /// How connections are accepted.
@@ -45,7 +45,7 @@ struct Entry {
     listener: Listener,
     means: Means,
     accepting: Accepting,
-    end: End,
+    state: ListenerState,
     /// Operations whose last completion was not seen.
     in_flight: u32,
 }
@@ -65,7 +65,7 @@ impl Listeners {
         }
         let listener = Listener::adopt(socket)?;
         let accepting = Accepting::Idle;
-        let entry = Entry { listener, means, accepting, end: End::Open, in_flight: 0 };
+        let entry = Entry { listener, means, accepting, state: ListenerState::Open, in_flight: 0 };
         self.entries.push(Some(entry));
         self.accept(number, ring);
         Ok(number)
@@ -97,18 +97,18 @@ impl Listeners {
     pub fn close(&mut self, ring: &mut Ring) {
         self.paused = false;
         for number in 0..self.entries.len() {
-            self.end(number, End::Closing, ring);
+            self.end(number, ListenerState::Closing, ring);
         }
     }
 
     /// Ends accepting from one that others hold, too.
     pub fn remove(&mut self, number: usize, ring: &mut Ring) {
-        self.end(number, End::Leaving, ring);
+        self.end(number, ListenerState::Removed, ring);
     }
 
-    fn end(&mut self, number: usize, end: End, ring: &mut Ring) {
+    fn end(&mut self, number: usize, state: ListenerState, ring: &mut Ring) {
         let Some(Some(entry)) = self.entries.get_mut(number) else { return };
-        entry.end = end;
+        entry.state = state;
         if entry.accepting == Accepting::Armed {
             entry.accepting = Accepting::Cancelling;
             entry.cancel(number, ring);
@@ -129,12 +129,12 @@ impl Listeners {
 
     fn finish_one<S: Sink>(&mut self, number: usize, sink: &mut S) {
         let Some(entry) = &self.entries[number] else { return };
-        let is_taken = match entry.end {
+        let is_taken = match entry.state {
             _ if entry.in_flight > 0 => return,
-            End::Open => return,
-            End::Closing if self.paused => return,
-            End::Closing => accept_all(&entry.listener, number, sink) != Backlog::Blocked,
-            End::Leaving => true,
+            ListenerState::Open => return,
+            ListenerState::Closing if self.paused => return,
+            ListenerState::Closing => accept_all(&entry.listener, number, sink) != Backlog::Blocked,
+            ListenerState::Removed => true,
         };
         match is_taken {
             true => self.entries[number] = None,
@@ -173,10 +173,10 @@ impl Listeners {
             entry.accepting = Accepting::Idle;
         }
         if completed.result >= 0 && entry.means == Means::Poll {
-            if entry.end != End::Leaving
+            if entry.state != ListenerState::Removed
                 && accept_all(&entry.listener, number, sink) == Backlog::Shut
             {
-                self.end(number, End::Leaving, ring);
+                self.end(number, ListenerState::Removed, ring);
             }
         } else if completed.result >= 0 {
             // SAFETY: the kernel has just opened this descriptor for us.
@@ -187,7 +187,7 @@ impl Listeners {
         } else {
             let error = Errno::from_raw_os_error(-completed.result);
             if tells_of_end(error) {
-                entry.end = End::Leaving;
+                entry.state = ListenerState::Removed;
             } else if error != Errno::CANCELED && !concerns_one_connection(error) {
                 self.pause(ring);
                 let error = error.into();
@@ -200,7 +200,7 @@ impl Listeners {
     /// Begins to accept, if that is wanted and not under way.
     fn accept(&mut self, number: usize, ring: &mut Ring) {
         let Some(Some(entry)) = self.entries.get_mut(number) else { return };
-        if self.paused || entry.end != End::Open || entry.accepting != Accepting::Idle {
+        if self.paused || entry.state != ListenerState::Open || entry.accepting != Accepting::Idle {
             return;
         }
         entry.accepting = Accepting::Armed;
