@@ -149,14 +149,14 @@ impl Siblings {
     }
 
     /// Announces the connection of a request to whoever has an executor to spare, or to the idlest of all where this
-    /// process `is_leaving`.
-    pub fn reserve_for_request(&self, is_leaving: bool) -> Option<Reservation> {
+    /// process `is_shutting_down`.
+    pub fn reserve_for_request(&self, is_shutting_down: bool) -> Option<Reservation> {
         let executors = self.channels.executors;
         self.reserve(|siblings, _| {
             let idlest = siblings.min_by_key(|sibling| {
                 (Reverse(sibling.idle(executors)), sibling.queued + sibling.arriving)
             })?;
-            (is_leaving || idlest.idle(executors) > 0).then_some(idlest)
+            (is_shutting_down || idlest.idle(executors) > 0).then_some(idlest)
         })
     }
 

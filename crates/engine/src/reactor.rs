@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperion_io::{Driver, Key};
-use hyperion_proto::Closing;
+use hyperion_proto::{Closing, Shutdown};
 
 use crate::balance::Siblings;
 use crate::balance::handoff_message::ReceivedHandoff;
@@ -19,7 +19,7 @@ use crate::reactor::clock::Clock;
 use crate::reactor::inbox::Inbox;
 use crate::reactor::lookups::Lookups;
 use crate::reactor::message::Message;
-use crate::reactor::session_table::{Sessions, Shutdown, find};
+use crate::reactor::session_table::{Sessions, find};
 use crate::session::Context;
 use crate::session::budget::Waiting;
 use crate::session::spool::SpoolBound;
@@ -193,7 +193,7 @@ where
         );
         context.inbox.budget.tell_waiting(waiting as usize);
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
-        if self.sessions.phase != Shutdown::Open {
+        if self.sessions.shutdown != Shutdown::None {
             let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
             let is_empty = self.sessions.are_over() && self.sessions.accepted.is_empty();
             let is_drained = is_alone && is_empty && !self.driver.is_listening();

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `connection` | [`Connection`]: one peer, as the engine sees it; [`Event`], [`Closing`] |
 //! | `tls` | TLS below the protocol; certificates, tickets; the only place that names rustls |
-//! | `protocol` | which HTTP is spoken, and the switch between the machines |
+//! | `protocol` | which HTTP is spoken, and the switch between the machines; [`Shutdown`] |
 //! | `life`, `event` | what both machines have in common: deadlines, the way to the end, responses on their way out; what they report |
 //! | `http1` | the HTTP/1.0 and HTTP/1.1 machine: head, body framing, exchanges, encoding |
 //! | `http2` | the HTTP/2 machine: streams over the h2 crate; the only place that names h2 and tokio |
@@ -39,6 +39,7 @@ pub use message::request::{BodyLength, Request, Version};
 pub use message::response::{Response, ResponseBody};
 pub use message::syntax::{list, saturating_decimal, trim_whitespace};
 pub use prepared::Prepared;
+pub use protocol::Shutdown;
 pub use timers::Timeouts;
 pub use tls::{
     Certificate, CertificateError, ClientAuth, ClientCertificate, Clock, TicketSecret, TlsConfig,

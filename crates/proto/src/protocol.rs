@@ -21,7 +21,7 @@ pub(crate) struct Protocol {
     /// What has come of the preface so far; none once it is known what is spoken.
     held: Option<Vec<u8>>,
     agreed: Option<Agreed>,
-    leaving: Leaving,
+    shutdown: Shutdown,
     is_refused: bool,
 }
 
@@ -40,11 +40,14 @@ pub(crate) enum Agreed {
     Http2,
 }
 
-/// How far the end of serving is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Leaving {
-    No,
+/// How far the server that a connection belongs to has been told to end.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Shutdown {
+    /// It serves.
+    None,
+    /// Each connection may bring one more request.
     LastCall,
+    /// Connections close as they become idle.
     Drain,
 }
 
@@ -63,7 +66,7 @@ impl Protocol {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         let machine = Machine::Http1(http1::Connection::new(config.clone(), now));
         let held = Some(Vec::new());
-        Self { config, machine, held, agreed: None, leaving: Leaving::No, is_refused: false }
+        Self { config, machine, held, agreed: None, shutdown: Shutdown::None, is_refused: false }
     }
 
     /// The TLS handshake is done: time counts from here.
@@ -104,10 +107,10 @@ impl Protocol {
 
     fn switch(&mut self, now: Instant, machine: Machine) {
         self.machine = machine;
-        match self.leaving {
-            Leaving::No => {}
-            Leaving::LastCall => self.last_call(now),
-            Leaving::Drain => self.drain(now),
+        match self.shutdown {
+            Shutdown::None => {}
+            Shutdown::LastCall => self.last_call(now),
+            Shutdown::Drain => self.drain(now),
         }
     }
 
@@ -227,7 +230,7 @@ impl Protocol {
 /// The end of serving.
 impl Protocol {
     pub fn last_call(&mut self, now: Instant) {
-        self.leaving = Leaving::LastCall;
+        self.shutdown = Shutdown::LastCall;
         match &mut self.machine {
             Machine::Http1(http1) => http1.last_call(now),
             Machine::Http2(http2) => http2.drain(now),
@@ -235,7 +238,7 @@ impl Protocol {
     }
 
     pub fn drain(&mut self, now: Instant) {
-        self.leaving = Leaving::Drain;
+        self.shutdown = Shutdown::Drain;
         on_machine!(&mut self.machine, machine => machine.drain(now));
     }
 }

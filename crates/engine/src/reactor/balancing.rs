@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyperion_io::{Driver, Peer, passing};
+use hyperion_proto::Shutdown;
 
 use super::Reactor;
 use crate::balance::handoff_message::{HOPS_MAX, HandoffMessage};
 use crate::balance::{Channels, Siblings};
 use crate::connection_info::Listener;
 use crate::fault::contain;
-use crate::reactor::session_table::Shutdown;
 use crate::session::SIBLING_WAIT;
 
 impl<D: Driver> Reactor<D>
@@ -35,7 +35,7 @@ where
     pub(super) fn give_away(&self, listener: usize, socket: D::Socket) -> Option<D::Socket> {
         let Some(siblings) = &self.siblings else { return Some(socket) };
         let is_for_all = |address: &Arc<Listener>| !matches!(**address, Listener::Admin);
-        if self.sessions.phase != Shutdown::Open
+        if self.sessions.shutdown != Shutdown::None
             || !self.sessions.listeners.get(listener).is_some_and(is_for_all)
         {
             return Some(socket);
@@ -82,7 +82,7 @@ where
     pub(super) fn share_requests(&mut self) {
         let now = self.sessions.context.now;
         let waits = self.sessions.context.stats.queue_depth.value() > 0;
-        let is_leaving = self.sessions.phase != Shutdown::Open;
+        let is_shutting_down = self.sessions.shutdown != Shutdown::None;
         let Some(siblings) = self.siblings.as_ref().filter(|_| waits) else {
             self.shares_at = None;
             return;
@@ -91,7 +91,7 @@ where
             return;
         }
         self.shares_at = Some(now + SIBLING_WAIT);
-        while let Some(reservation) = siblings.reserve_for_request(is_leaving) {
+        while let Some(reservation) = siblings.reserve_for_request(is_shutting_down) {
             match self.sessions.release_waiting(reservation) {
                 Some(key) => self.driver.detach(key),
                 None => return siblings.cancel(reservation),

@@ -6,11 +6,11 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use hyperion_io::{Driver, Key};
+use hyperion_proto::Shutdown;
 
 use super::Reactor;
 use crate::balance::Siblings;
 use crate::log::Level;
-use crate::reactor::session_table::Shutdown;
 
 /// A drain waits this long for requests on their way: on connections that were just made, and on those whose client
 /// does not know yet that they end.
@@ -61,7 +61,7 @@ where
 {
     /// Accepts for the worker of another slot as well, from sockets that stand in the order of the own ones.
     pub(super) fn cover(&mut self, slot: usize, sockets: Vec<OwnedFd>) {
-        if self.sessions.phase != Shutdown::Open || self.intake.covered.contains_key(&slot) {
+        if self.sessions.shutdown != Shutdown::None || self.intake.covered.contains_key(&slot) {
             return;
         }
         if let Some(Err(error)) = self.siblings.as_ref().map(|siblings| siblings.cover(slot)) {
@@ -144,7 +144,7 @@ where
             }
         }
         match is_over {
-            true => self.sessions.phase = Shutdown::Drain,
+            true => self.sessions.shutdown = Shutdown::Drain,
             false => self.intake.drains_at = now.checked_add(LAST_CALL_LOOK),
         }
     }
@@ -157,12 +157,12 @@ where
             || session.connection.is_idle() && self.driver.has_unread(key)
     }
 
-    /// Tells a new connection how far the end is. One that comes late has its own last call.
+    /// Tells a new connection how far the shutdown is. One that comes late has its own last call.
     pub(super) fn apply_shutdown_to_new(&mut self, key: Key) {
-        if self.sessions.phase == Shutdown::Drain {
+        if self.sessions.shutdown == Shutdown::Drain {
             let now = self.sessions.context.now;
             self.intake.drains_at = self.intake.drains_at.or(now.checked_add(DRAIN_WAIT));
         }
-        self.sessions.apply_shutdown(key, self.sessions.phase.min(Shutdown::LastCall));
+        self.sessions.apply_shutdown(key, self.sessions.shutdown.min(Shutdown::LastCall));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyperion_io::{Completion, Key, Peer, Sink};
-use hyperion_proto::Connection;
+use hyperion_proto::{Connection, Shutdown};
 use slab::Slab;
 
 use crate::balance::Reservation;
@@ -43,30 +43,10 @@ pub(crate) struct Sessions<S> {
     pub timers: Timers,
     /// A deadline comes before the time until which the driver was told to wait.
     pub timer_moved: bool,
-    pub phase: Shutdown,
+    pub shutdown: Shutdown,
     accept_complained_at: Option<Instant>,
     /// TLS handshakes that may begin.
     handshakes: Option<Rate>,
-}
-
-/// How far the end of serving is.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Shutdown {
-    Open,
-    /// Each connection may bring one more request.
-    LastCall,
-    /// Connections close as they become idle.
-    Drain,
-}
-
-impl Shutdown {
-    fn apply_to(self, connection: &mut Connection, now: Instant) {
-        match self {
-            Self::Open => {}
-            Self::LastCall => connection.last_call(now),
-            Self::Drain => connection.drain(now),
-        }
-    }
 }
 
 impl<S> Sessions<S> {
@@ -85,13 +65,13 @@ impl<S> Sessions<S> {
             listeners: Vec::new(),
             timers: Timers::default(),
             timer_moved: false,
-            phase: Shutdown::Open,
+            shutdown: Shutdown::None,
             accept_complained_at: None,
             handshakes,
         }
     }
 
-    /// A session for a connection, which is still to be told how far the end is.
+    /// A session for a connection, which is still to be told how far the shutdown is.
     pub fn open(&mut self, listener: usize, peer: Peer) -> Option<Key> {
         let listener = self.listeners.get(listener)?.clone();
         let is_admin = matches!(*listener, Listener::Admin);
@@ -124,9 +104,16 @@ impl<S> Sessions<S> {
         Some(key)
     }
 
-    /// Tells a connection how far the end is.
-    pub fn apply_shutdown(&mut self, key: Key, phase: Shutdown) {
-        self.handle(key, |session, context| phase.apply_to(&mut session.connection, context.now));
+    /// Tells a connection how far the shutdown is.
+    pub fn apply_shutdown(&mut self, key: Key, shutdown: Shutdown) {
+        self.handle(key, |session, context| {
+            let (connection, now) = (&mut session.connection, context.now);
+            match shutdown {
+                Shutdown::None => {}
+                Shutdown::LastCall => connection.last_call(now),
+                Shutdown::Drain => connection.drain(now),
+            }
+        });
     }
 
     /// The number that siblings know this listener by.
@@ -139,19 +126,19 @@ impl<S> Sessions<S> {
     /// sibling, back from the queue; its socket is to be detached.
     pub fn release_waiting(&mut self, reservation: Reservation) -> Option<Key> {
         let (slab, dirty, context) = (&mut self.slab, &mut self.dirty, &self.context);
-        let is_ending = self.phase != Shutdown::Open;
-        let mut can_leave = |job: &Job| {
+        let is_shutting_down = self.shutdown != Shutdown::None;
+        let mut can_hand_off = |job: &Job| {
             find(slab, job.reply.session()).and_then(|one| {
-                call(one, dirty, context, |one, _| one.can_leave_with(job, is_ending))
+                call(one, dirty, context, |one, _| one.can_hand_off(job, is_shutting_down))
             })
         };
         let job = context.service.reclaim(&mut |job| {
             context.now.saturating_duration_since(job.received_at) >= SIBLING_WAIT
-                && can_leave(job) == Some(true)
+                && can_hand_off(job) == Some(true)
         })?;
         let key = job.reply.session();
         job.reply.disarm();
-        self.call(key, |session, context| session.leave_for(reservation, &job, context))
+        self.call(key, |session, context| session.hand_off(reservation, &job, context))
             .map(|()| key)
     }
 
@@ -178,7 +165,7 @@ impl<S> Sessions<S> {
 
     /// Tells all connections, and those that were accepted before and are still to be opened.
     pub fn begin_last_call(&mut self) {
-        self.phase = self.phase.max(Shutdown::LastCall);
+        self.shutdown = self.shutdown.max(Shutdown::LastCall);
         self.keys().into_iter().for_each(|key| self.apply_shutdown(key, Shutdown::LastCall));
     }
 

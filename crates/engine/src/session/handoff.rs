@@ -86,8 +86,8 @@ impl Session {
     }
 
     /// Whether this request is all that the connection is about, so that both can go elsewhere. A process that
-    /// `is_ending` passes on what has come a long way, too: it may not come to serve it.
-    pub fn can_leave_with(&self, job: &Job, is_ending: bool) -> bool {
+    /// `is_shutting_down` passes on what has come a long way, too: it may not come to serve it.
+    pub fn can_hand_off(&self, job: &Job, is_shutting_down: bool) -> bool {
         let (Some(exchange), 1) = (self.exchanges.front(), self.exchanges.len()) else {
             return false;
         };
@@ -99,7 +99,7 @@ impl Session {
         self.connection.is_portable()
             && exchange.id == job.reply.stream()
             && exchange.body_stage == BodyStage::Dispatched
-            && (is_ending || exchange.hops < HOPS_MAX)
+            && (is_shutting_down || exchange.hops < HOPS_MAX)
             && !job.request.expects_continue()
             && job.request.body() != BodyLength::Chunked
             && job.request.head().len() + body <= HandoffMessage::BYTES_MAX
@@ -109,9 +109,9 @@ impl Session {
             && matches!(self.connection.closing(), Closing::Open)
     }
 
-    /// Begins to give the socket to a sibling, with the request that [`can_leave_with`](Self::can_leave_with)
-    /// it; the driver is to detach the socket.
-    pub fn leave_for(&mut self, reservation: Reservation, job: &Job, context: &Context) {
+    /// Begins to give the socket to a sibling, with a request that [`can_hand_off`](Self::can_hand_off) allows; the
+    /// driver is to detach the socket.
+    pub fn hand_off(&mut self, reservation: Reservation, job: &Job, context: &Context) {
         self.exchanges.iter_mut().for_each(|exchange| exchange.release(&context.waiting));
         let mut unread = BytesMut::from(job.request.head());
         if let Body::Memory(bytes) = &job.body {
