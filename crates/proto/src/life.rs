@@ -21,7 +21,7 @@ pub(crate) struct Life {
     pub now: Instant,
     /// Whether that is the present.
     exact: bool,
-    pub ending: Ending,
+    pub state: State,
     pub events: VecDeque<Event>,
     pub deadlines: Deadlines,
     /// Bytes that were received behind the end and thrown away.
@@ -33,12 +33,12 @@ pub(crate) struct Life {
     backlog: u64,
     responses: VecDeque<ResponseInFlight>,
     pace: MinimumRate,
-    farewell: LingerProgress,
+    linger_progress: LingerProgress,
 }
 
-/// How far the end of a connection is.
+/// What a connection still does.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ending {
+pub(crate) enum State {
     Open,
     /// No more responses; output has still to leave.
     Flushing,
@@ -64,7 +64,7 @@ impl Life {
         Self {
             now,
             exact: true,
-            ending: Ending::Open,
+            state: State::Open,
             events: VecDeque::new(),
             deadlines: Deadlines::default(),
             discarded: 0,
@@ -73,7 +73,7 @@ impl Life {
             backlog: 0,
             responses: VecDeque::new(),
             pace: MinimumRate::default(),
-            farewell: LingerProgress::default(),
+            linger_progress: LingerProgress::default(),
         }
     }
 
@@ -89,14 +89,14 @@ impl Life {
     }
 
     pub fn is_closed(&self) -> bool {
-        self.ending == Ending::Closed
+        self.state == State::Closed
     }
 
     pub fn closing(&self) -> Closing {
-        match self.ending {
-            Ending::Open | Ending::Flushing => Closing::Open,
-            Ending::Lingering => Closing::ShutdownWrite,
-            Ending::Closed => Closing::Close,
+        match self.state {
+            State::Open | State::Flushing => Closing::Open,
+            State::Lingering => Closing::ShutdownWrite,
+            State::Closed => Closing::Close,
         }
     }
 }
@@ -124,12 +124,12 @@ impl Life {
     }
 
     /// A response is written to its end.
-    pub fn depart(&mut self, response: ResponseInFlight) {
+    pub fn note_written(&mut self, response: ResponseInFlight) {
         self.responses.push_back(response);
     }
 
     /// Reports responses that have left. A response may end without a byte, after its head has left.
-    pub fn report_departed(&mut self) {
+    pub fn report_sent(&mut self) {
         let sent = self.sent;
         while self.responses.front().is_some_and(|front| front.end <= sent)
             && let Some(ResponseInFlight { id, announced, complete, body_bytes, .. }) =
@@ -143,7 +143,7 @@ impl Life {
 
     /// The connection ends here: what has not left is cut, and no timer runs any more.
     pub fn end(&mut self) {
-        self.ending = Ending::Closed;
+        self.state = State::Closed;
         for response in self.responses.drain(..).filter(|response| response.announced) {
             let left_behind = response.end.saturating_sub(self.sent);
             self.events.push_back(Event::Finished {
@@ -201,6 +201,6 @@ impl Life {
 
     /// Whether a peer that was told the end still takes what the socket holds.
     pub fn lingers_on(&mut self, config: &Config) -> bool {
-        self.farewell.goes_on(self.backlog, config)
+        self.linger_progress.goes_on(self.backlog, config)
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Tls {
     is_fresh: bool,
     /// Ends a handshake, or the wait for the peer's end.
     deadline: Option<Instant>,
-    farewell: LingerProgress,
+    linger_progress: LingerProgress,
     /// What the protocol wrote and is still to be encrypted.
     plain: SendQueue,
     /// Bytes ever given out, and how many of them have left.
@@ -110,7 +110,7 @@ impl Tls {
             state: State::Handshake,
             is_fresh: true,
             deadline: now.checked_add(config.timeouts.tls_handshake),
-            farewell: LingerProgress::default(),
+            linger_progress: LingerProgress::default(),
             plain: SendQueue::new(),
             given: 0,
             sent: 0,
@@ -278,7 +278,7 @@ impl Tls {
         if self.deadline.is_none_or(|at| at > now) {
             return false;
         }
-        let goes_on = self.has_ended() && self.farewell.goes_on(backlog, config);
+        let goes_on = self.has_ended() && self.linger_progress.goes_on(backlog, config);
         if goes_on {
             self.deadline = now.checked_add(config.timeouts.linger);
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::input::Step;
 use super::{Connection, Input};
 use crate::event::{Event, StreamId};
-use crate::life::Ending;
+use crate::life::State;
 use crate::message::fields::Fields;
 use crate::timers::Timer;
 
@@ -67,7 +67,7 @@ impl Connection {
     pub(super) fn discard(&mut self, bytes: &[u8]) -> Step {
         self.unread = true;
         self.life.discarded = self.life.discarded.saturating_add(bytes.len() as u64);
-        if self.life.ending == Ending::Lingering {
+        if self.life.state == State::Lingering {
             self.linger_on(bytes.len() as u64);
         }
         Step::Used(bytes.len())

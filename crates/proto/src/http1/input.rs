@@ -10,7 +10,7 @@ use super::exchange::{Answer, Exchange};
 use super::head_parser::{self, HeadScan, Scan};
 use super::{Connection, Input, Intake};
 use crate::event::{Event, StreamId};
-use crate::life::Ending;
+use crate::life::State;
 use crate::message::framing::{self, Asked};
 use crate::message::request::Request;
 use crate::timers::Timer;
@@ -49,7 +49,7 @@ impl Connection {
     pub fn handle_eof(&mut self, now: Instant) {
         self.life.set_now(now);
         self.ended = true;
-        if self.life.ending == Ending::Lingering {
+        if self.life.state == State::Lingering {
             self.close();
         }
         if !self.life.is_closed() {
@@ -66,7 +66,7 @@ impl Connection {
 
     pub fn last_call(&mut self, now: Instant) {
         self.life.set_now(now);
-        if self.life.ending != Ending::Open || self.intake == Intake::Closed {
+        if self.life.state != State::Open || self.intake == Intake::Closed {
             return;
         }
         let announces = self.exchanges.back().is_some_and(|last| last.answer == Answer::Waiting);
@@ -76,7 +76,7 @@ impl Connection {
 
     pub fn drain(&mut self, now: Instant) {
         self.life.set_now(now);
-        if self.life.ending != Ending::Open || self.intake == Intake::Closed {
+        if self.life.state != State::Open || self.intake == Intake::Closed {
             return;
         }
         if self.is_idle() {
@@ -140,7 +140,7 @@ impl Connection {
 
     /// Once the peer sends no more, what is incomplete stays so. True when that changed anything.
     pub(super) fn settle_end_of_input(&mut self) -> bool {
-        if !self.ended || self.stalled || self.life.ending != Ending::Open {
+        if !self.ended || self.stalled || self.life.state != State::Open {
             return false;
         }
         match &mut self.input {

@@ -43,7 +43,7 @@ use self::input_buffer::Buffer;
 pub(crate) use self::prepared::Prepared;
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::life::{Ending, Life, ResponseInFlight};
+use crate::life::{Life, ResponseInFlight, State};
 
 /// One HTTP/1 connection; see [`crate::Connection`] for the meaning of its public calls.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Connection {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.life.ending == Ending::Open
+        self.life.state == State::Open
             && matches!(self.input, Input::Head(_))
             && self.buffer.is_empty()
             && self.exchanges.is_empty()
@@ -178,7 +178,7 @@ impl Connection {
         loop {
             self.drop_behind_last();
             self.finish_exchanges();
-            if self.life.ending == Ending::Open
+            if self.life.state == State::Open
                 && self.intake == Intake::Closed
                 && self.exchanges.is_empty()
             {
@@ -188,10 +188,10 @@ impl Connection {
                 break;
             }
         }
-        self.life.report_departed();
-        if self.life.ending == Ending::Flushing && self.unsent() == 0 {
+        self.life.report_sent();
+        if self.life.state == State::Flushing && self.unsent() == 0 {
             if self.unread && !self.ended {
-                self.life.ending = Ending::Lingering;
+                self.life.state = State::Lingering;
             } else {
                 self.close();
             }
@@ -204,7 +204,7 @@ impl Connection {
         while self.exchanges.front().is_some_and(Exchange::is_done)
             && let Some(exchange) = self.exchanges.pop_front()
         {
-            self.depart(&exchange);
+            self.note_written(&exchange);
             if exchange.close {
                 self.flush(!exchange.asked.keep_alive);
                 return;
@@ -222,8 +222,8 @@ impl Connection {
         }
     }
 
-    fn depart(&mut self, exchange: &Exchange) {
-        self.life.depart(ResponseInFlight {
+    fn note_written(&mut self, exchange: &Exchange) {
+        self.life.note_written(ResponseInFlight {
             id: exchange.id,
             announced: exchange.announced,
             complete: exchange.is_complete(),
@@ -256,8 +256,8 @@ impl Connection {
         self.intake = Intake::Closed;
         self.stalled = false;
         self.buffer.clear();
-        if self.life.ending == Ending::Open {
-            self.life.ending = Ending::Flushing;
+        if self.life.state == State::Open {
+            self.life.state = State::Flushing;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Connection, Input, Intake};
-use crate::life::Ending;
+use crate::life::State;
 use crate::timers::Timer;
 use crate::violation::Violation;
 
@@ -53,7 +53,7 @@ impl Connection {
         self.life.run_if(in_head || is_new, Timer::Head, timeouts.read);
         self.life.run_if(in_body, Timer::Body, timeouts.read);
         self.life.run_if(is_idle, Timer::Idle, timeouts.idle);
-        self.life.run_if(self.life.ending == Ending::Lingering, Timer::Linger, timeouts.linger);
+        self.life.run_if(self.life.state == State::Lingering, Timer::Linger, timeouts.linger);
         if let Some(total) = timeouts.request_read {
             self.schedule_request(in_head || in_body, total);
         }

@@ -14,7 +14,7 @@ use super::header_block::has_stand_in;
 use super::request;
 use super::stream::{Answer, Stream};
 use crate::event::{Event, StreamId};
-use crate::life::Ending;
+use crate::life::State;
 use crate::message::plain;
 use crate::message::request::{GRPC, Request};
 use crate::message::response::Response;
@@ -27,7 +27,7 @@ const LINE_BYTES: usize = 256;
 impl Connection {
     pub fn handle_input(&mut self, now: Instant, bytes: &[u8]) {
         self.life.set_now(now);
-        if self.life.ending != Ending::Open || self.has_gone_away {
+        if self.life.state != State::Open || self.has_gone_away {
             self.life.discarded += bytes.len() as u64;
             return;
         }
@@ -79,8 +79,8 @@ impl Connection {
     pub fn handle_eof(&mut self, now: Instant) {
         self.life.set_now(now);
         self.pipe.wire().ended = true;
-        if self.life.ending == Ending::Lingering {
-            self.life.ending = Ending::Closed;
+        if self.life.state == State::Lingering {
+            self.life.state = State::Closed;
         }
         self.advance();
     }

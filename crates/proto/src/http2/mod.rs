@@ -43,7 +43,7 @@ pub(crate) use self::prepared::Prepared;
 use self::stream::{Answer, Fault, Ready, Stream};
 use crate::config::Config;
 use crate::event::{Closing, Event, StreamId};
-use crate::life::{Ending, Life, ResponseInFlight};
+use crate::life::{Life, ResponseInFlight, State};
 use crate::limits::Limits;
 use crate::violation::Violation;
 
@@ -117,7 +117,7 @@ impl Connection {
             date: None,
         };
         if connection.h2.is_none() {
-            connection.life.ending = Ending::Closed;
+            connection.life.state = State::Closed;
         }
         connection.advance();
         connection
@@ -139,12 +139,12 @@ impl Connection {
     }
 
     pub fn wants_input(&self) -> bool {
-        match self.life.ending {
-            Ending::Open => self.pipe.wire().input.len() < INPUT_MAX,
-            Ending::Flushing | Ending::Lingering => {
+        match self.life.state {
+            State::Open => self.pipe.wire().input.len() < INPUT_MAX,
+            State::Flushing | State::Lingering => {
                 self.life.discarded <= self.config.limits.linger_bytes
             }
-            Ending::Closed => false,
+            State::Closed => false,
         }
     }
 
@@ -153,7 +153,7 @@ impl Connection {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.life.ending == Ending::Open
+        self.life.state == State::Open
             && self.streams.is_empty()
             && !self.inbound.is_partial()
             && self.unsent() == 0
@@ -205,8 +205,8 @@ impl Connection {
                 Poll::Pending => {}
             }
         }
-        self.depart();
-        self.update_ending();
+        self.note_written();
+        self.update_state();
     }
 
     /// Looks after streams that were woken; false when there are none.
@@ -266,23 +266,24 @@ impl Connection {
     }
 
     /// What was given to h2 is written by now, unless there was no room.
-    fn depart(&mut self) {
+    fn note_written(&mut self) {
         let wire = self.pipe.wire();
         if !wire.blocked {
             let end = self.life.end_of(wire.output.len());
-            self.given.drain(..).for_each(|one| self.life.depart(ResponseInFlight { end, ..one }));
+            self.given
+                .drain(..)
+                .for_each(|one| self.life.note_written(ResponseInFlight { end, ..one }));
         }
     }
 
-    fn update_ending(&mut self) {
-        self.life.report_departed();
-        if self.h2.is_none() && self.life.ending == Ending::Open {
-            self.life.ending = Ending::Flushing;
+    fn update_state(&mut self) {
+        self.life.report_sent();
+        if self.h2.is_none() && self.life.state == State::Open {
+            self.life.state = State::Flushing;
             self.abort_streams();
         }
-        if self.life.ending == Ending::Flushing && self.unsent() == 0 {
-            self.life.ending =
-                if self.pipe.wire().ended { Ending::Closed } else { Ending::Lingering };
+        if self.life.state == State::Flushing && self.unsent() == 0 {
+            self.life.state = if self.pipe.wire().ended { State::Closed } else { State::Lingering };
         }
         if self.life.is_closed() {
             self.close();
@@ -324,10 +325,12 @@ impl Connection {
     /// Ends everything now.
     fn close(&mut self) {
         self.h2 = None;
-        self.life.ending = Ending::Closed;
+        self.life.state = State::Closed;
         self.abort_streams();
         let end = self.life.end_of(0);
-        self.given.drain(..).for_each(|one| self.life.depart(ResponseInFlight { end, ..one }));
+        self.given
+            .drain(..)
+            .for_each(|one| self.life.note_written(ResponseInFlight { end, ..one }));
         self.life.end();
         self.pipe.wire().output.clear();
     }

@@ -15,7 +15,7 @@ use h2::Reason;
 use super::Connection;
 use super::stream::{Output, Stream};
 use crate::config::Config;
-use crate::life::Ending;
+use crate::life::State;
 use crate::timers::Timer;
 use crate::timers::throughput::MinimumRate;
 use crate::violation::Violation;
@@ -31,7 +31,7 @@ impl Connection {
             Timer::Head => self.go_away(Reason::NO_ERROR, Violation::HeadTimeout),
             Timer::Idle => self.send_goaway(),
             Timer::Linger if self.life.lingers_on(&self.config) => {}
-            Timer::Linger if self.life.ending == Ending::Open => self.send_goaway(),
+            Timer::Linger if self.life.state == State::Open => self.send_goaway(),
             Timer::Linger => self.close(),
             Timer::Body => self.end_late_streams(),
             Timer::Write if self.keeps_pace() => {}
@@ -100,14 +100,14 @@ impl Connection {
             return;
         }
         let timeouts = self.config.timeouts;
-        let is_open = self.life.ending == Ending::Open;
+        let is_open = self.life.state == State::Open;
         let is_free = is_open && self.streams.is_empty();
         let reads_head = self.inbound.is_partial() && self.inbound.open_data().is_none();
         self.life.run_if(is_open && reads_head, Timer::Head, timeouts.read);
         // What answers a ping leaves while they run, and stops neither.
         let idles = is_free && !self.draining;
         self.life.run_if(self.may_run(idles, Timer::Idle), Timer::Idle, timeouts.idle);
-        let lingers = self.life.ending == Ending::Lingering || (is_free && self.draining);
+        let lingers = self.life.state == State::Lingering || (is_free && self.draining);
         self.life.run_if(self.may_run(lingers, Timer::Linger), Timer::Linger, timeouts.linger);
         self.life.watch_reader(self.unsent(), timeouts.write);
     }

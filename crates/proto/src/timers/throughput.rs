@@ -129,11 +129,11 @@ mod tests {
     fn a_peer_that_was_told_the_end_may_take_the_rest() {
         let config = Config::default();
         assert_eq!(least(config.timeouts.linger, config.limits.body_bytes_per_second), 1000);
-        let mut farewell = LingerProgress::default();
-        assert!([9000, 8000, 7000, 500].iter().all(|left| farewell.goes_on(*left, &config)));
-        assert!(!farewell.goes_on(1, &config));
-        let mut farewell = LingerProgress::default();
-        assert!(farewell.goes_on(9000, &config) && !farewell.goes_on(8001, &config));
+        let mut progress = LingerProgress::default();
+        assert!([9000, 8000, 7000, 500].iter().all(|left| progress.goes_on(*left, &config)));
+        assert!(!progress.goes_on(1, &config));
+        let mut progress = LingerProgress::default();
+        assert!(progress.goes_on(9000, &config) && !progress.goes_on(8001, &config));
         assert!(!LingerProgress::default().goes_on(0, &config));
     }
 
