@@ -3,11 +3,11 @@
 //! idle executor goes there, with the request.
 //!
 //! ```text
-//!   reactor ──HandoffMessage, socket──▶ way to slot 2 ═══▶ inlet ──▶ receiver thread ──Message──▶ reactor
-//!   of slot 0                                                of the process in slot 2
+//!   reactor ──HandoffMessage, socket──▶ channel of slot 2 ═══▶ receiver thread ──Message──▶ reactor
+//!   of slot 0                                                  of the process in slot 2
 //! ```
 //!
-//! The sockets outlive the processes: what a worker leaves in its inlet is taken by its successor, or by those
+//! The sockets outlive the processes: what a worker leaves in its channel is taken by its successor, or by those
 //! who stand in for it.
 
 use std::cell::{Cell, RefCell};
@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 use hyperion_io::passing::{Control, Receiver, pass};
 
 use self::handoff_message::HandoffMessage;
-use self::inlets::Inlets;
+use self::receiver_thread::ReceiverThread;
 use crate::log::Log;
 use crate::reactor::inbox::Inbox;
 use crate::stats::{Stats, WorkerLoad};
 
 pub(crate) mod handoff_message;
-mod inlets;
+mod receiver_thread;
 
 /// A sibling with this many handoffs in transit may be stopped; after [`CONGESTION_TIMEOUT`] it gets no more.
 const IN_TRANSIT_MAX: u64 = 32;
@@ -40,23 +40,23 @@ const CONGESTION_TIMEOUT: Duration = Duration::from_millis(100);
 /// How often to choose a sibling anew when another worker takes the chosen place first.
 const ATTEMPTS: usize = 4;
 
-/// The sockets between the workers of a cluster; made before the first fork.
+/// The channel of each slot, by which the others send to its worker; made before the first fork.
 #[derive(Debug)]
 pub struct Channels {
     executors: u64,
-    ways: Vec<OwnedFd>,
-    inlets: Vec<OwnedFd>,
+    senders: Vec<OwnedFd>,
+    receivers: Vec<OwnedFd>,
 }
 
 impl Channels {
-    /// For a worker with so many executors, as its siblings have: by slot, the ways there, and the ends out of
-    /// which comes what is sent. All are unix sockets that keep the boundaries of messages.
-    pub fn new(executors: usize, ways: Vec<OwnedFd>, inlets: Vec<OwnedFd>) -> Self {
-        Self { executors: executors as u64, ways, inlets }
+    /// For a worker with so many executors, as its siblings have: by slot, the ends of the channels that send to it,
+    /// and those that it receives from. All are unix sockets that keep the boundaries of messages.
+    pub fn new(executors: usize, senders: Vec<OwnedFd>, receivers: Vec<OwnedFd>) -> Self {
+        Self { executors: executors as u64, senders, receivers }
     }
 
-    fn inlet(&self, slot: usize) -> io::Result<OwnedFd> {
-        self.inlets.get(slot).ok_or(io::ErrorKind::NotFound)?.try_clone()
+    fn receiver(&self, slot: usize) -> io::Result<OwnedFd> {
+        self.receivers.get(slot).ok_or(io::ErrorKind::NotFound)?.try_clone()
     }
 }
 
@@ -94,12 +94,13 @@ impl Siblings {
         log: Arc<Log>,
     ) -> io::Result<Self> {
         let slot = stats.segment().load_of(stats.block()).slot;
-        let receiver = Receiver::new(slot, channels.inlet(slot)?)?;
+        let receiver = Receiver::new(slot, channels.receiver(slot)?)?;
         let control = receiver.control();
         let ended = Arc::new(AtomicBool::new(false));
-        let inlets = Inlets { receiver, inbox, stats: stats.clone(), log, ended: ended.clone() };
         let thread =
-            std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| inlets.run())?;
+            ReceiverThread { receiver, inbox, stats: stats.clone(), log, ended: ended.clone() };
+        let thread =
+            std::thread::Builder::new().name("hyperion-siblings".into()).spawn(|| thread.run())?;
         stats.adopting.set(1);
         let congested_since = (0..stats.segment().block_count()).map(|_| Cell::default()).collect();
         let (lifetimes, excluded) = (Lifetimes::default(), RefCell::default());
@@ -119,7 +120,7 @@ impl Siblings {
     /// When there is no descriptor left: then nothing is taken.
     pub fn cover(&self, slot: usize) -> io::Result<()> {
         self.excluded.borrow_mut().insert(slot);
-        self.control.add(slot, self.channels.inlet(slot)?);
+        self.control.add(slot, self.channels.receiver(slot)?);
         Ok(())
     }
 
@@ -167,7 +168,7 @@ impl Siblings {
         let (segment, block) = (self.stats.segment(), self.stats.block());
         for _ in 0..ATTEMPTS {
             let mut able = segment.siblings_of(block).filter(|sibling| {
-                sibling.slot < self.channels.ways.len()
+                sibling.slot < self.channels.senders.len()
                     && !self.excluded.borrow().contains(&sibling.slot)
                     && !self.is_stuck(sibling)
             });
@@ -204,14 +205,14 @@ impl Siblings {
     /// Sends a socket there; the caller still has it, and must close it where this succeeds.
     ///
     /// # Errors
-    /// When the way is full, or the handoff too large for it. The reservation is cancelled.
+    /// When the channel is full, or the handoff too large for it. The reservation is cancelled.
     pub fn send(
         &self,
         reservation: Reservation,
         socket: impl AsFd,
         handoff: &HandoffMessage,
     ) -> io::Result<()> {
-        let sent = pass(&self.channels.ways[reservation.slot], socket, &handoff.to_bytes());
+        let sent = pass(&self.channels.senders[reservation.slot], socket, &handoff.to_bytes());
         if sent.is_err() {
             self.cancel(reservation);
         }

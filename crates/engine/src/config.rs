@@ -13,8 +13,8 @@ pub struct Config {
     /// What is answered without the application; see
     /// [`Engine::replace_routes`](crate::Engine::replace_routes).
     pub routes: Arc<Routes>,
-    /// The other workers of a cluster.
-    pub siblings: Option<Arc<Channels>>,
+    /// To the other workers of a cluster.
+    pub channels: Option<Arc<Channels>>,
     /// Who may ask the server about itself.
     pub admin: Arc<Admin>,
     /// Which driver to use.

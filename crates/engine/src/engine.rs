@@ -244,7 +244,7 @@ impl Parts {
         let name = driver.name();
         let inbox = Arc::new(Inbox::new(driver.waker()));
         let admin = self.config.admin.clone();
-        let channels = self.config.siblings.clone();
+        let channels = self.config.channels.clone();
         let mut reactor = Reactor::new(
             driver,
             self.config,

@@ -71,7 +71,7 @@ impl Worker {
         routes.add("GET", "/native", Target::Static(Arc::new(route)));
         let config = Config {
             routes: Arc::new(routes),
-            siblings: Some(Arc::new(channels)),
+            channels: Some(Arc::new(channels)),
             max_connections: 10_000,
             spool_threshold_bytes: 256 * 1024,
             ..support::config(io)
@@ -119,11 +119,14 @@ fn slots() -> (Arc<Segment>, [Slot; 2]) {
     let segment = Segment::new(2).unwrap();
     let pairs: Vec<_> = (0..2).map(|_| pair()).collect();
     let slots = [0, 1].map(|slot| {
-        let ways = pairs.iter().map(|(way, _)| way.try_clone().unwrap()).collect();
-        let inlets = pairs.iter().map(|(_, inlet)| inlet.try_clone().unwrap()).collect();
+        let senders = pairs.iter().map(|(sender, _)| sender.try_clone().unwrap()).collect();
+        let receivers = pairs.iter().map(|(_, receiver)| receiver.try_clone().unwrap()).collect();
         segment.claim();
         segment.begin(slot, slot, 100 + slot as u32);
-        Slot { channels: Channels::new(1, ways, inlets), stats: Arc::new(segment.stats(slot)) }
+        Slot {
+            channels: Channels::new(1, senders, receivers),
+            stats: Arc::new(segment.stats(slot)),
+        }
     });
     (segment, slots)
 }

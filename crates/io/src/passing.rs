@@ -41,9 +41,9 @@ pub fn pass(channel: impl AsFd, socket: impl AsFd, message: &[u8]) -> io::Result
 /// The ends of channels that sockets come out of.
 #[derive(Debug)]
 pub struct Receiver {
-    inlets: Vec<Inlet>,
+    channels: Vec<Channel>,
     orders: Arc<Orders>,
-    bell: WakeCounter,
+    wake_counter: WakeCounter,
     buffer: Vec<u8>,
     /// The message that was looked at.
     preview: Vec<u8>,
@@ -51,9 +51,9 @@ pub struct Receiver {
 
 /// The end of one channel.
 #[derive(Debug)]
-struct Inlet {
+struct Channel {
     slot: usize,
-    channel: OwnedFd,
+    socket: OwnedFd,
 }
 
 /// What is in a channel.
@@ -74,7 +74,7 @@ struct Orders {
 
 #[derive(Debug)]
 enum Change {
-    Add(Inlet),
+    Add(Channel),
     Remove(usize),
 }
 
@@ -82,13 +82,13 @@ enum Change {
 #[derive(Debug)]
 pub struct Control {
     orders: Arc<Orders>,
-    bell: Waker,
+    waker: Waker,
 }
 
 impl Control {
     /// Receives from the channel of another slot as well.
     pub fn add(&self, slot: usize, channel: OwnedFd) {
-        self.change(Change::Add(Inlet { slot, channel }));
+        self.change(Change::Add(Channel { slot, socket: channel }));
     }
 
     /// Leaves that channel to others.
@@ -99,12 +99,12 @@ impl Control {
     /// Ends the wait in [`Receiver::receive`], for good.
     pub fn end(&self) {
         self.orders.ended.store(true, Ordering::Release);
-        self.bell.wake();
+        self.waker.wake();
     }
 
     fn change(&self, change: Change) {
         self.orders.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
-        self.bell.wake();
+        self.waker.wake();
     }
 }
 
@@ -116,13 +116,13 @@ impl Receiver {
     /// When there are no descriptors left.
     pub fn new(slot: usize, channel: OwnedFd) -> io::Result<Self> {
         let (buffer, preview) = (vec![0; MESSAGE_BYTES_MAX], vec![0; MESSAGE_BYTES_MAX]);
-        let (inlets, orders) = (vec![Inlet { slot, channel }], Arc::default());
-        Ok(Self { inlets, orders, bell: WakeCounter::new()?, buffer, preview })
+        let (channels, orders) = (vec![Channel { slot, socket: channel }], Arc::default());
+        Ok(Self { channels, orders, wake_counter: WakeCounter::new()?, buffer, preview })
     }
 
     /// What tells this receiver what to do.
     pub fn control(&self) -> Control {
-        Control { orders: self.orders.clone(), bell: self.bell.waker() }
+        Control { orders: self.orders.clone(), waker: self.wake_counter.waker() }
     }
 
     /// The next socket with its message. `None` behind the end, once nothing is left in the channels.
@@ -134,10 +134,10 @@ impl Receiver {
             // What was sent before the end was announced is seen behind it.
             let is_ended = self.orders.ended.load(Ordering::Acquire);
             self.follow_orders();
-            for index in 0..self.inlets.len() {
+            for index in 0..self.channels.len() {
                 match self.take(index)? {
                     Taken::Socket(socket, length) => {
-                        let slot = self.inlets[index].slot;
+                        let slot = self.channels[index].slot;
                         let message = &self.buffer[..length];
                         return Ok(Some(Arrival::Socket(socket, message, slot)));
                     }
@@ -158,41 +158,42 @@ impl Receiver {
         );
         for change in changes {
             match change {
-                Change::Add(inlet) => self.inlets.push(inlet),
-                Change::Remove(slot) => self.inlets.retain(|inlet| inlet.slot != slot),
+                Change::Add(channel) => self.channels.push(channel),
+                Change::Remove(slot) => self.channels.retain(|channel| channel.slot != slot),
             }
         }
     }
 
     /// Waits for something in a channel, or for an order.
     fn sleep(&self) -> io::Result<()> {
-        let channels = self.inlets.iter().map(|inlet| PollFd::new(&inlet.channel, PollFlags::IN));
-        let bell = PollFd::new(self.bell.descriptor(), PollFlags::IN);
-        let mut all: Vec<_> = channels.chain([bell]).collect();
+        let channels =
+            self.channels.iter().map(|channel| PollFd::new(&channel.socket, PollFlags::IN));
+        let wake_up = PollFd::new(self.wake_counter.descriptor(), PollFlags::IN);
+        let mut all: Vec<_> = channels.chain([wake_up]).collect();
         match poll(&mut all, None) {
-            Ok(_) | Err(Errno::INTR) => self.silence_bell(),
+            Ok(_) | Err(Errno::INTR) => self.reset_wake_counter(),
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
 
-    fn silence_bell(&self) {
-        // It fails where nobody has rung.
-        let _ = rustix::io::read(self.bell.descriptor(), &mut [0; 8]);
+    fn reset_wake_counter(&self) {
+        // It fails where nobody has woken this thread.
+        let _ = rustix::io::read(self.wake_counter.descriptor(), &mut [0; 8]);
     }
 
     /// Waits for the end to be announced; false when it was not in that time, or something else was.
     pub fn waits_for_end(&self, timeout: Duration) -> bool {
-        let mut bell = [PollFd::new(self.bell.descriptor(), PollFlags::IN)];
+        let mut wake_up = [PollFd::new(self.wake_counter.descriptor(), PollFlags::IN)];
         let timeout = Timespec::try_from(timeout).ok();
-        let _ = poll(&mut bell, timeout.as_ref());
-        self.silence_bell();
+        let _ = poll(&mut wake_up, timeout.as_ref());
+        self.reset_wake_counter();
         self.orders.ended.load(Ordering::Acquire)
     }
 
     /// Whether there is a descriptor for one more socket.
     pub fn can_receive(&self) -> bool {
-        rustix::io::fcntl_dupfd_cloexec(self.bell.descriptor(), 0).is_ok()
+        rustix::io::fcntl_dupfd_cloexec(self.wake_counter.descriptor(), 0).is_ok()
     }
 
     /// What is in a channel now. The kernel drops a socket that finds no descriptor together with its
@@ -221,7 +222,7 @@ impl Receiver {
     }
 
     fn read(&mut self, index: usize, how: RecvFlags) -> io::Result<Read> {
-        let channel = &self.inlets[index].channel;
+        let channel = &self.channels[index].socket;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         loop {
             let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -32,8 +32,8 @@ impl Cluster {
             let mut worker = World::within(&around, config.clone(), app, seed + slot as u64);
             worker.join(Channels::new(
                 EXECUTORS,
-                pairs.iter().map(|(way, _)| copy(way)).collect(),
-                pairs.iter().map(|(_, inlet)| copy(inlet)).collect(),
+                pairs.iter().map(|(sender, _)| copy(sender)).collect(),
+                pairs.iter().map(|(_, receiver)| copy(receiver)).collect(),
             ));
             worker
         });

@@ -108,7 +108,7 @@ impl Reader<'_> {
             )?,
             handshakes_per_second: self.bound("tls_handshake_rate_limit", "unlimited")?,
             streams_request_bodies: self.fetch("stream_request_bodies")?,
-            siblings: self.siblings()?.map(Arc::new),
+            channels: self.channels()?.map(Arc::new),
             admin: Arc::new(self.admin()?),
             max_connections: self.fetch("max_connections")?,
             spool_threshold_bytes: self
@@ -191,18 +191,20 @@ impl Reader<'_> {
         Ok(Arc::new(stats))
     }
 
-    /// Of a worker in a cluster: copies of the sockets that lead to the others and from them.
-    fn siblings(&self) -> Result<Option<Channels>, Error> {
-        let Some(ways) = self.optional::<Vec<RawFd>>("ways")? else { return Ok(None) };
+    /// Of a worker in a cluster: copies of both ends of the channels between all of them.
+    fn channels(&self) -> Result<Option<Channels>, Error> {
+        let Some(senders) = self.optional::<Vec<RawFd>>("handoff_senders")? else {
+            return Ok(None);
+        };
         let copy = |descriptor: RawFd| {
             raw::duplicate(descriptor).map_err(|cause| {
                 error::error(self.ruby, format!("descriptor {descriptor}: {cause}"))
             })
         };
         let copies = |descriptors: Vec<RawFd>| descriptors.into_iter().map(copy).collect();
-        let (ways, inlets): (Result<_, _>, Result<_, _>) =
-            (copies(ways), copies(self.fetch("inlets")?));
-        Ok(Some(Channels::new(self.fetch("threads")?, ways?, inlets?)))
+        let (senders, receivers): (Result<_, _>, Result<_, _>) =
+            (copies(senders), copies(self.fetch("handoff_receivers")?));
+        Ok(Some(Channels::new(self.fetch("threads")?, senders?, receivers?)))
     }
 
     fn admin(&self) -> Result<Admin, Error> {

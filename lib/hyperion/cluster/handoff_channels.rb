@@ -15,9 +15,9 @@ module Hyperion
       raise BootError, "the sockets between #{workers} workers cannot be made: #{e.message}; raise `ulimit -n`, or lower workers"
     end
 
-    # @return [Hash{Symbol=>Array<Integer>}] descriptors by slot, for an engine, which makes copies: the ways
-    #   there, and the ends out of which comes what is sent
-    def settings = { ways: @pairs.map { |_, way| way.fileno }, inlets: @pairs.map { |inlet, _| inlet.fileno } }
+    # @return [Hash{Symbol=>Array<Integer>}] descriptors by slot, for an engine, which makes copies: the end of
+    #   each channel that sends to the slot, and the end that receives there
+    def settings = { handoff_senders: @pairs.map { |_, sender| sender.fileno }, handoff_receivers: @pairs.map { |receiver, _| receiver.fileno } }
 
     # Closes this process's copies.
     def close = @pairs.flatten.each(&:close)

@@ -118,7 +118,7 @@ pub(crate) fn listening<D: Driver<Socket = OwnedFd>>(
     let config = Config {
         protocol: hyperion_proto::Config::default(),
         routes: Arc::default(),
-        siblings: None,
+        channels: None,
         admin: Arc::default(),
         io: IoChoice::Auto,
         max_connections: 10,

@@ -15,7 +15,7 @@ pub fn config(io: IoChoice) -> Config {
     Config {
         protocol: ProtocolConfig::default(),
         routes: Arc::default(),
-        siblings: None,
+        channels: None,
         admin: Arc::default(),
         io,
         max_connections: 100,

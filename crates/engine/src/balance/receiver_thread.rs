@@ -26,7 +26,7 @@ const LINGER_PAUSE: Duration = Duration::from_millis(5);
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The thread that waits for what siblings send.
-pub(super) struct Inlets {
+pub(super) struct ReceiverThread {
     pub receiver: Receiver,
     pub inbox: Arc<Inbox>,
     pub stats: Arc<Stats>,
@@ -34,7 +34,7 @@ pub(super) struct Inlets {
     pub ended: Arc<AtomicBool>,
 }
 
-impl Inlets {
+impl ReceiverThread {
     pub fn run(mut self) {
         let _ = hyperion_io::block_signals();
         let taken = fault::catch(|| {
@@ -115,16 +115,17 @@ mod tests {
         let segment = Segment::new(2).unwrap();
         segment.begin(0, 0, 100);
         segment.begin(1, 1, 101);
-        let (way, inlet) = rustix::net::socketpair(
+        let (sender, receiver) = rustix::net::socketpair(
             rustix::net::AddressFamily::UNIX,
             rustix::net::SocketType::SEQPACKET,
             rustix::net::SocketFlags::CLOEXEC,
             None,
         )
         .unwrap();
-        let own = way.try_clone().unwrap();
-        let inlets = vec![inlet.try_clone().unwrap(), inlet];
-        let channels = Arc::new(Channels::new(1, vec![own, way.try_clone().unwrap()], inlets));
+        let own = sender.try_clone().unwrap();
+        let receivers = vec![receiver.try_clone().unwrap(), receiver];
+        let channels =
+            Arc::new(Channels::new(1, vec![own, sender.try_clone().unwrap()], receivers));
         let inbox = Arc::new(Inbox::new(Waker::new(Arc::new(|| {}))));
         let log = Arc::new(Log::new(LogConfig {
             level: Level::Error,
@@ -138,7 +139,7 @@ mod tests {
         siblings.stop_adopting();
         std::thread::sleep(2 * LINGER);
         assert!(!siblings.has_left(), "somebody is on the way");
-        pass(&way, &way, &HandoffMessage::of_connection(0).to_bytes()).unwrap();
+        pass(&sender, &sender, &HandoffMessage::of_connection(0).to_bytes()).unwrap();
         let mut taken = Vec::new();
         while taken.is_empty() {
             inbox.take(&mut taken);
