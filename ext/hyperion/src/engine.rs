@@ -27,7 +27,7 @@ use crate::routes::Table;
 use crate::tls::Tls;
 use crate::vm::class;
 use crate::vm::error::{self, HYPERION, contain};
-use crate::vm::gvl::{Birthplace, serve_here, without_gvl};
+use crate::vm::gvl::{OwningProcess, serve_here, without_gvl};
 use crate::vm::raw;
 
 /// Between two looks at whether everything has ended.
@@ -53,7 +53,7 @@ pub struct Engine {
     config: Config,
     listeners: RefCell<Vec<(OwnedFd, Option<Arc<hyperion_engine::Tls>>)>>,
     native: OnceLock<Arc<NativeEngine>>,
-    birthplace: Birthplace,
+    process: OwningProcess,
 }
 
 impl DataTypeFunctions for Engine {
@@ -69,7 +69,7 @@ impl DataTypeFunctions for Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         let Some(native) = self.native.take() else { return };
-        if !self.birthplace.is_here() {
+        if !self.process.is_current() {
             std::mem::forget(native);
             return;
         }
@@ -99,7 +99,7 @@ impl Engine {
             config: settings.engine,
             listeners: RefCell::default(),
             native: OnceLock::new(),
-            birthplace: Birthplace::here(),
+            process: OwningProcess::current(),
         })
     }
 
@@ -308,7 +308,7 @@ impl Engine {
 
     /// The native engine, in the process that runs it and in no child of it.
     fn here(&self) -> Option<&Arc<NativeEngine>> {
-        self.native.get().filter(|_| self.birthplace.is_here())
+        self.native.get().filter(|_| self.process.is_current())
     }
 
     fn running(&self, ruby: &Ruby) -> Result<&Arc<NativeEngine>, Error> {

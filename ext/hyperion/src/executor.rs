@@ -153,7 +153,7 @@ impl Executor<'_> {
         let answered = contain(self.ruby, || self.answer(&call, &target, body));
         answered.or_else(|failure| {
             // The request itself may not have got as far as an answer.
-            if client.is_here() && !client.is_answered() {
+            if client.is_in_own_process() && !client.is_answered() {
                 client.abort();
             }
             self.absorb(failure)
@@ -250,7 +250,7 @@ fn resolve(target: &Target, request: &Request, client: &SharedReply) -> (Target,
 
 /// Sends what the engine has made. False, as no stream is left open by it.
 fn send(client: &SharedReply, response: Option<Response>) -> bool {
-    if let Some(response) = response.filter(|_| client.is_here()) {
+    if let Some(response) = response.filter(|_| client.is_in_own_process()) {
         client.send(Reply { response, completion: None });
     }
     false

@@ -30,7 +30,8 @@ pub fn hijack(
     if let Some(io) = env.get(HIJACK_IO).filter(|io| !io.is_nil()) {
         return Ok(io);
     }
-    let client = client.filter(|client| client.is_here()).ok_or_else(|| too_late(ruby))?;
+    let client =
+        client.filter(|client| client.is_in_own_process()).ok_or_else(|| too_late(ruby))?;
     client.hijack().map_err(|_| too_late(ruby))?;
     wait_for(ruby, &client, |client, interrupt| client.wait_hijacked(interrupt, None))?;
     let hijacked = client.take_hijacked().ok_or_else(|| client_disconnected(ruby))?;

@@ -7,25 +7,25 @@ use hyperion_engine::{Interrupt, ReplyHandle, Wait, WriteError};
 use magnus::{Error, Ruby};
 
 use crate::vm::error::client_disconnected;
-use crate::vm::gvl::{Birthplace, without_gvl};
+use crate::vm::gvl::{OwningProcess, without_gvl};
 
 /// The way back to one client, shared by the Ruby objects of one request.
 #[derive(Debug)]
 pub struct SharedReply {
     /// Always there until it is dropped.
     handle: Option<ReplyHandle>,
-    birthplace: Birthplace,
+    process: OwningProcess,
 }
 
 impl SharedReply {
     /// Wraps a handle in the process it belongs to.
     pub fn new(handle: ReplyHandle) -> Self {
-        Self { handle: Some(handle), birthplace: Birthplace::here() }
+        Self { handle: Some(handle), process: OwningProcess::current() }
     }
 
     /// Whether this is the process that may answer, and not a child of it.
-    pub fn is_here(&self) -> bool {
-        self.birthplace.is_here()
+    pub fn is_in_own_process(&self) -> bool {
+        self.process.is_current()
     }
 
     /// Hands over a piece of a streamed body, and waits while the client is too far behind.
@@ -33,7 +33,7 @@ impl SharedReply {
     /// # Errors
     /// `Hyperion::ClientDisconnected` when nobody reads any more, an IOError when the body has ended.
     pub fn write_piece(&self, ruby: &Ruby, bytes: Bytes) -> Result<(), Error> {
-        if !self.is_here() {
+        if !self.is_in_own_process() {
             return Err(client_disconnected(ruby));
         }
         if bytes.is_empty() {
@@ -63,7 +63,7 @@ impl Deref for SharedReply {
 
 impl Drop for SharedReply {
     fn drop(&mut self) {
-        if !self.is_here() {
+        if !self.is_in_own_process() {
             // Its locks may be held by threads that a forked child does not have.
             std::mem::forget(self.handle.take());
         }

@@ -220,7 +220,7 @@ impl Input {
         loop {
             let client = match &mut *self.source.borrow_mut() {
                 Source::Client { client, asked } => {
-                    if !client.is_here() {
+                    if !client.is_in_own_process() {
                         return Err(client_disconnected(ruby));
                     }
                     request_once(asked, client);
@@ -315,7 +315,7 @@ impl Source {
 
 /// Tells a client that holds back its body to send it.
 fn request_once(asked: &mut bool, client: &SharedReply) {
-    if !std::mem::replace(asked, true) && client.is_here() {
+    if !std::mem::replace(asked, true) && client.is_in_own_process() {
         client.request_body();
     }
 }

@@ -117,7 +117,7 @@ impl Arrived {
     /// for stays where it holds back the client.
     pub fn obtain(&mut self, want: Want, client: &SharedReply) -> Option<Bytes> {
         self.take(want).or_else(|| {
-            if client.is_here() {
+            if client.is_in_own_process() {
                 self.fill(client);
             }
             self.take(want)
@@ -126,10 +126,13 @@ impl Arrived {
 
     /// Whether nothing is here, and something may still come.
     pub fn is_awaited(&mut self, client: &SharedReply) -> bool {
-        if self.bytes.is_empty() && client.is_here() {
+        if self.bytes.is_empty() && client.is_in_own_process() {
             self.fill(client);
         }
-        self.bytes.is_empty() && !self.has_ended && client.is_here() && !client.is_abandoned()
+        self.bytes.is_empty()
+            && !self.has_ended
+            && client.is_in_own_process()
+            && !client.is_abandoned()
     }
 
     /// Adds what the engine has received; `client` says whether it was all.
@@ -149,7 +152,7 @@ impl Arrived {
 /// # Errors
 /// What an interrupt raises.
 pub fn wait(ruby: &Ruby, client: &Arc<SharedReply>) -> Result<bool, Error> {
-    if !client.is_here() {
+    if !client.is_in_own_process() {
         return Ok(false);
     }
     let waited = wait_for(ruby, client, |client, interrupt| client.wait_part(interrupt, None))?;

@@ -84,7 +84,7 @@ impl Delivery<'_> {
         observed: Result<(), Error>,
     ) -> Result<bool, Error> {
         // Only a hijack can have ended the exchange this early; what was returned is ignored.
-        let is_hijacked = self.client.is_here() && self.client.is_answered();
+        let is_hijacked = self.client.is_in_own_process() && self.client.is_answered();
         let mut progress = Progress { is_hijacked, ..Progress::default() };
         let failure = match called {
             Ok(value) if is_hijacked || observed.is_err() => {
@@ -105,7 +105,7 @@ impl Delivery<'_> {
     }
 
     fn send(&self, value: Value, progress: &mut Progress) -> Result<(), Error> {
-        if !self.client.is_here() {
+        if !self.client.is_in_own_process() {
             return Ok(());
         }
         let answer = *progress.answer.insert(RackResponse::read(self.ruby, value)?);

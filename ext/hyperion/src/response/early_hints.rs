@@ -62,7 +62,7 @@ impl EarlyHints {
         contain(ruby, || {
             let Headers { fields, .. } = Headers::read(ruby, headers)?;
             if let Some(client) = ruby.get_inner(this.exchange).client()
-                && client.is_here()
+                && client.is_in_own_process()
                 && !fields.is_empty()
             {
                 client.inform(EARLY_HINTS, fields);

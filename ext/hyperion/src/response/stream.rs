@@ -60,7 +60,7 @@ impl DataTypeFunctions for Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         // Nobody can write any more, which for a stream is what closing it means.
-        if self.client.is_here() {
+        if self.client.is_in_own_process() {
             // Nobody is left to be told of chunks that are not complete; the client sees a cut response.
             let _ = self.chunks.end(&self.client, None);
         }
@@ -191,7 +191,7 @@ impl Stream {
     /// `close_write`: the response is complete.
     fn close_write(ruby: &Ruby, this: Obj<Self>) -> Result<(), Error> {
         let was_closed = this.write_closed.replace(true);
-        match !was_closed && this.client.is_here() && !this.has_trailers.get() {
+        match !was_closed && this.client.is_in_own_process() && !this.has_trailers.get() {
             true => this.chunks.finish(ruby, &this.client, None),
             false => Ok(()),
         }
@@ -228,7 +228,7 @@ impl Stream {
 
     /// The next bytes of the tunnel; `None` at the end. Waits without the interpreter's lock.
     fn receive(&self, ruby: &Ruby, most: usize) -> Result<Option<Bytes>, Error> {
-        if !self.client.is_here() {
+        if !self.client.is_in_own_process() {
             return Err(client_disconnected(ruby));
         }
         loop {
@@ -262,7 +262,7 @@ impl Stream {
             return ruby.get_inner(self.input).would_block();
         }
         let mut received = self.received.borrow_mut();
-        if received.is_empty() && self.client.is_here() {
+        if received.is_empty() && self.client.is_in_own_process() {
             *received = self.client.take_input().unwrap_or_default();
         }
         received.is_empty() && !self.client.input_ended() && !self.client.is_abandoned()

@@ -91,20 +91,20 @@ unsafe fn enter_region<F: FnOnce() -> R, R, U: Fn()>(region: &mut Region<F, R>, 
 /// How many forks lie between this process and the one that loaded the library.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// The process in which something was made. In a child of it, sockets, locks and threads are the
+/// The process in which something was made, and that owns it. In a child of it, sockets, locks and threads are the
 /// parent's, and must not be touched, not even to be released.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Birthplace(u32);
+pub struct OwningProcess(u32);
 
-impl Birthplace {
+impl OwningProcess {
     /// This process.
-    pub fn here() -> Self {
+    pub fn current() -> Self {
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether this still is that process.
-    pub fn is_here(self) -> bool {
-        self == Self::here()
+    /// Whether this is that process, and not a child of it.
+    pub fn is_current(self) -> bool {
+        self == Self::current()
     }
 }
 
