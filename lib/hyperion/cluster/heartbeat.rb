@@ -79,15 +79,15 @@ module Hyperion
       case word
       when "retire", "stop" then @event_queue.post(word.to_sym)
       when "cover", "uncover" then @event_queue.post([word.to_sym, Integer(slot)])
-      when "backtraces" then tell_backtraces
+      when "backtraces" then write_backtraces
       end
     end
 
     # The master has asked, so it reads; this may wait for it.
-    def tell_backtraces
+    def write_backtraces
       beat
       ThreadBacktraces.all.each { |lines| @writer.write("thread #{lines.join("\v")}\n") }
-      @writer.write("told\n")
+      @writer.write("backtraces_complete\n")
     rescue SystemCallError
       nil # It has died meanwhile.
     end

@@ -27,7 +27,7 @@ module Hyperion
     # Marks the slot that is next.
     def round(now)
       measure(now) if @limit
-      return unless @slots.all?(&:serving?) && @slots.none? { |slot| slot.wanted || slot.leaving.any? }
+      return unless @slots.all?(&:serving?) && @slots.none? { |slot| slot.replacement_reason || slot.leaving.any? }
 
       slot, reason = spent || heaviest
       return unless slot

@@ -20,8 +20,8 @@ module Hyperion
     attr_reader :successor
     # @return [Array<WorkerHandle>] who has been replaced and finishes its requests
     attr_reader :leaving
-    # @return [Symbol, nil] why the current one is to be replaced
-    attr_reader :wanted
+    # @return [Symbol, nil] why the current one is to be replaced, if it is
+    attr_reader :replacement_reason
 
     # @param index [Integer]
     # @param retry_s [Numeric] for so long workers that do not start are followed by others
@@ -59,13 +59,13 @@ module Hyperion
     end
 
     # The current process is to be replaced by one that boots beside it.
-    def replace(reason) = @wanted = reason
+    def replace(reason) = @replacement_reason = reason
 
     # The successor serves: the current process leaves.
     # @return [WorkerHandle] who leaves
     def take_over(now)
       @leaving << @current
-      promote_successor(@current, @wanted, now)
+      promote_successor(@current, @replacement_reason, now)
       @leaving.last
     end
 
@@ -92,12 +92,12 @@ module Hyperion
 
     private
 
-    def lacks? = current.nil? || (!wanted.nil? && successor.nil?)
+    def lacks? = current.nil? || (!replacement_reason.nil? && successor.nil?)
 
     def promote_successor(worker, reason, now)
       @former = Former.new(worker.pid, reason, worker.uptime(now).round(1))
       @current = @successor
-      @successor = @wanted = nil
+      @successor = @replacement_reason = nil
     end
 
     def delay_next(worker, now)

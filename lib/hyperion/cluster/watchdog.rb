@@ -71,7 +71,7 @@ module Hyperion
 
     # Long requests that come on are the app's own business.
     def replace(slot, worker, name, now)
-      return if slot.wanted || !worker.stuck?(now, @timeout_s)
+      return if slot.replacement_reason || !worker.stuck?(now, @timeout_s)
 
       @log.error("#{name} has made no progress for #{@timeout_s} s while requests wait, and is replaced")
       slot.replace(:timeout)
@@ -84,14 +84,14 @@ module Hyperion
 
     def answered?(worker, now)
       worker.ask(now) unless worker.asked_at
-      worker.told? || worker.stopped? || now - worker.asked_at >= ANSWER_S
+      worker.backtraces_complete? || worker.stopped? || now - worker.asked_at >= ANSWER_S
     end
 
     def overdue(worker, now) = ("was replaced and did not end in time" if worker.leave_by && now >= worker.leave_by)
 
     def show_threads(name, worker)
       return if worker.stopped?
-      return KernelStacks.lines(worker.pid).each { |line| @log.error("#{name} does not answer: #{line}") } unless worker.told?
+      return KernelStacks.lines(worker.pid).each { |line| @log.error("#{name} does not answer: #{line}") } unless worker.backtraces_complete?
 
       worker.threads.each { |title, *frames| @log.error("#{name}: thread #{title}", backtrace: frames.join("\n")) }
     end

@@ -4,7 +4,7 @@ module Hyperion
   # A forked worker in its master's eyes: the pipes to it, its signs of life, and what it has told.
   class WorkerHandle
     STOPPED_S = 5
-    SAY = /\A(\w+) ?(.*)\z/
+    MESSAGE = /\A(\w+) ?(.*)\z/
 
     # @return [Integer]
     attr_reader :pid
@@ -62,7 +62,7 @@ module Hyperion
         @rest << text
       end
       *lines, @rest = @rest.split("\n", -1) if @rest.include?("\n")
-      lines&.each { |line| receive(*line.match(SAY)&.captures, now) }
+      lines&.each { |line| receive(*line.match(MESSAGE)&.captures, now) }
     end
 
     # The process was stopped, as by SIGSTOP.
@@ -98,14 +98,14 @@ module Hyperion
     # @return [Boolean] whether the system has stopped it, so that it cannot answer
     def stopped? = !@stopped_at.nil?
 
-    # @return [Boolean] whether its threads are told completely
-    def told? = @told || false
+    # @return [Boolean] whether it has sent the backtraces of all its threads
+    def backtraces_complete? = @backtraces_complete || false
 
     # Asks what its threads are doing.
     def ask(now)
       @asked_at = now
       @threads = []
-      @told = false
+      @backtraces_complete = false
       order("backtraces")
     end
 
@@ -176,7 +176,7 @@ module Hyperion
       when "failed" then @failure = text.tr("\v", "\n")
       when "spent" then @spent_at ||= now
       when "thread" then @threads << text.split("\v")
-      when "told" then @told = true
+      when "backtraces_complete" then @backtraces_complete = true
       end
     end
 

@@ -69,7 +69,7 @@ class HeartbeatTest < UnitCase
     start
     @master.write("backtraces\n")
     lines = []
-    lines << line until lines.last == "told\n"
+    lines << line until lines.last == "backtraces_complete\n"
     assert_match(/\Athread sleeper sleeps\v.*heartbeat_test\.rb:\d+/, lines.grep(/sleeper/).first)
     assert_match(/\Athread main .*\v/, lines.grep(/main/).first)
     assert_empty lines.grep(/hyperion heartbeat/)

@@ -26,7 +26,7 @@ class RecyclingTest < UnitCase
     recycling = recycling_with("--worker-max-rss-mb", MANY)
     @slots.each { |slot| boot(slot) }
     recycling.round(100)
-    assert_equal [[nil] * 3, []], [@slots.map(&:wanted), @log.lines]
+    assert_equal [[nil] * 3, []], [@slots.map(&:replacement_reason), @log.lines]
   end
 
   def test_those_that_served_enough_are_replaced_one_after_the_other_in_the_order_of_asking
@@ -35,14 +35,14 @@ class RecyclingTest < UnitCase
     say(workers[2], "spent 5\n", 7)
     say(workers[0], "spent 5\n", 8)
     2.times { recycling.round(9) }
-    assert_equal [nil, nil, :max_requests], @slots.map(&:wanted)
+    assert_equal [nil, nil, :max_requests], @slots.map(&:replacement_reason)
     boot(@slots[2])
     @slots[2].take_over(10)
     recycling.round(10)
-    assert_equal [nil, nil, nil], @slots.map(&:wanted), "one still leaves"
+    assert_equal [nil, nil, nil], @slots.map(&:replacement_reason), "one still leaves"
     @slots[2].remove(workers[2], :exit, 11)
     recycling.round(11)
-    assert_equal [:max_requests, nil, nil], @slots.map(&:wanted)
+    assert_equal [:max_requests, nil, nil], @slots.map(&:replacement_reason)
   end
 
   def test_nobody_is_replaced_while_a_place_is_empty
@@ -50,10 +50,10 @@ class RecyclingTest < UnitCase
     say(boot(@slots[0]), "spent 5\n", 7)
     boot(@slots[1])
     recycling.round(9)
-    assert_nil @slots[0].wanted
+    assert_nil @slots[0].replacement_reason
     boot(@slots[2])
     recycling.round(9)
-    assert_equal :max_requests, @slots[0].wanted
+    assert_equal :max_requests, @slots[0].replacement_reason
   end
 
   def test_one_that_grows_above_its_memory_is_replaced
@@ -65,9 +65,9 @@ class RecyclingTest < UnitCase
     growing.write("grow\n")
     assert_equal "grown\n", growing.gets
     recycling.round(2)
-    assert_nil @slots[1].wanted, "it is measured at intervals"
+    assert_nil @slots[1].replacement_reason, "it is measured at intervals"
     recycling.round(6)
-    assert_equal [nil, :max_rss, nil], @slots.map(&:wanted)
+    assert_equal [nil, :max_rss, nil], @slots.map(&:replacement_reason)
     assert_operator @log.lines.last[2].fetch(:mb), :>, limit
   end
 
@@ -75,7 +75,7 @@ class RecyclingTest < UnitCase
     recycling = recycling_with("--worker-max-rss-mb", 1)
     @slots.each { |slot| boot(slot, pid: child_process.pid) }
     [1, 6, 11].each { |now| recycling.round(now) }
-    assert_equal [nil] * 3, @slots.map(&:wanted)
+    assert_equal [nil] * 3, @slots.map(&:replacement_reason)
     assert_equal 1, @log.lines.size
     assert_match(/worker_max_rss_mb has no effect: a worker that has served no request uses \d+ MB/, @log.lines[0][1])
   end

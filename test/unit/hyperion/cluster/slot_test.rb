@@ -62,11 +62,11 @@ class SlotTest < UnitCase
   def test_a_successor_boots_beside_and_takes_over
     first = boot(fill(0), 0)
     @slot.replace(:max_rss)
-    assert_equal [true, :max_rss], [@slot.due?(10), @slot.wanted]
+    assert_equal [true, :max_rss], [@slot.due?(10), @slot.replacement_reason]
     second = fill(10)
     assert_equal [false, first, second, nil], [@slot.due?(10), @slot.current, @slot.successor, @slot.take_former]
     assert_same first, @slot.take_over(12)
-    assert_equal [second, nil, [first], nil], [@slot.current, @slot.successor, @slot.leaving, @slot.wanted]
+    assert_equal [second, nil, [first], nil], [@slot.current, @slot.successor, @slot.leaving, @slot.replacement_reason]
     assert_equal [first.pid, :max_rss, 12], @slot.take_former.to_a
     assert_nil @slot.take_former, "it is told once"
     assert_equal :leaving, @slot.remove(first, :exit, 15)
@@ -85,7 +85,7 @@ class SlotTest < UnitCase
     @slot.replace(:max_rss)
     second = fill(10)
     assert_equal :current, @slot.remove(first, :crash, 11)
-    assert_equal [second, nil, nil, false], [@slot.current, @slot.successor, @slot.wanted, @slot.due?(20)]
+    assert_equal [second, nil, nil, false], [@slot.current, @slot.successor, @slot.replacement_reason, @slot.due?(20)]
     assert_equal :crash, @slot.take_former.reason
   end
 

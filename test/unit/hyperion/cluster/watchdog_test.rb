@@ -58,12 +58,12 @@ class WatchdogTest < UnitCase
 
   def test_a_silent_worker_that_answers_is_left_alone
     round(10)
-    say("beat 0 0 0 #{@turn += 1}\nthread main sleeps\ntold\n", at: 11)
+    say("beat 0 0 0 #{@turn += 1}\nthread main sleeps\nbacktraces_complete\n", at: 11)
     round(11)
     assert_empty @log.lines
     round(21)
     assert_equal "backtraces\n" * 2, @orders.readpartial(100), "it is asked anew"
-    refute_predicate @worker, :told?
+    refute_predicate @worker, :backtraces_complete?
   end
 
   def test_a_stopped_worker_is_not_asked_for_long
@@ -75,23 +75,23 @@ class WatchdogTest < UnitCase
   def test_a_worker_that_begins_nothing_is_told_of_and_replaced_when_nothing_comes_on
     [1, 2, 3, 4, 5].each { |at| say("booted epoll\nbeat 3 5 #{at} #{@turn += 1}\n", at: at) }
     round(5)
-    say("beat 3 5 5 #{@turn += 1}\nthread one sleeps\va.rb:1\vb.rb:2\nthread two runs\vc.rb:3\ntold\n", at: 5.1)
+    say("beat 3 5 5 #{@turn += 1}\nthread one sleeps\va.rb:1\vb.rb:2\nthread two runs\vc.rb:3\nbacktraces_complete\n", at: 5.1)
     round(5.1)
     named = "worker 0 (#{@pid})"
     told = ["#{named}: thread one sleeps a.rb:1\nb.rb:2", "#{named}: thread two runs c.rb:3",
             "#{named} has 3 requests waiting and has begun none of them for 3.3 s"]
-    assert_equal [told, 1, nil], [@log.lines, @counts.stalls, @slot.wanted]
+    assert_equal [told, 1, nil], [@log.lines, @counts.stalls, @slot.replacement_reason]
     (6..14).each { |at| say("beat 3 5 5 #{@turn += 1}\n", at: at) && round(at) }
-    assert_equal [told, nil], [@log.lines, @slot.wanted]
+    assert_equal [told, nil], [@log.lines, @slot.replacement_reason]
     2.times { round(15) }
     assert_equal ["#{named} has made no progress for 10 s while requests wait, and is replaced"], @log.lines - told
-    assert_equal [:timeout, false, 1], [@slot.wanted, @worker.killed?, @counts.stalls]
+    assert_equal [:timeout, false, 1], [@slot.replacement_reason, @worker.killed?, @counts.stalls]
   end
 
   def test_a_worker_that_begins_again_is_forgiven
     say("booted epoll\nbeat 3 5 5 1\n", at: 1)
     round(5)
-    say("told\n", at: 5)
+    say("backtraces_complete\n", at: 5)
     round(5.1)
     say("beat 3 6 6 2\n", at: 6)
     round(6)
@@ -106,7 +106,7 @@ class WatchdogTest < UnitCase
     assert_empty @log.lines
     say("beat 0 0 0 0\n", at: 600)
     round(600)
-    say("thread main sleeps\va.rb:1\ntold\n", at: 600)
+    say("thread main sleeps\va.rb:1\nbacktraces_complete\n", at: 600)
     round(600.1)
     assert_equal "worker 0 (#{@pid}) has not booted for 600 s and is killed", @log.lines.last
     assert_equal ["has not booted for 600 s", :timeout], [@worker.failure, @worker.reason]
@@ -133,7 +133,7 @@ class WatchdogTest < UnitCase
     round(19.9)
     assert_empty @log.lines
     round(20)
-    say("thread one sleeps\ntold\n", at: 20)
+    say("thread one sleeps\nbacktraces_complete\n", at: 20)
     round(20.1)
     assert_match(/was replaced and did not end in time and is killed/, @log.lines.last)
     assert_predicate @worker, :killed?

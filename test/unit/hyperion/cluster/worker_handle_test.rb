@@ -132,13 +132,13 @@ class WorkerHandleTest < UnitCase
 
   def test_it_tells_what_its_threads_do
     @worker.ask(5)
-    assert_equal ["backtraces\n", 5, false], [@orders.readpartial(100), @worker.asked_at, @worker.told?]
-    say("thread main sleeps\va.rb:1\vb.rb:2\nthread x runs\ntold\n")
+    assert_equal ["backtraces\n", 5, false], [@orders.readpartial(100), @worker.asked_at, @worker.backtraces_complete?]
+    say("thread main sleeps\va.rb:1\vb.rb:2\nthread x runs\nbacktraces_complete\n")
     assert_equal [["main sleeps", "a.rb:1", "b.rb:2"], ["x runs"]], @worker.threads
-    assert_predicate @worker, :told?
+    assert_predicate @worker, :backtraces_complete?
     @worker.withdraw_complaint
     @worker.ask(9)
-    assert_equal [[], false], [@worker.threads, @worker.told?]
+    assert_equal [[], false], [@worker.threads, @worker.backtraces_complete?]
   end
 
   def test_it_asks_for_a_successor_once
