@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "attached_engines"
 require_relative "routes/mount"
 require_relative "routes/route"
 
@@ -7,6 +8,8 @@ module Hyperion
   # What is answered without the Rack app: static responses, blocks and directories of files. The
   # engines of this process that are attached hear of each change at once. Safe on any thread.
   class Routes
+    include AttachedEngines
+
     LIBRARY = "#{__dir__}/"
     NAMES = { native: %w[native native], block: %w[block blocks], mount: %w[mount mounts] }.freeze
     THROUGH_RUBY = { native: %w[static static] }.freeze
@@ -31,9 +34,8 @@ module Hyperion
     @number = 0
 
     def initialize
-      @lock = Mutex.new
+      super
       @entries = {}
-      @engines = {}.compare_by_identity
     end
 
     @default = new
@@ -69,27 +71,6 @@ module Hyperion
     # @return [Boolean] whether nothing is registered
     def empty? = @lock.synchronize { @entries.empty? }
 
-    # Tells an engine what is registered, now and with each change.
-    # @param engine [Engine]
-    # @param mounts [Array<Mount>] of this engine alone, asked behind the others
-    # @return [nil]
-    # @api private
-    def attach(engine, mounts = [])
-      @lock.synchronize do
-        engine.routes = table(mounts)
-        @engines[engine] = mounts
-      end
-      nil
-    end
-
-    # The engine hears of no more changes.
-    # @return [nil]
-    # @api private
-    def detach(engine)
-      @lock.synchronize { @engines.delete(engine) }
-      nil
-    end
-
     # @param mounts [Array<Mount>] of one engine alone
     # @param native [Boolean] whether the engine answers by itself
     # @return [String, nil] how many there are of each kind
@@ -123,7 +104,9 @@ module Hyperion
       raise
     end
 
-    def publish = @engines.each { |engine, mounts| engine.routes = table(mounts) }
-    def table(mounts) = [*@entries.values, *mounts].map(&:native)
+    # An engine's own mounts are asked behind the others.
+    def update(engine, mounts)
+      engine.routes = [*@entries.values, *mounts].map(&:native)
+    end
   end
 end

@@ -1,20 +1,23 @@
 # frozen_string_literal: true
 
+require_relative "attached_engines"
+
 module Hyperion
   # Blocks that are called when a request begins to be answered and when its answer is known, whoever
   # answers: the app, a block, a static response or a file. They run in the order of registration, on a
   # thread that runs the app. What one raises is logged and stops neither the response nor the next block.
   class Runtime
+    include AttachedEngines
+
     class << self
       # @return [Runtime] the one of every server that was given no other
       attr_reader :default
     end
 
     def initialize
-      @lock = Mutex.new
+      super
       @starts = [].freeze
       @ends = [].freeze
-      @engines = {}.compare_by_identity
     end
 
     @default = new
@@ -37,26 +40,6 @@ module Hyperion
       change(:on_request_end, block) { @ends = [*@ends, block].freeze }
     end
 
-    # Has an engine call the blocks, those of now and those to come.
-    # @param engine [Engine]
-    # @return [nil]
-    # @api private
-    def attach(engine)
-      @lock.synchronize do
-        engine.hooks = hooks if any?
-        @engines[engine] = true
-      end
-      nil
-    end
-
-    # The engine hears of no more blocks.
-    # @return [nil]
-    # @api private
-    def detach(engine)
-      @lock.synchronize { @engines.delete(engine) }
-      nil
-    end
-
     private
 
     def change(name, block)
@@ -64,12 +47,14 @@ module Hyperion
 
       @lock.synchronize do
         yield
-        @engines.each_key { |engine| engine.hooks = hooks }
+        publish
       end
       nil
     end
 
-    def any? = !(@starts.empty? && @ends.empty?)
-    def hooks = [@starts, @ends]
+    # An engine that knows of no hooks reports nothing to Ruby, which saves it the work.
+    def update(engine, _own)
+      engine.hooks = [@starts, @ends] unless @starts.empty? && @ends.empty?
+    end
   end
 end
