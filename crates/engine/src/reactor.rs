@@ -1,3 +1,11 @@
+//! The loop that owns all connections of a process. Whoever leads it ([`leader`]) calls [`Reactor::turn`] over and
+//! over; the simulator does the same with a driver in memory.
+//!
+//! What must stay true: a turn waits for nothing but the driver. Each step of it does a bounded part of what there is
+//! and leaves the rest to the next one, so that no client keeps others waiting. Nobody else touches a session:
+//! executors and the process send messages to the [`inbox`]. A session that has changed is flushed once, at the end
+//! of the turn, and a panic in it costs that session alone.
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;

@@ -1,3 +1,10 @@
+//! One socket, the protocol spoken over it, and its open exchanges. The reactor calls it with what the driver has
+//! received and sent, with messages of executors, and when a deadline is due.
+//!
+//! What must stay true: no call touches the socket; what a session has to send leaves when the reactor flushes it.
+//! Each exchange ends once, in [`ending`], and gives back what it counted as memory of the process. Once the socket
+//! is on its way elsewhere ([`handoff`]), the protocol gets no more input.
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,3 +1,18 @@
+//! What reactor and executor share about one exchange. The session makes a [`Flow`] with each job; the reactor
+//! updates it, and the executor waits at it, by its [`ReplyHandle`](super::reply::ReplyHandle). Three flags tell how
+//! it ends; none is ever taken back. The reactor sets two of them, the end of the job the third, in any order:
+//!
+//! ```text
+//!   Open ── the response has left, or a hijack is refused ──▶ Abandoned: every wait ends, nothing more comes
+//!     │                                                           │
+//!     └──── the client is gone, or the response broken off ─────▶ Abandoned and cut: not all of it has left
+//!
+//!   In flight ── the job is dropped, done or not ─────────────▶ Released: it occupies no executor any more
+//! ```
+//!
+//! `cut` is set before `abandoned`, so that whoever is woken sees both. A waiter looks at the state once more
+//! before it believes that nothing comes: what has arrived before the end is still read.
+
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,3 +1,10 @@
+//! How fast a peer has to take what it is sent. The timers of a connection, of a stream of HTTP/2 and of the end of
+//! TLS ask at equal intervals, as long as something waits for the peer.
+//!
+//! What must stay true: what counts is what the peer has taken, not what the socket's buffer has. A peer that stops
+//! is found one look behind its span at the latest; one that takes all there is, or keeps the minimum
+//! rate, is never cut.
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
