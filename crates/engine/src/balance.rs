@@ -131,7 +131,7 @@ impl Siblings {
     }
 
     /// Whether nothing can come any more.
-    pub fn has_left(&self) -> bool {
+    pub fn has_stopped(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
 
@@ -145,7 +145,7 @@ impl Siblings {
     }
 
     /// A connection has ended that was open for so long.
-    pub fn ended(&self, life: Duration) {
+    pub fn note_lifetime(&self, life: Duration) {
         self.lifetimes.note(life);
     }
 

@@ -202,7 +202,7 @@ where
         context.inbox.budget.tell_waiting(waiting as usize);
         self.sessions.context.recorder.log_dropped(self.sessions.context.log.dropped());
         if self.sessions.shutdown != Shutdown::None {
-            let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_left);
+            let is_alone = self.siblings.as_ref().is_none_or(Siblings::has_stopped);
             let is_empty = self.sessions.are_over() && self.sessions.accepted.is_empty();
             let is_drained = is_alone && is_empty && !self.driver.is_listening();
             self.sessions.context.inbox.report_drained(is_drained);
@@ -377,7 +377,7 @@ where
         if self.sessions.find(key).is_some() {
             let session = self.sessions.slab.remove(key.index as usize);
             if let Some(siblings) = &self.siblings {
-                siblings.ended(self.sessions.context.now.duration_since(session.opened_at));
+                siblings.note_lifetime(self.sessions.context.now.duration_since(session.opened_at));
                 session.unused_reservation().into_iter().for_each(|unused| siblings.cancel(unused));
             }
             match session.is_broken || session.connection.is_cut() {

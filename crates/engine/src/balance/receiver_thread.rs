@@ -138,7 +138,7 @@ mod tests {
         assert!(segment.announce(&segment.load_of(1)));
         siblings.stop_adopting();
         std::thread::sleep(2 * LINGER);
-        assert!(!siblings.has_left(), "somebody is on the way");
+        assert!(!siblings.has_stopped(), "somebody is on the way");
         pass(&sender, &sender, &HandoffMessage::of_connection(0).to_bytes()).unwrap();
         let mut taken = Vec::new();
         while taken.is_empty() {
@@ -146,7 +146,7 @@ mod tests {
         }
         assert!(matches!(taken[..], [Message::Adopt(_)]));
         siblings.arrived(1);
-        while !siblings.has_left() {
+        while !siblings.has_stopped() {
             std::thread::sleep(LINGER_PAUSE);
         }
     }
