@@ -8,27 +8,27 @@ module Hyperion
     # A worker, its successor, and those that still leave.
     PROCESSES_PER_WORKER = 4
 
-    # Where a process counts.
-    Seat = Struct.new(:segment, :block, :slot)
+    # The block of the segment in which a process counts.
+    Claim = Struct.new(:segment, :block, :slot)
 
     # @param workers [Integer]
     def initialize(workers = 1)
       @segment = EngineRunner.engine_class::Segment.new([workers, 1].max * PROCESSES_PER_WORKER)
     end
 
-    # A place for a process that is to be made; only the first process of a server gives them away.
+    # A block for a process that is to be made; only the first process of a server gives them away.
     # @param slot [Integer] of the worker
     # @raise [Errno::EAGAIN] where too many former ones still leave
-    # @return [Seat]
+    # @return [Claim]
     # @api private
-    def seat(slot)
+    def claim(slot)
       block = @segment.claim or raise Errno::EAGAIN, "too many former workers are still leaving"
-      Seat.new(@segment, block, slot)
+      Claim.new(@segment, block, slot)
     end
 
-    # The process of that seat is dead, or was never made.
+    # The process of that claim is dead, or was never made.
     # @api private
-    def vacate(seat) = @segment.release(seat.block)
+    def release(claim) = @segment.release(claim.block)
 
     # A worker was replaced.
     # @param reason [Symbol] one of RestartCounter::REASONS

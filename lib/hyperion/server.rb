@@ -147,7 +147,7 @@ module Hyperion
       @admin = Listeners.new([*@configuration.admin_bind])
       sockets = @listeners.binds_for_slot(0).transform_values { |bind| certificates.for(bind) }
       runner = EngineRunner.new(@app, @configuration, sockets, died: ->(dead) { dead == :engine ? deaths.close : deaths << dead }, runtime: @runtime,
-                                                           seat: @metrics.seat(0), admin: @admin.for_slot(0))
+                                                           claim: @metrics.claim(0), admin: @admin.for_slot(0))
       @metrics.phase = :serving
       Hyperion.metrics ||= @metrics
       @runner = runner

@@ -7,15 +7,15 @@ require_relative "../process/safe_fork"
 module Hyperion
   # Makes workers, and the pipes between them and their master.
   class Forking
-    # @param metrics [Metrics] have a seat for each worker
+    # @param metrics [Metrics] in which each worker claims a block
     # @param slots [Array<Slot>] whose pipes are not for a new worker
-    # @yield [Integer, Metrics::Seat, Heartbeat] in a forked process: its slot, where it counts, its side of the pipes
+    # @yield [Integer, Metrics::Claim, Heartbeat] in a forked process: its slot, where it counts, its side of the pipes
     # @yieldreturn [Worker] what that process is to be
     def initialize(metrics:, slots:, &new_worker)
       @metrics = metrics
       @slots = slots
       @new_worker = new_worker
-      @seats = {}
+      @claims = {}
       @safe_fork = SafeFork.new
     end
 
@@ -34,25 +34,25 @@ module Hyperion
     # @raise [SystemCallError] with nothing left open
     def worker(index, now)
       pipes = []
-      seat = @metrics.seat(index)
+      claim = @metrics.claim(index)
       2.times { pipes << IO.pipe }
       (reader, writer), (orders, commands) = pipes
       master_pid = Process.pid
       pid = @safe_fork.fork do
         [reader, commands, *@slots.flat_map(&:workers).flat_map(&:pipes)].each(&:close)
-        @new_worker.call(index, seat, Heartbeat.new(writer, orders, master_pid)).run
+        @new_worker.call(index, claim, Heartbeat.new(writer, orders, master_pid)).run
       end
-      @seats[pid] = seat
+      @claims[pid] = claim
       [writer, orders].each(&:close)
       WorkerHandle.new(pid, reader, commands, now)
     rescue SystemCallError
       pipes.flatten.each(&:close)
-      @metrics.vacate(seat) if seat
+      @metrics.release(claim) if claim
       raise
     end
 
     # The process is dead.
     # @param worker [WorkerHandle]
-    def vacate(worker) = @seats.delete(worker.pid)&.then { |seat| @metrics.vacate(seat) }
+    def release(worker) = @claims.delete(worker.pid)&.then { |claim| @metrics.release(claim) }
   end
 end

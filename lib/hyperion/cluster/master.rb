@@ -117,7 +117,7 @@ module Hyperion
     end
 
     def remove(slot, worker, status)
-      @forking.vacate(worker)
+      @forking.release(worker)
       role = slot.remove(worker, worker.reason || RestartCounter.reason(status), now)
       how = [RestartCounter.describe(status), worker.failure].compact.join("; ")
       return @failure || @shutdown.ended(slot, worker, status, how) if stopping?

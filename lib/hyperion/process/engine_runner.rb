@@ -32,19 +32,19 @@ module Hyperion
     # @param configuration [Configuration]
     # @param sockets [Hash{Socket=>Tls, nil}] listening, and what is spoken there; the engine makes copies
     # @param died [#call] told the index of an executor that died, or :engine when the engine has ended by itself
-    # @param seat [Metrics::Seat] where this process counts
+    # @param claim [Metrics::Claim] where this process counts
     # @param admin [Array<Socket>] listening, for the server's own pages only; closed here once the engine has its copies
-    # @param launched [Boolean] whether the process that made the seat ends by SIGTERM
-    # @param handoff_channels [HandoffChannels, nil] the ways to the other workers of a cluster; closed here, too
+    # @param launched [Boolean] whether the process that made the claim ends by SIGTERM
+    # @param handoff_channels [HandoffChannels, nil] the channels to the other workers of a cluster; closed here, too
     # @param runtime [Runtime] whose hooks hear of each request
     # @raise [Error] where the engine cannot start
-    def initialize(app, configuration, sockets, died:, seat:, admin: [], handoff_channels: nil, launched: false, runtime: Runtime.default)
+    def initialize(app, configuration, sockets, died:, claim:, admin: [], handoff_channels: nil, launched: false, runtime: Runtime.default)
       @configuration = configuration
       @runtime = runtime
       settings = configuration.engine_settings(multiprocess: !handoff_channels.nil?)
       # A program that serves by itself may be in production without saying so.
       settings[:shows_errors] &&= launched
-      @engine = EngineRunner.engine_class.new(app, settings.merge(seat.to_h, handoff_channels&.settings.to_h, owns_process: launched))
+      @engine = EngineRunner.engine_class.new(app, settings.merge(claim.to_h, handoff_channels&.settings.to_h, owns_process: launched))
       attach
       sockets.each { |socket, tls| @engine.listen(socket.fileno, tls) }
       admin.each { |socket| @engine.listen_admin(socket.fileno) }

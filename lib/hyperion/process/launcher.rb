@@ -74,7 +74,7 @@ module Hyperion
     end
 
     def run_single
-      life(0, @metrics.seat(0), notice: @notice).run { |io_driver, routes| announce(io_driver, routes) }
+      life(0, @metrics.claim(0), notice: @notice).run { |io_driver, routes| announce(io_driver, routes) }
       0
     end
 
@@ -84,16 +84,16 @@ module Hyperion
       require_relative "../cluster/handoff_channels"
       channels = HandoffChannels.new(@configuration.workers)
       master = Master.new(configuration: @configuration, log: @log, hooks: @hooks, event_queue: @event_queue, signals: @signals, notice: @notice,
-                          metrics: @metrics, sockets: @sockets, certificates: @certificates) do |slot, seat, heartbeat|
-        Worker.new(slot: slot, heartbeat: heartbeat, life: life(slot, seat, handoff_channels: channels),
+                          metrics: @metrics, sockets: @sockets, certificates: @certificates) do |slot, claim, heartbeat|
+        Worker.new(slot: slot, heartbeat: heartbeat, life: life(slot, claim, handoff_channels: channels),
                    configuration: @configuration, event_queue: @event_queue, signals: @signals)
       end
       master.run { |io_driver, routes| announce(io_driver, routes) }
     end
 
     # To be called in the process whose life it is.
-    def life(slot, seat, handoff_channels: nil, notice: nil)
-      slot_engine = SlotEngine.new(slot: slot, seat: seat, configuration: @configuration, log: @log, event_queue: @event_queue,
+    def life(slot, claim, handoff_channels: nil, notice: nil)
+      slot_engine = SlotEngine.new(slot: slot, claim: claim, configuration: @configuration, log: @log, event_queue: @event_queue,
                                    sockets: @sockets, certificates: @certificates, handoff_channels: handoff_channels)
       @life = WorkerLife.new(application: @application, slot_engine: slot_engine, configuration: @configuration, log: @log,
                              hooks: @hooks, event_queue: @event_queue, signals: @signals, notice: notice)

@@ -15,17 +15,17 @@ module Hyperion
     # @return [Integer] this process's number among its siblings, from 0
     attr_reader :slot
 
-    # @param seat [Metrics::Seat] where this process counts
+    # @param claim [Metrics::Claim] where this process counts
     # @param configuration [Configuration]
     # @param log [Log]
     # @param event_queue [EventQueue] gets [:died, index] as EngineRunner tells it, and [:retired, complete] or
     #   [:drained, complete] at an end
     # @param sockets [Sockets]
     # @param certificates [Certificates]
-    # @param handoff_channels [HandoffChannels, nil] the ways to the other workers of a cluster
-    def initialize(slot:, seat:, configuration:, log:, event_queue:, sockets:, certificates:, handoff_channels: nil)
+    # @param handoff_channels [HandoffChannels, nil] the channels to the other workers of a cluster
+    def initialize(slot:, claim:, configuration:, log:, event_queue:, sockets:, certificates:, handoff_channels: nil)
       @slot = slot
-      @seat = seat
+      @claim = claim
       @configuration = configuration
       @log = log
       @event_queue = event_queue
@@ -42,7 +42,7 @@ module Hyperion
     def start(app)
       @certificates.look(@log) # A successor's master has read the files long ago.
       @runner = EngineRunner.new(app, @configuration, own_sockets, died: ->(index) { @event_queue.post([:died, index]) }, launched: true,
-                                 seat: @seat, admin: @admin.for_slot(0), handoff_channels: @handoff_channels)
+                                 claim: @claim, admin: @admin.for_slot(0), handoff_channels: @handoff_channels)
       @drain_waiter = DrainWaiter.new(@runner, @event_queue)
       @runner.connect_log(@log)
     rescue ThreadError => e

@@ -8,20 +8,20 @@ class MetricsTest < UnitCase
   def setup = @metrics = Hyperion::Metrics.new(2)
 
   def test_each_process_counts_in_a_place_of_its_own
-    seats = Array.new(8) { |number| @metrics.seat(number % 2) }
-    assert_equal 8, seats.map(&:block).uniq.size
-    assert_raises(Errno::EAGAIN) { @metrics.seat(0) }
-    @metrics.vacate(seats[3])
-    assert_equal seats[3].block, @metrics.seat(1).block
+    claims = Array.new(8) { |number| @metrics.claim(number % 2) }
+    assert_equal 8, claims.map(&:block).uniq.size
+    assert_raises(Errno::EAGAIN) { @metrics.claim(0) }
+    @metrics.release(claims[3])
+    assert_equal claims[3].block, @metrics.claim(1).block
   end
 
   def test_an_engine_is_told_where_to_count
-    assert_equal %i[segment block slot], @metrics.seat(1).to_h.keys
-    assert_equal 1, @metrics.seat(1).to_h[:slot]
+    assert_equal %i[segment block slot], @metrics.claim(1).to_h.keys
+    assert_equal 1, @metrics.claim(1).to_h[:slot]
   end
 
   def test_one_process_without_a_master_has_a_place
-    assert_equal 0, Hyperion::Metrics.new(0).seat(0).block
+    assert_equal 0, Hyperion::Metrics.new(0).claim(0).block
   end
 
   def test_what_happens_is_passed_on

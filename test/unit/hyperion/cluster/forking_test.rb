@@ -18,7 +18,7 @@ class ForkingTest < UnitCase
   end
 
   def test_a_worker_knows_its_slot_and_its_seat
-    forking = forking { |slot, seat, heartbeat| FakeWorker.new(@path, [slot, seat.slot, seat.block, heartbeat.class]) }
+    forking = forking { |slot, claim, heartbeat| FakeWorker.new(@path, [slot, claim.slot, claim.block, heartbeat.class]) }
     make(forking)
     assert_equal "[0, 0, 0, Hyperion::Heartbeat]", File.read(@path)
   end
@@ -27,7 +27,7 @@ class ForkingTest < UnitCase
     forking = forking { FakeWorker.new(@path) }
     Hyperion::Metrics::PROCESSES_PER_WORKER.times { make(forking) }
     assert_raises(Errno::EAGAIN) { forking.worker(0, 0) }
-    forking.vacate(@former)
+    forking.release(@former)
     make(forking)
   end
 

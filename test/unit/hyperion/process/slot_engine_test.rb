@@ -122,7 +122,7 @@ class SlotEngineTest < UnitCase
   def slot_engine(*words, slot: 0)
     configuration = configure("-p", "0", "-t", "1", *words)
     @sockets = Hyperion::Sockets.new(configuration)
-    @slot_engine = Hyperion::SlotEngine.new(slot: slot, seat: Hyperion::Metrics.new.seat(slot), configuration: configuration, log: @log,
+    @slot_engine = Hyperion::SlotEngine.new(slot: slot, claim: Hyperion::Metrics.new.claim(slot), configuration: configuration, log: @log,
                                             event_queue: @event_queue, sockets: @sockets, certificates: Hyperion::Certificates.new(configuration.bind))
   end
 
