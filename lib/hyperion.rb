@@ -14,6 +14,7 @@ module Hyperion
   autoload :Metrics, "hyperion/metrics"
   autoload :Routes, "hyperion/routes"
   autoload :Runtime, "hyperion/runtime"
+  autoload :Scheduler, "hyperion/scheduler"
   autoload :Server, "hyperion/server"
   autoload :EngineRunner, "hyperion/process/engine_runner"
 

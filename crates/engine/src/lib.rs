@@ -71,6 +71,7 @@ pub use tls::{ClientCertificates, KeyPair, Tls, TlsLoadError, TlsSource};
 
 pub use dispatch::bridged::{BridgedHandle, bridge};
 pub use hyperion_buf::{DiskFile, FileRange};
+pub use hyperion_io::{Waker, foreign, poller};
 pub use hyperion_proto::{
     BodyLength, ClientCertificate, Config as ProtocolConfig, FieldError, Fields, Limits, Request,
     Response, ResponseBody, Timeouts, UnchunkError, Unchunker, UnderscorePolicy, Version,

@@ -12,6 +12,7 @@
 //! - [`driver`]: the vocabulary, which a simulator implements as well
 //! - [`epoll`]: readiness, for every Linux kernel that is still maintained
 //! - [`uring`]: io_uring with multishot operations, for Linux 6.1 and newer
+//! - [`poller`], [`foreign`]: readiness of descriptors that somebody else owns; reading and writing them
 //! - [`passing`]: handing sockets to other processes
 //! - [`process`]: ending a process in time, whatever its threads do
 //! - [`shared_memory`]: numbers that processes share over a fork
@@ -32,7 +33,11 @@ pub mod driver;
 #[cfg(target_os = "linux")]
 pub mod epoll;
 #[cfg(target_os = "linux")]
+pub mod foreign;
+#[cfg(target_os = "linux")]
 pub mod passing;
+#[cfg(target_os = "linux")]
+pub mod poller;
 #[cfg(target_os = "linux")]
 pub mod process;
 #[cfg(target_os = "linux")]

@@ -19,7 +19,6 @@ use crate::response::early_hints::HintsPolicy;
 use crate::response::sendfile::SendfileHeader;
 use crate::segment::Segment;
 use crate::vm::error;
-use crate::vm::raw;
 
 /// Body bytes kept in memory unless told otherwise.
 const SPOOL_THRESHOLD_BYTES: usize = 112 * 1024;
@@ -197,7 +196,7 @@ impl Reader<'_> {
             return Ok(None);
         };
         let copy = |descriptor: RawFd| {
-            raw::duplicate(descriptor).map_err(|cause| {
+            hyperion_engine::foreign::duplicate(descriptor).map_err(|cause| {
                 error::error(self.ruby, format!("descriptor {descriptor}: {cause}"))
             })
         };

@@ -28,7 +28,6 @@ use crate::tls::Tls;
 use crate::vm::class;
 use crate::vm::error::{self, HYPERION, contain};
 use crate::vm::gvl::{OwningProcess, serve_here, without_gvl};
-use crate::vm::raw;
 
 /// Between two looks at whether everything has ended.
 const DRAIN_PAUSE: Duration = Duration::from_millis(5);
@@ -109,7 +108,7 @@ impl Engine {
             scan_args::<(RawFd,), (Option<Option<Obj<Tls>>>,), (), (), (), ()>(arguments)?;
         let (descriptor,) = arguments.required;
         let tls = arguments.optional.0.flatten().map(|tls| tls.shared());
-        let listener = raw::duplicate(descriptor)
+        let listener = hyperion_engine::foreign::duplicate(descriptor)
             .map_err(|cause| error::error(ruby, format!("descriptor {descriptor}: {cause}")))?;
         this.listeners.borrow_mut().push((listener, tls));
         Ok(())
@@ -118,7 +117,7 @@ impl Engine {
     /// `listen_admin(fd)`: answers on a duplicate of this listening socket what concerns the server
     /// itself, and nothing else.
     fn listen_admin(ruby: &Ruby, this: &Self, descriptor: RawFd) -> Result<(), Error> {
-        let listener = raw::duplicate(descriptor)
+        let listener = hyperion_engine::foreign::duplicate(descriptor)
             .map_err(|cause| error::error(ruby, format!("descriptor {descriptor}: {cause}")))?;
         this.config.admin.listen(listener);
         Ok(())
@@ -183,7 +182,10 @@ impl Engine {
     /// `cover(slot, fds)`: accepts for the worker of that slot as well, which does not serve, from duplicates
     /// of its listening sockets; they stand in the order in which its own were given to `listen`.
     fn cover(ruby: &Ruby, this: &Self, slot: usize, descriptors: Vec<RawFd>) -> Result<(), Error> {
-        let copies = descriptors.into_iter().map(raw::duplicate).collect::<Result<Vec<_>, _>>();
+        let copies = descriptors
+            .into_iter()
+            .map(hyperion_engine::foreign::duplicate)
+            .collect::<Result<Vec<_>, _>>();
         let copies = copies.map_err(|cause| error::error(ruby, cause.to_string()))?;
         if let Some(native) = this.here() {
             native.cover(slot, copies);

@@ -10,6 +10,7 @@
 //! | `response::finished` | `rack.response_finished`: callbacks that run when the response has left |
 //! | `hijack` | full hijack: the socket that the application gets |
 //! | `routes`, `hooks` | what is answered without the application; `Hyperion::Runtime`'s blocks |
+//! | `scheduler` | `Hyperion::Scheduler`: the fibers of a thread |
 //! | `tls`, `segment` | `Hyperion::Tls`, the certificates of an address; the memory in which all processes count |
 //! | `forced_exit` | the end of a process that does not come by itself |
 //! | `vm` | the interpreter's lock, forks, exceptions, and the few raw calls |
@@ -30,6 +31,7 @@ mod reply;
 mod request;
 mod response;
 mod routes;
+mod scheduler;
 mod segment;
 mod tls;
 mod vm;
@@ -52,6 +54,7 @@ mod load {
         crate::request::hook_request::init(ruby)?;
         crate::engine::init(ruby)?;
         crate::forced_exit::init(ruby)?;
+        crate::scheduler::init(ruby)?;
         crate::segment::init(ruby, crate::engine::Engine::class(ruby))
     }
 }

@@ -1,14 +1,12 @@
 //! The few calls into Ruby for which magnus has no form, or only one that copies or protects where
 //! nothing can be raised.
 
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use magnus::rb_sys::{AsRawValue, FromRawValue};
+use magnus::rb_sys::{AsRawValue, FromRawValue, protect};
 use magnus::value::ReprValue;
-use magnus::{RArray, RString, Ruby, Value};
-use rb_sys::{RARRAY_AREF, RARRAY_LEN, RBasic, RSTRING_LEN, RSTRING_PTR, VALUE};
+use magnus::{Error, RArray, RString, Ruby, Value};
+use rb_sys::{Qnil, RARRAY_AREF, RARRAY_LEN, RBasic, RSTRING_LEN, RSTRING_PTR, VALUE};
 
 /// Reads the bytes of a string where they are. `read` must not call Ruby.
 pub fn with_bytes<R>(string: RString, read: impl FnOnce(&[u8]) -> R) -> R {
@@ -51,13 +49,13 @@ pub fn plain_array(value: Value) -> Option<RArray> {
 /// `cleanup` must not let a jump out.
 pub fn while_jumping(cleanup: impl FnOnce()) {
     unsafe extern "C" fn nothing(_: VALUE) -> VALUE {
-        rb_sys::Qnil as VALUE
+        Qnil as VALUE
     }
     unsafe extern "C" fn run<F: FnOnce()>(cleanup: VALUE) -> VALUE {
         // SAFETY: the pointer made below, used once.
         let cleanup = unsafe { (*(cleanup as *mut Option<F>)).take() };
         let _ = cleanup.map(|cleanup| catch_unwind(AssertUnwindSafe(cleanup)));
-        rb_sys::Qnil as VALUE
+        Qnil as VALUE
     }
     fn address<F: FnOnce()>(
         cleanup: &mut Option<F>,
@@ -70,14 +68,72 @@ pub fn while_jumping(cleanup: impl FnOnce()) {
     unsafe { rb_sys::rb_ensure(Some(nothing), 0, Some(run), data) };
 }
 
-/// A duplicate of a descriptor that somebody else owns, closed on exec.
+/// Works on the bytes of an IO::Buffer from `offset` on, where they are. `work` must not call Ruby.
 ///
 /// # Errors
-/// Those of fcntl(2); EBADF for a negative number.
-pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
-    if descriptor < 0 {
-        return Err(io::Error::from_raw_os_error(9));
-    }
-    // SAFETY: the descriptor is only passed to the kernel, which checks it, and not kept.
-    unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()
+/// What Ruby raises where the buffer cannot be written to.
+pub fn with_buffer_mut<R>(
+    buffer: Value,
+    offset: usize,
+    work: impl FnOnce(&mut [u8]) -> R,
+) -> Result<R, Error> {
+    let (mut base, mut size) = (std::ptr::null_mut(), 0);
+    protect(|| {
+        // SAFETY: Ruby checks what kind of value it gets, and fills in both.
+        unsafe {
+            rb_sys::rb_io_buffer_get_bytes_for_writing(
+                buffer.as_raw(),
+                &raw mut base,
+                &raw mut size,
+            );
+        }
+        Qnil as VALUE
+    })?;
+    let offset = offset.min(size as usize);
+    // SAFETY: the buffer is on the caller's stack, hence alive, and has so many bytes there; as `work` does not call
+    // Ruby and this thread holds the interpreter's lock, nobody changes or moves them meanwhile.
+    let bytes = unsafe {
+        match base.is_null() {
+            true => &mut [][..],
+            false => std::slice::from_raw_parts_mut(
+                base.cast::<u8>().add(offset),
+                size as usize - offset,
+            ),
+        }
+    };
+    Ok(work(bytes))
+}
+
+/// The same for reading.
+///
+/// # Errors
+/// What Ruby raises where the buffer cannot be read.
+pub fn with_buffer<R>(
+    buffer: Value,
+    offset: usize,
+    work: impl FnOnce(&[u8]) -> R,
+) -> Result<R, Error> {
+    let (mut base, mut size) = (std::ptr::null(), 0);
+    protect(|| {
+        // SAFETY: Ruby checks what kind of value it gets, and fills in both.
+        unsafe {
+            rb_sys::rb_io_buffer_get_bytes_for_reading(
+                buffer.as_raw(),
+                &raw mut base,
+                &raw mut size,
+            );
+        }
+        Qnil as VALUE
+    })?;
+    let offset = offset.min(size as usize);
+    // SAFETY: as above.
+    let bytes = unsafe {
+        match base.is_null() {
+            true => &[][..],
+            false => {
+                std::slice::from_raw_parts(base.cast::<u8>().add(offset), size as usize - offset)
+            }
+        }
+    };
+    Ok(work(bytes))
 }

@@ -1,0 +1,60 @@
+# frozen_string_literal: true
+
+require "hyperion/native"
+require "socket"
+require_relative "scheduler/pool"
+
+module Hyperion
+  # Runs the fibers of one thread, and lets those wait for each other's sake that would block it: a `Fiber::Scheduler`
+  # whose loop is in Rust. Of use alone, too:
+  #
+  #     Fiber.set_scheduler(Hyperion::Scheduler.new)
+  #     Fiber.schedule { Net::HTTP.get(uri) }
+  #
+  # What the kernel cannot wake up for (names, processes, files) is done by threads of a small pool.
+  class Scheduler
+    POOL = Pool.new
+
+    class << self
+      # What waits for a disk, for a fiber. The descriptor is that of an open file.
+      # @return [String, Integer] a negative errno where it fails
+      # @api private
+      def read_on_pool(*arguments) = POOL.run { read_disk(*arguments) }
+
+      # @return [Integer] bytes; a negative errno where it fails
+      # @api private
+      def write_on_pool(*arguments) = POOL.run { write_disk(*arguments) }
+
+      private :read_disk, :write_disk
+    end
+
+    # @param hostname [String]
+    # @return [Array<String>] addresses; none where it has none
+    def address_resolve(hostname)
+      POOL.run { Addrinfo.getaddrinfo(hostname.split("%", 2).first, nil, nil, :STREAM).map(&:ip_address).uniq }
+    rescue SocketError
+      []
+    end
+
+    # @param pid [Integer] as of waitpid(2)
+    # @param flags [Integer]
+    # @return [Process::Status]
+    def process_wait(pid, flags) = POOL.run { Process::Status.wait(pid, flags) }
+
+    if RUBY_VERSION >= "3.2"
+      # @return [Array<Array<IO>>, nil] as of IO.select
+      def io_select(...) = POOL.run { IO.select(...) }
+
+      # Whoever waits for a descriptor that is closed gets an IOError.
+      # @return [true]
+      def io_close(descriptor)
+        io_closing(descriptor)
+        IO.for_fd(descriptor).close
+        true
+      end
+    end
+
+    # @param work [#call] that blocks without the interpreter's lock
+    def blocking_operation_wait(work) = POOL.run { work.call } if RUBY_VERSION >= "3.4"
+  end
+end
