@@ -39,22 +39,37 @@ module Hyperion
     # @param pid [Integer] as of waitpid(2)
     # @param flags [Integer]
     # @return [Process::Status]
-    def process_wait(pid, flags) = POOL.run { Process::Status.wait(pid, flags) }
+    def process_wait(pid, flags)
+      await_process(pid) if pid.positive? && (flags & Process::WNOHANG).zero?
+      POOL.run { Process::Status.wait(pid, flags) }
+    end
 
     if RUBY_VERSION >= "3.2"
       # @return [Array<Array<IO>>, nil] as of IO.select
-      def io_select(...) = POOL.run { IO.select(...) }
+      def io_select(readables, writables = nil, exceptables = nil, timeout = nil)
+        deadline = timeout && now + timeout
+        until (ready = Fiber.blocking { IO.select(readables, writables, exceptables, 0) })
+          left = deadline && deadline - now
+          return if left && left <= 0
+
+          await_any(asked(readables, IO::READABLE) + asked(writables, IO::WRITABLE) + asked(exceptables, IO::PRIORITY), left)
+        end
+        ready
+      end
 
       # Whoever waits for a descriptor that is closed gets an IOError.
       # @return [true]
-      def io_close(descriptor)
-        io_closing(descriptor)
-        IO.for_fd(descriptor).close
-        true
-      end
+      alias io_close close_descriptor
     end
 
     # @param work [#call] that blocks without the interpreter's lock
     def blocking_operation_wait(work) = POOL.run { work.call } if RUBY_VERSION >= "3.4"
+
+    private :close_descriptor
+
+    private
+
+    def asked(ios, events) = (ios || []).map { |io| [IO.try_convert(io).fileno, events] }
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end
 end

@@ -1,7 +1,7 @@
 //! Reading and writing descriptors that somebody else owns, and may close at any time.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::fs::{FileType, OFlags};
 
@@ -22,13 +22,12 @@ pub enum Nature {
 /// Those of fcntl(2) and fstat(2).
 pub fn nature(descriptor: RawFd) -> io::Result<Nature> {
     let descriptor = borrow(descriptor)?;
-    let kind = FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode);
-    if matches!(kind, FileType::RegularFile | FileType::BlockDevice | FileType::Directory) {
-        return Ok(Nature::Disk);
+    if rustix::fs::fcntl_getfl(descriptor)?.contains(OFlags::NONBLOCK) {
+        return Ok(Nature::NonBlocking);
     }
-    Ok(match rustix::fs::fcntl_getfl(descriptor)?.contains(OFlags::NONBLOCK) {
-        true => Nature::NonBlocking,
-        false => Nature::Pollable,
+    Ok(match FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode) {
+        FileType::RegularFile | FileType::BlockDevice | FileType::Directory => Nature::Disk,
+        _ => Nature::Pollable,
     })
 }
 
@@ -54,6 +53,24 @@ pub fn write(descriptor: RawFd, bytes: &[u8], position: Option<u64>) -> io::Resu
         Some(position) => rustix::io::pwrite(descriptor, bytes, position)?,
         None => rustix::io::write(descriptor, bytes)?,
     })
+}
+
+/// Closes it on behalf of its owner. What the kernel says of it tells nothing that the owner could act on.
+pub fn close(descriptor: RawFd) {
+    if descriptor >= 0 {
+        // SAFETY: whoever calls owns the descriptor, and gives it up by this call.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    }
+}
+
+/// A descriptor that is readable once a child process has ended.
+///
+/// # Errors
+/// Those of pidfd_open(2); ESRCH for what is no process.
+pub fn open_process(pid: i32) -> io::Result<OwnedFd> {
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    let pid = Pid::from_raw(pid.max(0)).ok_or(rustix::io::Errno::SRCH)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// A duplicate, which stays open whatever the owner does.

@@ -11,11 +11,11 @@ mod waits;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use hyperion_engine::Waker;
 use hyperion_engine::poller::{Events, Poller};
+use hyperion_engine::{Waker, foreign};
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::rb_sys::AsRawValue;
@@ -147,11 +147,39 @@ impl Scheduler {
         this.wait(ruby, None, |_| Ok(Some(Outcome::Woken))).map(drop)
     }
 
-    /// `io_closing(descriptor)`: whoever waits for it hears that it is closed.
-    fn io_closing(&self, descriptor: RawFd) {
+    /// `io_close(descriptor)`: closes it; whoever waits for it gets an IOError.
+    fn io_close(&self, descriptor: RawFd) -> bool {
         let waiting = self.poller.borrow_mut().close(descriptor);
         let mut waits = self.waits.borrow_mut();
         waiting.into_iter().for_each(|number| waits.wake(number, Outcome::Closed));
+        foreign::close(descriptor);
+        true
+    }
+
+    /// `await_any(descriptors, timeout)`, which are `[descriptor, events]`: waits until something of it may have come.
+    fn await_any(
+        ruby: &Ruby,
+        this: &Self,
+        descriptors: RArray,
+        seconds: Value,
+    ) -> Result<(), Error> {
+        let asked: Vec<(RawFd, u32)> = descriptors.to_vec()?;
+        let timeout = timeout(ruby, Some(seconds))?;
+        let begin = |number| {
+            let watch = |&(descriptor, events): &(RawFd, u32)| {
+                this.watch(ruby, number, descriptor, Events(events))
+            };
+            // One that is always ready is enough.
+            asked.iter().map(watch).find(|watched| !matches!(watched, Ok(None))).unwrap_or(Ok(None))
+        };
+        this.wait(ruby, timeout, begin).map(drop)
+    }
+
+    /// `await_process(pid)`: waits until a child has ended. It returns at once for what is none, which waitpid(2) then
+    /// tells.
+    fn await_process(ruby: &Ruby, this: &Self, pid: i32) -> Result<(), Error> {
+        let Ok(process) = foreign::open_process(pid) else { return Ok(()) };
+        this.wait_for(ruby, process.as_raw_fd(), Events::READABLE, None).map(drop)
     }
 }
 
@@ -317,5 +345,7 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("yield", method!(Scheduler::give_way, 0))?;
     class.define_method("run", method!(Scheduler::run, 0))?;
     class.define_method("close", method!(Scheduler::close, 0))?;
-    class.define_private_method("io_closing", method!(Scheduler::io_closing, 1))
+    class.define_method("close_descriptor", method!(Scheduler::io_close, 1))?;
+    class.define_private_method("await_any", method!(Scheduler::await_any, 2))?;
+    class.define_private_method("await_process", method!(Scheduler::await_process, 1))
 }

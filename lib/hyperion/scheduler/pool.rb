@@ -2,12 +2,15 @@
 
 module Hyperion
   class Scheduler
-    # Threads that do what would block all fibers of a thread: names to resolve, processes to wait for, files, and
-    # whatever else Ruby gives away. Shared by the schedulers of a process; they are made as they are needed, and end
-    # when they have had nothing to do for a while.
+    # Threads that do what would block all fibers of a thread: names to resolve, files, and whatever else Ruby gives
+    # away. Shared by the schedulers of a process; they are made as they are needed, and end when they have had nothing
+    # to do for a while.
     class Pool
       SIZE = 16
       IDLE_S = 10
+
+      # What somebody waits for: `done` gets what the work gives, and what it raises.
+      Job = Struct.new(:work, :done, :thread)
 
       # @param size [Integer] the most threads
       def initialize(size = SIZE)
@@ -17,16 +20,20 @@ module Hyperion
         forget
       end
 
-      # Runs the block on a thread of the pool, while the fiber that calls waits.
+      # Runs the block on a thread of the pool, while the fiber that calls waits. Where that is interrupted, so is the
+      # block.
       # @return [Object] what the block gives
       # @raise [Exception] what the block raises
       def run(&work)
         # Whoever calls may be the only one left in a child of a fork.
         forget unless @pid == Process.pid
-        done = Thread::Queue.new
-        submit { done << outcome(&work) }
-        value, error = done.pop
+        job = Job.new(work, Thread::Queue.new)
+        submit(job)
+        value, error = job.done.pop
+        finished = true
         error ? raise(error) : value
+      ensure
+        cancel(job) if job && !finished
       end
 
       private
@@ -37,17 +44,15 @@ module Hyperion
         @threads = @idle = 0
       end
 
-      def outcome
-        [yield, nil]
-      rescue Exception => e # rubocop:disable Lint/RescueException -- whoever waits is to hear of it.
-        [nil, e]
-      end
-
-      def submit(&job)
+      def submit(job)
         @lock.synchronize do
           @jobs << job
           @idle >= @jobs.size || @threads >= @size ? @changed.signal : start
         end
+      end
+
+      def cancel(job)
+        @lock.synchronize { @jobs.delete(job) || job.thread&.kill }
       end
 
       def start
@@ -60,8 +65,11 @@ module Hyperion
 
       def serve
         while (job = take)
-          job.call
+          job.done << outcome(job.work)
+          finish(job)
         end
+      ensure
+        @lock.synchronize { @threads -= 1 }
       end
 
       def take
@@ -69,8 +77,17 @@ module Hyperion
           @idle += 1
           @changed.wait(@lock, IDLE_S) if @jobs.empty?
           @idle -= 1
-          @jobs.shift || (@threads -= 1) && nil
+          @jobs.shift&.tap { |job| job.thread = Thread.current }
         end
+      end
+
+      # From here on nobody kills this thread on behalf of the job.
+      def finish(job) = @lock.synchronize { job.thread = nil }
+
+      def outcome(work)
+        [work.call, nil]
+      rescue Exception => e # rubocop:disable Lint/RescueException -- whoever waits is to hear of it.
+        [nil, e]
       end
     end
   end

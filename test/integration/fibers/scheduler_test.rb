@@ -1,9 +1,6 @@
 # frozen_string_literal: true
 
-$LOAD_PATH.unshift(File.expand_path("../../../lib", __dir__))
-
-require "minitest/autorun"
-require "hyperion"
+require_relative "scheduler_case"
 require "net/http"
 require "open3"
 require "openssl"
@@ -14,42 +11,7 @@ require "timeout"
 require "tmpdir"
 
 # What fibers of a thread wait for, each beside another that goes on meanwhile.
-class SchedulerTest < Minitest::Test
-  MOMENT_S = 0.01
-
-  # What a scheduled thread gives; it ends when all its fibers have.
-  def scheduled(&block)
-    thread = Thread.new do
-      Thread.current.report_on_exception = false
-      Fiber.set_scheduler(Hyperion::Scheduler.new)
-      instance_exec(&block)
-    end
-    assert thread.join(20), "fibers hang: #{thread.backtrace&.first(5)}"
-    thread.value
-  end
-
-  # Runs the block in a fiber, beside one that takes notes of whether it is let go on; gives what it gives.
-  def waits_alone(&block)
-    result = nil
-    turns = 0
-    scheduled do
-      done = false
-      Fiber.schedule do
-        result = instance_exec(&block)
-      ensure
-        done = true
-      end
-      Fiber.schedule do
-        until done
-          turns += 1
-          sleep(0.001)
-        end
-      end
-    end
-    assert_operator turns, :>, 2, "the other fiber did not go on"
-    result
-  end
-
+class SchedulerTest < HyperionTest::SchedulerCase
   def test_sleep
     assert_equal 0, waits_alone { sleep(MOMENT_S) }
     assert_raises(ArgumentError) { waits_alone { sleep(-1) } }
@@ -238,8 +200,17 @@ class SchedulerTest < Minitest::Test
 
   def test_processes
     assert_equal ["out\n", 3], waits_alone { [`sleep 0.02; echo out`, Process.wait2(spawn("sleep 0.02; exit 3")).last.exitstatus] }
-    assert_equal ["up\n", "", 0], waits_alone { Open3.capture3("tr a-z A-Z | tr A-Z a-z", stdin_data: "up\n").then { |out, error, status| [out, error, status.exitstatus] } }
+    assert_equal ["up\n", "", 0], waits_alone { Open3.capture3("sleep 0.02; tr a-z A-Z | tr A-Z a-z", stdin_data: "up\n").then { |out, error, status| [out, error, status.exitstatus] } }
     assert_equal true, waits_alone { system("sleep 0.02") }
+  end
+
+  def test_processes_that_are_waited_for_in_vain_hold_no_thread
+    assert_equal "answered\n", waits_alone {
+      pids = Array.new(40) { spawn("sleep 5") }
+      pids.each { |pid| assert_raises(Timeout::Error) { Timeout.timeout(0.001) { Process.wait(pid) } } }
+      20.times { assert_raises(Timeout::Error) { Timeout.timeout(0.001) { Process.wait } } }
+      `echo answered`.tap { pids.each { |pid| Process.kill(:KILL, pid) } }
+    }
   end
 
   def test_io_select
@@ -248,6 +219,13 @@ class SchedulerTest < Minitest::Test
       reader, writer = IO.pipe
       Fiber.schedule { sleep(MOMENT_S) && writer.write("x") }
       IO.select([reader]).first.size
+    }
+    assert_nil waits_alone { IO.select([IO.pipe.first], nil, nil, MOMENT_S) }
+    assert_equal ["b", 1], waits_alone {
+      reader, writer = IO.pipe
+      writer.write("ab")
+      reader.getc
+      [IO.select([reader], nil, nil, 5).first.first.getc, IO.select([reader], [writer], nil, 5)[1].size].tap { sleep(MOMENT_S) }
     }
   end
 
@@ -275,111 +253,5 @@ class SchedulerTest < Minitest::Test
       Fiber.schedule { assert_raises(IOError) { reader.read(1) } }
       Fiber.schedule { sleep(MOMENT_S) && reader.close }
     end
-  end
-
-  def test_enumerators_within_fibers
-    skip "the fiber of an enumerator blocks its thread in this Ruby" if Enumerator.new { |yielder| yielder << Fiber.current.blocking? }.next
-    assert_equal [[1, 2], 3], waits_alone {
-      numbers = Enumerator.new { |yielder| 3.times { |n| sleep(MOMENT_S) && yielder << n + 1 } }
-      [[numbers.next, numbers.next], numbers.next]
-    }
-  end
-
-  def test_exceptions_and_throws_stay_in_their_fiber
-    assert_equal :caught, waits_alone {
-      begin
-        sleep(MOMENT_S)
-        raise KeyError
-      rescue KeyError
-        :caught
-      end
-    }
-    assert_equal :thrown, waits_alone {
-      catch(:out) do
-        sleep(MOMENT_S)
-        throw :out, :thrown
-      end
-    }
-  end
-
-  def test_what_a_fiber_raises_and_nobody_rescues_ends_the_thread
-    assert_raises(KeyError) { scheduled { Fiber.schedule { sleep(MOMENT_S) && raise(KeyError) } } }
-  end
-
-  def test_fibers_that_begin_fibers
-    order = []
-    scheduled do
-      Fiber.schedule do
-        order << 1
-        Fiber.schedule { order << 2 && sleep(MOMENT_S) && order << 4 }
-        order << 3
-      end
-    end
-    assert_equal [1, 2, 3, 4], order
-  end
-
-  def test_fork_inside
-    assert_equal [true, "child"], waits_alone {
-      reader, writer = IO.pipe
-      pid = fork do
-        writer.write("child")
-        sleep(MOMENT_S)
-        exit!(0)
-      end
-      writer.close
-      [Process.wait2(pid).last.success?, reader.read]
-    }
-  end
-
-  def test_fibers_survive_the_collector
-    skip "compaction is not for this machine" unless GC.respond_to?(:compact)
-    woken = 0
-    scheduled do
-      200.times { Fiber.schedule { Object.new.then { sleep(MOMENT_S * 5) } && woken += 1 } }
-      Fiber.schedule { 3.times { GC.start && GC.compact && sleep(0.001) } }
-    end
-    assert_equal 200, woken
-  end
-
-  def test_ten_thousand_asleep_wake_all
-    woken = 0
-    scheduled { 10_000.times { Fiber.schedule { sleep(0.1) && woken += 1 } } }
-    assert_equal 10_000, woken
-  end
-
-  # What is popped by a fiber was pushed by a thread that runs at the same time.
-  def test_no_wake_up_from_other_threads_is_lost
-    received = []
-    scheduled do
-      queue = Thread::Queue.new
-      4.times { |n| Thread.new { 500.times { |m| queue << n * 500 + m } } }
-      20.times { Fiber.schedule { 100.times { received << queue.pop } } }
-    end
-    assert_equal (0...2000).to_a, received.sort
-  end
-
-  def test_what_waits_for_itself_is_an_error
-    scheduler = Hyperion::Scheduler.new
-    assert_raises(Hyperion::Error) { scheduler.kernel_sleep(1) }
-    scheduler.close
-    assert_raises(Hyperion::Error) { scheduler.fiber { nil } }
-  end
-
-  def test_the_pool_makes_no_more_threads_than_it_may_and_hands_on_what_is_raised
-    pool = Hyperion::Scheduler::Pool.new(2)
-    running = most = 0
-    lock = Mutex.new
-    threads = Array.new(8) do
-      Thread.new do
-        pool.run do
-          lock.synchronize { most = [most, running += 1].max }
-          sleep(MOMENT_S)
-          lock.synchronize { running -= 1 }
-        end
-      end
-    end
-    threads.each(&:join)
-    assert_equal 2, most
-    assert_raises(KeyError) { pool.run { raise KeyError } }
   end
 end

@@ -118,14 +118,18 @@ impl Scheduler {
     ) -> Result<io::Result<usize>, Error> {
         let class =
             ruby.get_inner(&crate::vm::error::HYPERION).const_get::<_, Value>("Scheduler")?;
-        let position = transfer.position.map(|position| position + moved as u64);
+        let position = transfer.position.map(|position| position.saturating_add(moved as u64));
         match transfer.direction {
             Direction::Read => {
-                let length = with_buffer(transfer.buffer, transfer.offset + moved, <[u8]>::len)?;
+                let length = with_buffer(
+                    transfer.buffer,
+                    transfer.offset.saturating_add(moved),
+                    <[u8]>::len,
+                )?;
                 let arguments = (transfer.descriptor, length.min(PIECE_BYTES), position);
                 let read: Value = class.funcall("read_on_pool", arguments)?;
                 let Some(read) = RString::from_value(read) else { return outcome(read) };
-                with_buffer_mut(transfer.buffer, transfer.offset + moved, |target| {
+                with_buffer_mut(transfer.buffer, transfer.offset.saturating_add(moved), |target| {
                     with_bytes(read, |bytes| {
                         let count = bytes.len().min(target.len());
                         target[..count].copy_from_slice(&bytes[..count]);
@@ -134,9 +138,10 @@ impl Scheduler {
                 })
             }
             Direction::Write => {
-                let bytes = with_buffer(transfer.buffer, transfer.offset + moved, |bytes| {
-                    ruby.str_from_slice(&bytes[..bytes.len().min(transfer.most(moved))])
-                })?;
+                let bytes =
+                    with_buffer(transfer.buffer, transfer.offset.saturating_add(moved), |bytes| {
+                        ruby.str_from_slice(&bytes[..bytes.len().min(transfer.most(moved))])
+                    })?;
                 let arguments = (transfer.descriptor, bytes, position);
                 outcome(class.funcall("write_on_pool", arguments)?)
             }
@@ -172,18 +177,22 @@ impl Transfer {
     }
 
     fn run(&self, moved: usize) -> Result<io::Result<usize>, Error> {
-        let position = self.position.map(|position| position + moved as u64);
+        let position = self.position.map(|position| position.saturating_add(moved as u64));
         match self.direction {
-            Direction::Read => with_buffer_mut(self.buffer, self.offset + moved, |bytes| {
-                foreign::read(self.descriptor, bytes, position)
-            }),
-            Direction::Write => with_buffer(self.buffer, self.offset + moved, |bytes| {
-                foreign::write(
-                    self.descriptor,
-                    &bytes[..bytes.len().min(self.most(moved))],
-                    position,
-                )
-            }),
+            Direction::Read => {
+                with_buffer_mut(self.buffer, self.offset.saturating_add(moved), |bytes| {
+                    foreign::read(self.descriptor, bytes, position)
+                })
+            }
+            Direction::Write => {
+                with_buffer(self.buffer, self.offset.saturating_add(moved), |bytes| {
+                    foreign::write(
+                        self.descriptor,
+                        &bytes[..bytes.len().min(self.most(moved))],
+                        position,
+                    )
+                })
+            }
         }
     }
 }
