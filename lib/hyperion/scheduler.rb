@@ -12,7 +12,7 @@ module Hyperion
   #     Fiber.schedule { Net::HTTP.get(uri) }
   #
   # What the kernel cannot wake up for (names, processes, files) is done by threads of a small pool.
-  class Scheduler
+  class Scheduler < FiberLoop
     POOL = Pool.new
 
     class << self
@@ -24,8 +24,6 @@ module Hyperion
       # @return [Integer] bytes; a negative errno where it fails
       # @api private
       def write_on_pool(*arguments) = POOL.run { write_disk(*arguments) }
-
-      private :read_disk, :write_disk
     end
 
     # @param hostname [String]
@@ -44,28 +42,20 @@ module Hyperion
       POOL.run { Process::Status.wait(pid, flags) }
     end
 
-    if RUBY_VERSION >= "3.2"
-      # @return [Array<Array<IO>>, nil] as of IO.select
-      def io_select(readables, writables = nil, exceptables = nil, timeout = nil)
-        deadline = timeout && now + timeout
-        until (ready = Fiber.blocking { IO.select(readables, writables, exceptables, 0) })
-          left = deadline && deadline - now
-          return if left && left <= 0
+    # @return [Array<Array<IO>>, nil] as of IO.select
+    def io_select(readables, writables = nil, exceptables = nil, timeout = nil)
+      deadline = timeout && now + timeout
+      until (ready = Fiber.blocking { IO.select(readables, writables, exceptables, 0) })
+        left = deadline && deadline - now
+        return if left && left <= 0
 
-          await_any(asked(readables, IO::READABLE) + asked(writables, IO::WRITABLE) + asked(exceptables, IO::PRIORITY), left)
-        end
-        ready
+        await_any(asked(readables, IO::READABLE) + asked(writables, IO::WRITABLE) + asked(exceptables, IO::PRIORITY), left)
       end
-
-      # Whoever waits for a descriptor that is closed gets an IOError.
-      # @return [true]
-      alias io_close close_descriptor
+      ready
     end
 
     # @param work [#call] that blocks without the interpreter's lock
-    def blocking_operation_wait(work) = POOL.run { work.call } if RUBY_VERSION >= "3.4"
-
-    private :close_descriptor
+    def blocking_operation_wait(work) = POOL.run { work.call }
 
     private
 

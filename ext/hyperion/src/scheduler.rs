@@ -1,4 +1,4 @@
-//! `Hyperion::Scheduler`: runs the fibers of one thread. A fiber that would block transfers to the fiber that turns
+//! `Hyperion::FiberLoop`: the part of `Hyperion::Scheduler` that runs the fibers of one thread. A fiber that would block transfers to the fiber that turns
 //! the scheduler, with a note of what it waits for; that one lets go on whose wait is over, and sleeps while there
 //! is none. What cannot be awaited so is done by threads: `lib/hyperion/scheduler.rb`.
 //!
@@ -20,6 +20,7 @@ use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::rb_sys::AsRawValue;
 use magnus::scan_args::scan_args;
+use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{
     DataTypeFunctions, Error, Exception, Fiber, RArray, RClass, Ruby, TypedData, Value, function,
@@ -32,7 +33,7 @@ use crate::vm::gvl::Birthplace;
 
 /// The scheduler of one thread. Other threads call `unblock` only; the interpreter's lock keeps them apart.
 #[derive(TypedData)]
-#[magnus(class = "Hyperion::Scheduler", mark, free_immediately)]
+#[magnus(class = "Hyperion::FiberLoop", mark, free_immediately)]
 pub struct Scheduler {
     /// The fiber that turns, which is that of the thread.
     home: Opaque<Fiber>,
@@ -55,10 +56,11 @@ impl DataTypeFunctions for Scheduler {
 
 /// What Ruby calls when a fiber would block.
 impl Scheduler {
-    fn new(ruby: &Ruby) -> Result<Self, Error> {
+    /// `new`, of this class or one that inherits from it.
+    fn new(ruby: &Ruby, class: RClass) -> Result<Obj<Self>, Error> {
         let poller = Poller::new().map_err(|failure| system_error(ruby, &failure))?;
         let waker = RefCell::new(poller.waker());
-        Ok(Self {
+        let made = Self {
             home: ruby.fiber_current().into(),
             birthplace: Cell::new(Birthplace::here()),
             poller: RefCell::new(poller),
@@ -67,7 +69,8 @@ impl Scheduler {
             timers: RefCell::default(),
             is_asleep: Cell::new(false),
             is_closed: Cell::new(false),
-        })
+        };
+        Ok(ruby.obj_wrap_as(made, class))
     }
 
     /// `block(blocker, timeout = nil)`: waits until `unblock`; false where the time is over.
@@ -81,10 +84,14 @@ impl Scheduler {
     /// `unblock(blocker, fiber)`: ends a wait; on any thread.
     fn unblock(&self, _blocker: Value, fiber: Value) -> bool {
         let is_known = self.waits.borrow_mut().wake_fiber(fiber, Outcome::Woken);
+        self.wake_loop();
+        is_known
+    }
+
+    fn wake_loop(&self) {
         if self.is_asleep.get() {
             self.waker.borrow().wake();
         }
-        is_known
     }
 
     /// `kernel_sleep(duration = nil)`
@@ -145,6 +152,13 @@ impl Scheduler {
     /// `yield`: lets others go on.
     fn give_way(ruby: &Ruby, this: &Self) -> Result<(), Error> {
         this.wait(ruby, None, |_| Ok(Some(Outcome::Woken))).map(drop)
+    }
+
+    /// `fiber_interrupt(fiber, exception)`: raises it in a fiber that waits; on any thread.
+    fn fiber_interrupt(ruby: &Ruby, this: &Self, fiber: Fiber, exception: Value) {
+        let timer = Timer::Raise(fiber.into(), exception.into(), ruby.ary_new().into());
+        this.timers.borrow_mut().start(Duration::ZERO, timer);
+        this.wake_loop();
     }
 
     /// `io_close(descriptor)`: closes it; whoever waits for it gets an IOError.
@@ -322,14 +336,14 @@ fn system_error(ruby: &Ruby, failure: &io::Error) -> Error {
     }
 }
 
-/// Defines `Hyperion::Scheduler`.
+/// Defines `Hyperion::FiberLoop`.
 ///
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
     let class =
-        crate::vm::class::define::<Scheduler>(ruby, ruby.get_inner(&HYPERION), "Scheduler")?;
-    class.define_singleton_method("new", function!(Scheduler::new, 0))?;
+        crate::vm::class::define::<Scheduler>(ruby, ruby.get_inner(&HYPERION), "FiberLoop")?;
+    class.define_singleton_method("new", method!(Scheduler::new, 0))?;
     class.define_method("block", method!(Scheduler::block, -1))?;
     class.define_method("unblock", method!(Scheduler::unblock, 2))?;
     class.define_method("kernel_sleep", method!(Scheduler::kernel_sleep, -1))?;
@@ -345,7 +359,8 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("yield", method!(Scheduler::give_way, 0))?;
     class.define_method("run", method!(Scheduler::run, 0))?;
     class.define_method("close", method!(Scheduler::close, 0))?;
-    class.define_method("close_descriptor", method!(Scheduler::io_close, 1))?;
+    class.define_method("io_close", method!(Scheduler::io_close, 1))?;
+    class.define_method("fiber_interrupt", method!(Scheduler::fiber_interrupt, 2))?;
     class.define_private_method("await_any", method!(Scheduler::await_any, 2))?;
     class.define_private_method("await_process", method!(Scheduler::await_process, 1))
 }

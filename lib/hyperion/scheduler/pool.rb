@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Hyperion
-  class Scheduler
+  class Scheduler < FiberLoop
     # Threads that do what would block all fibers of a thread: names to resolve, files, and whatever else Ruby gives
     # away. Shared by the schedulers of a process; they are made as they are needed, and end when they have had nothing
     # to do for a while.

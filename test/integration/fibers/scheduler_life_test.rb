@@ -33,6 +33,20 @@ class SchedulerLifeTest < HyperionTest::SchedulerCase
     assert_raises(KeyError) { scheduled { Fiber.schedule { sleep(MOMENT_S) && raise(KeyError) } } }
   end
 
+  def test_a_fiber_that_another_thread_interrupts
+    interrupted = nil
+    scheduled do
+      scheduler = Fiber.scheduler
+      fiber = Fiber.schedule do
+        sleep
+      rescue KeyError => e
+        interrupted = e
+      end
+      Thread.new { sleep(MOMENT_S) && scheduler.fiber_interrupt(fiber, KeyError.new("now")) }
+    end
+    assert_equal "now", interrupted.message
+  end
+
   def test_fibers_that_begin_fibers
     order = []
     scheduled do
