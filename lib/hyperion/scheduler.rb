@@ -15,6 +15,9 @@ module Hyperion
   class Scheduler < FiberLoop
     POOL = Pool.new
 
+    # Older Rubies call this hook without their own lock, and are never the same again.
+    undef_method :io_pwrite if RUBY_VERSION < "4.0"
+
     class << self
       # What waits for a disk, for a fiber. The descriptor is that of an open file.
       # @return [String, Integer] a negative errno where it fails
