@@ -11,23 +11,15 @@ module Hyperion
   #     Fiber.set_scheduler(Hyperion::Scheduler.new)
   #     Fiber.schedule { Net::HTTP.get(uri) }
   #
-  # What the kernel cannot wake up for (names, processes, files) is done by threads of a small pool.
+  # What the kernel cannot wake up for (names, files that are not in memory) is done by threads of a small pool.
   class Scheduler < FiberLoop
-    POOL = Pool.new
+    POOL = Pool.new(16)
+
+    # Waits for children that may take for ever must not keep what ends soon from the other pool.
+    CHILDREN_POOL = Pool.new(256)
 
     # Older Rubies call this hook without their own lock, and are never the same again.
     undef_method :io_pwrite if RUBY_VERSION < "4.0"
-
-    class << self
-      # What waits for a disk, for a fiber. The descriptor is that of an open file.
-      # @return [String, Integer] a negative errno where it fails
-      # @api private
-      def read_on_pool(*arguments) = POOL.run { read_disk(*arguments) }
-
-      # @return [Integer] bytes; a negative errno where it fails
-      # @api private
-      def write_on_pool(*arguments) = POOL.run { write_disk(*arguments) }
-    end
 
     # @param hostname [String]
     # @return [Array<String>] addresses; none where it has none
@@ -41,8 +33,14 @@ module Hyperion
     # @param flags [Integer]
     # @return [Process::Status]
     def process_wait(pid, flags)
-      await_process(pid) if pid.positive? && (flags & Process::WNOHANG).zero?
-      POOL.run { Process::Status.wait(pid, flags) }
+      if pid.positive? && flags.zero?
+        loop do
+          status = Process::Status.wait(pid, Process::WNOHANG)
+          return status if status
+          break unless await_process(pid)
+        end
+      end
+      CHILDREN_POOL.run { Process::Status.wait(pid, flags) }
     end
 
     # @return [Array<Array<IO>>, nil] as of IO.select
@@ -57,7 +55,8 @@ module Hyperion
       ready
     end
 
-    # @param work [#call] that blocks without the interpreter's lock
+    # @param work [#call] what would block the thread, and needs no fiber
+    # @return [Object] what it gives
     def blocking_operation_wait(work) = POOL.run { work.call }
 
     private

@@ -1,10 +1,15 @@
-//! `Hyperion::FiberLoop`: the part of `Hyperion::Scheduler` that runs the fibers of one thread. A fiber that would block transfers to the fiber that turns
-//! the scheduler, with a note of what it waits for; that one lets go on whose wait is over, and sleeps while there
-//! is none. What cannot be awaited so is done by threads: `lib/hyperion/scheduler.rb`.
+//! `Hyperion::FiberLoop`: the part of `Hyperion::Scheduler` that runs the fibers of one thread. What cannot be awaited
+//! by a loop is done by threads: `lib/hyperion/scheduler.rb`.
+//!
+//! The loop has a fiber of its own. A fiber that would block leaves a note of what it waits for and transfers to the
+//! loop, which transfers back when the wait is over. The thread's first fiber is one of those that wait: for the others
+//! to end, or for a fiber that it begins to come to its first wait.
 //!
 //! A fiber that waits has Rust on its stack, here and in whatever has called the application. It may never go on, so
 //! nothing on these frames needs to be dropped for others to go on.
 
+mod blocking_transfer;
+mod suspension;
 mod transfer;
 mod turning;
 mod waits;
@@ -23,7 +28,7 @@ use magnus::scan_args::scan_args;
 use magnus::typed_data::Obj;
 use magnus::value::Opaque;
 use magnus::{
-    DataTypeFunctions, Error, Exception, Fiber, RArray, RClass, Ruby, TypedData, Value, function,
+    DataTypeFunctions, Error, Exception, Fiber, RArray, RClass, Ruby, Thread, TypedData, Value,
     kwargs, method,
 };
 
@@ -31,12 +36,19 @@ use self::waits::{Outcome, Timer, Timers, Waits};
 use crate::vm::error::{HYPERION, error};
 use crate::vm::gvl::Birthplace;
 
-/// The scheduler of one thread. Other threads call `unblock` only; the interpreter's lock keeps them apart.
+/// The scheduler of one thread. Other threads call `unblock` and `fiber_interrupt` only; the interpreter's lock keeps
+/// them apart.
 #[derive(TypedData)]
 #[magnus(class = "Hyperion::FiberLoop", mark, free_immediately)]
 pub struct Scheduler {
-    /// The fiber that turns, which is that of the thread.
-    home: Opaque<Fiber>,
+    /// This very object.
+    itself: Cell<Option<Opaque<Obj<Self>>>>,
+    /// The thread whose fibers these are: the first that uses it.
+    owner: Cell<Option<Opaque<Thread>>>,
+    /// The fiber that has the loop; made when it is needed.
+    home: Cell<Option<Opaque<Fiber>>>,
+    /// The fiber that the loop, or another one, has let go on last.
+    running: Cell<Option<Opaque<Fiber>>>,
     birthplace: Cell<Birthplace>,
     poller: RefCell<Poller>,
     waker: RefCell<Waker>,
@@ -48,7 +60,10 @@ pub struct Scheduler {
 
 impl DataTypeFunctions for Scheduler {
     fn mark(&self, marker: &Marker) {
-        marker.mark(self.home);
+        // What points to the object itself does not keep it alive, but where it is.
+        self.itself.get().into_iter().for_each(|itself| marker.mark(itself));
+        self.owner.get().into_iter().for_each(|owner| marker.mark(owner));
+        [self.home.get(), self.running.get()].into_iter().flatten().for_each(|f| marker.mark(f));
         self.waits.borrow().mark(marker);
         self.timers.borrow().mark(marker);
     }
@@ -61,7 +76,10 @@ impl Scheduler {
         let poller = Poller::new().map_err(|failure| system_error(ruby, &failure))?;
         let waker = RefCell::new(poller.waker());
         let made = Self {
-            home: ruby.fiber_current().into(),
+            itself: Cell::default(),
+            owner: Cell::default(),
+            home: Cell::default(),
+            running: Cell::default(),
             birthplace: Cell::new(Birthplace::here()),
             poller: RefCell::new(poller),
             waker,
@@ -70,22 +88,24 @@ impl Scheduler {
             is_asleep: Cell::new(false),
             is_closed: Cell::new(false),
         };
-        Ok(ruby.obj_wrap_as(made, class))
+        let made = ruby.obj_wrap_as(made, class);
+        made.itself.set(Some(made.into()));
+        Ok(made)
     }
 
     /// `block(blocker, timeout = nil)`: waits until `unblock`; false where the time is over.
     fn block(ruby: &Ruby, this: &Self, arguments: &[Value]) -> Result<bool, Error> {
         let arguments = scan_args::<(Value,), (Option<Value>,), (), (), (), ()>(arguments)?;
-        let timeout = timeout(ruby, arguments.optional.0)?;
-        let outcome = this.wait(ruby, timeout, |_| Ok(None))?;
+        let outcome = this.wait(ruby, arguments.optional.0, |_| Ok(None))?;
         Ok(outcome != Outcome::Late)
     }
 
     /// `unblock(blocker, fiber)`: ends a wait; on any thread.
-    fn unblock(&self, _blocker: Value, fiber: Value) -> bool {
-        let is_known = self.waits.borrow_mut().wake_fiber(fiber, Outcome::Woken);
-        self.wake_loop();
-        is_known
+    fn unblock(ruby: &Ruby, this: &Self, _blocker: Value, fiber: Value) -> Result<bool, Error> {
+        this.leave_parent(ruby)?;
+        let is_known = this.waits.borrow_mut().wake_fiber(fiber, Outcome::Woken);
+        this.wake_loop();
+        Ok(is_known)
     }
 
     fn wake_loop(&self) {
@@ -97,25 +117,19 @@ impl Scheduler {
     /// `kernel_sleep(duration = nil)`
     fn kernel_sleep(ruby: &Ruby, this: &Self, arguments: &[Value]) -> Result<bool, Error> {
         let arguments = scan_args::<(), (Option<Value>,), (), (), (), ()>(arguments)?;
-        let timeout = timeout(ruby, arguments.optional.0)?;
-        this.wait(ruby, timeout, |_| Ok(None)).map(|_| true)
+        this.wait(ruby, arguments.optional.0, |_| Ok(None)).map(|_| true)
     }
 
     /// `io_wait(io, events, timeout)`: the events that have come, or false.
     fn io_wait(ruby: &Ruby, this: &Self, arguments: &[Value]) -> Result<Value, Error> {
         let arguments = scan_args::<(Value, u32), (Option<Value>,), (), (), (), ()>(arguments)?;
         let (io, events) = arguments.required;
-        let timeout = timeout(ruby, arguments.optional.0)?;
         let descriptor: RawFd = io.funcall("fileno", ())?;
-        let outcome = this
-            .wait(ruby, timeout, |number| this.watch(ruby, number, descriptor, Events(events)))?;
-        match outcome {
-            Outcome::Ready(events) => Ok(ruby.integer_from_u64(events.0.into()).as_value()),
-            Outcome::Closed => {
-                Err(Error::new(ruby.exception_io_error(), "stream closed in another thread"))
-            }
-            Outcome::Waiting | Outcome::Woken | Outcome::Late => Ok(ruby.qfalse().as_value()),
-        }
+        let come = this.wait_for(ruby, descriptor, Events(events), arguments.optional.0)?;
+        Ok(match come {
+            Some(events) => ruby.integer_from_u64(events.0.into()).as_value(),
+            None => ruby.qfalse().as_value(),
+        })
     }
 
     /// `timeout_after(duration, exception_class, *arguments) { |duration| … }`
@@ -123,6 +137,7 @@ impl Scheduler {
         let arguments = scan_args::<(Value, Value), (), RArray, (), (), ()>(arguments)?;
         let (duration, class) = arguments.required;
         let block = ruby.block_proc()?;
+        this.enter(ruby)?;
         let Some(timeout) = timeout(ruby, Some(duration))? else { return block.call((duration,)) };
         let fiber = ruby.fiber_current();
         let timer = Timer::Raise(fiber.into(), class.into(), arguments.splat.into());
@@ -134,17 +149,19 @@ impl Scheduler {
 
     /// `fiber { … }`: runs a block in a fiber of its own until it waits for the first time.
     fn fiber(ruby: &Ruby, this: &Self) -> Result<Fiber, Error> {
+        this.enter(ruby)?;
         if this.is_closed.get() {
             return Err(error(ruby, "the scheduler is closed"));
         }
+        let home = this.home(ruby)?;
         let class: RClass = ruby.class_object().const_get("Fiber")?;
         let fiber: Fiber =
             class.funcall_with_block("new", (kwargs!("blocking" => false),), ruby.block_proc()?)?;
-        let enter = || fiber.transfer::<_, Value>(());
-        if this.is_home(ruby) {
-            enter()?;
+        if is_current(ruby, home) {
+            // Such as in a handler of a signal, which Ruby runs in whatever fiber there is.
+            this.let_go_on(fiber)?;
         } else {
-            this.wait_while(ruby, Some(Outcome::Woken), None, enter)?;
+            this.wait_while(ruby, || this.let_go_on(fiber))?;
         }
         Ok(fiber)
     }
@@ -155,19 +172,27 @@ impl Scheduler {
     }
 
     /// `fiber_interrupt(fiber, exception)`: raises it in a fiber that waits; on any thread.
-    fn fiber_interrupt(ruby: &Ruby, this: &Self, fiber: Fiber, exception: Value) {
+    fn fiber_interrupt(
+        ruby: &Ruby,
+        this: &Self,
+        fiber: Fiber,
+        exception: Value,
+    ) -> Result<(), Error> {
+        this.leave_parent(ruby)?;
         let timer = Timer::Raise(fiber.into(), exception.into(), ruby.ary_new().into());
         this.timers.borrow_mut().start(Duration::ZERO, timer);
         this.wake_loop();
+        Ok(())
     }
 
     /// `io_close(descriptor)`: closes it; whoever waits for it gets an IOError.
-    fn io_close(&self, descriptor: RawFd) -> bool {
-        let waiting = self.poller.borrow_mut().close(descriptor);
-        let mut waits = self.waits.borrow_mut();
+    fn io_close(ruby: &Ruby, this: &Self, descriptor: RawFd) -> Result<bool, Error> {
+        this.enter(ruby)?;
+        let waiting = this.poller.borrow_mut().close(descriptor);
+        let mut waits = this.waits.borrow_mut();
         waiting.into_iter().for_each(|number| waits.wake(number, Outcome::Closed));
         foreign::close(descriptor);
-        true
+        Ok(true)
     }
 
     /// `await_any(descriptors, timeout)`, which are `[descriptor, events]`: waits until something of it may have come.
@@ -178,7 +203,6 @@ impl Scheduler {
         seconds: Value,
     ) -> Result<(), Error> {
         let asked: Vec<(RawFd, u32)> = descriptors.to_vec()?;
-        let timeout = timeout(ruby, Some(seconds))?;
         let begin = |number| {
             let watch = |&(descriptor, events): &(RawFd, u32)| {
                 this.watch(ruby, number, descriptor, Events(events))
@@ -186,132 +210,18 @@ impl Scheduler {
             // One that is always ready is enough.
             asked.iter().map(watch).find(|watched| !matches!(watched, Ok(None))).unwrap_or(Ok(None))
         };
-        this.wait(ruby, timeout, begin).map(drop)
+        this.wait(ruby, Some(seconds), begin).map(drop)
     }
 
-    /// `await_process(pid)`: waits until a child has ended. It returns at once for what is none, which waitpid(2) then
-    /// tells.
-    fn await_process(ruby: &Ruby, this: &Self, pid: i32) -> Result<(), Error> {
-        let Ok(process) = foreign::open_process(pid) else { return Ok(()) };
-        this.wait_for(ruby, process.as_raw_fd(), Events::READABLE, None).map(drop)
+    /// `await_process(pid)`: waits until a process has ended; false where the kernel cannot tell.
+    fn await_process(ruby: &Ruby, this: &Self, pid: i32) -> Result<bool, Error> {
+        let Ok(process) = foreign::open_process(pid) else { return Ok(false) };
+        this.wait_for(ruby, process.as_raw_fd(), Events::READABLE, None).map(|_| true)
     }
 }
 
-/// Waiting.
-impl Scheduler {
-    /// Waits until the wait is over. `begin` gets its number; what it gives ends the wait at once, as soon as the
-    /// others that can go on have had their turn.
-    fn wait(
-        &self,
-        ruby: &Ruby,
-        timeout: Option<Duration>,
-        begin: impl FnOnce(u64) -> Result<Option<Outcome>, Error>,
-    ) -> Result<Outcome, Error> {
-        self.leave_parent(ruby)?;
-        if self.is_home(ruby) {
-            return Err(error(ruby, "this fiber turns the scheduler and cannot wait for it"));
-        }
-        let number = self.waits.borrow_mut().begin(ruby.fiber_current());
-        match begin(number) {
-            Ok(Some(outcome)) => self.waits.borrow_mut().wake(number, outcome),
-            Ok(None) => {}
-            Err(failure) => {
-                self.waits.borrow_mut().end(ruby, number);
-                return Err(failure);
-            }
-        }
-        let home = ruby.get_inner(self.home);
-        self.suspend(ruby, number, timeout, || home.transfer::<_, Value>(()))
-    }
-
-    /// The same for a fiber that goes elsewhere than home.
-    fn wait_while(
-        &self,
-        ruby: &Ruby,
-        outcome: Option<Outcome>,
-        timeout: Option<Duration>,
-        away: impl FnOnce() -> Result<Value, Error>,
-    ) -> Result<Outcome, Error> {
-        let number = self.waits.borrow_mut().begin(ruby.fiber_current());
-        outcome.into_iter().for_each(|outcome| self.waits.borrow_mut().wake(number, outcome));
-        self.suspend(ruby, number, timeout, away)
-    }
-
-    fn suspend(
-        &self,
-        ruby: &Ruby,
-        number: u64,
-        timeout: Option<Duration>,
-        away: impl FnOnce() -> Result<Value, Error>,
-    ) -> Result<Outcome, Error> {
-        let start = |after| self.timers.borrow_mut().start(after, Timer::Wait(number));
-        let key = timeout.and_then(start);
-        let back = away();
-        self.timers.borrow_mut().cancel(key);
-        let wait = self.waits.borrow_mut().end(ruby, number);
-        let outcome = wait.map_or(Outcome::Woken, |wait| {
-            let mut poller = self.poller.borrow_mut();
-            wait.descriptors.iter().for_each(|descriptor| poller.forget(*descriptor, number));
-            wait.outcome
-        });
-        back.map(|_| outcome)
-    }
-
-    /// The events of a descriptor that have come; none where the time is over.
-    fn wait_for(
-        &self,
-        ruby: &Ruby,
-        descriptor: RawFd,
-        events: Events,
-        timeout: Option<Duration>,
-    ) -> Result<Option<Events>, Error> {
-        let begin = |number| self.watch(ruby, number, descriptor, events);
-        match self.wait(ruby, timeout, begin)? {
-            Outcome::Ready(events) => Ok(Some(events)),
-            Outcome::Closed => {
-                Err(Error::new(ruby.exception_io_error(), "stream closed in another thread"))
-            }
-            Outcome::Waiting | Outcome::Woken | Outcome::Late => Ok(None),
-        }
-    }
-
-    fn watch(
-        &self,
-        ruby: &Ruby,
-        number: u64,
-        descriptor: RawFd,
-        events: Events,
-    ) -> Result<Option<Outcome>, Error> {
-        match self.poller.borrow_mut().watch(descriptor, number, events) {
-            Ok(()) => {
-                self.waits.borrow_mut().watches(number, descriptor);
-                Ok(None)
-            }
-            // What is always ready, as a file is.
-            Err(failure) if failure.kind() == io::ErrorKind::PermissionDenied => {
-                Ok(Some(Outcome::Ready(events)))
-            }
-            Err(failure) => Err(system_error(ruby, &failure)),
-        }
-    }
-
-    fn is_home(&self, ruby: &Ruby) -> bool {
-        ruby.fiber_current().as_raw() == ruby.get_inner(self.home).as_raw()
-    }
-
-    /// In a forked child the other fibers are the parent's, and so is what the poller watches.
-    fn leave_parent(&self, ruby: &Ruby) -> Result<(), Error> {
-        if self.birthplace.get().is_here() {
-            return Ok(());
-        }
-        let poller = Poller::new().map_err(|failure| system_error(ruby, &failure))?;
-        self.birthplace.set(Birthplace::here());
-        self.waker.replace(poller.waker());
-        self.poller.replace(poller);
-        self.waits.replace(Waits::default());
-        self.timers.replace(Timers::default());
-        Ok(())
-    }
+fn is_current(ruby: &Ruby, fiber: Fiber) -> bool {
+    ruby.fiber_current().as_raw() == fiber.as_raw()
 }
 
 /// Seconds as Ruby gives them; nil is for ever.
@@ -352,8 +262,6 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("io_write", method!(Scheduler::io_write, -1))?;
     class.define_method("io_pread", method!(Scheduler::io_pread, -1))?;
     class.define_method("io_pwrite", method!(Scheduler::io_pwrite, -1))?;
-    class.define_singleton_method("read_disk", function!(transfer::read_disk, 3))?;
-    class.define_singleton_method("write_disk", function!(transfer::write_disk, 3))?;
     class.define_method("timeout_after", method!(Scheduler::timeout_after, -1))?;
     class.define_method("fiber", method!(Scheduler::fiber, 0))?;
     class.define_method("yield", method!(Scheduler::give_way, 0))?;
@@ -362,5 +270,6 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("io_close", method!(Scheduler::io_close, 1))?;
     class.define_method("fiber_interrupt", method!(Scheduler::fiber_interrupt, 2))?;
     class.define_private_method("await_any", method!(Scheduler::await_any, 2))?;
-    class.define_private_method("await_process", method!(Scheduler::await_process, 1))
+    class.define_private_method("await_process", method!(Scheduler::await_process, 1))?;
+    blocking_transfer::init(ruby, class)
 }

@@ -6,14 +6,13 @@ module Hyperion
     # away. Shared by the schedulers of a process; they are made as they are needed, and end when they have had nothing
     # to do for a while.
     class Pool
-      SIZE = 16
       IDLE_S = 10
 
       # What somebody waits for: `done` gets what the work gives, and what it raises.
       Job = Struct.new(:work, :done, :thread)
 
       # @param size [Integer] the most threads
-      def initialize(size = SIZE)
+      def initialize(size)
         @size = size
         @lock = Mutex.new
         @changed = ConditionVariable.new
@@ -69,7 +68,15 @@ module Hyperion
           finish(job)
         end
       ensure
-        @lock.synchronize { @threads -= 1 }
+        leave
+      end
+
+      # A thread that was killed on behalf of its job, or while it waited, leaves what is queued to another.
+      def leave
+        @lock.synchronize do
+          @threads -= 1
+          start if @jobs.size > @idle && @threads < @size
+        end
       end
 
       def take

@@ -21,6 +21,11 @@ module HyperionTest
       thread.value
     end
 
+    # What a Ruby of its own prints, which runs this script.
+    def lines_of(script)
+      IO.popen([RbConfig.ruby, "-I#{File.expand_path("../../../lib", __dir__)}", "-rhyperion", "-e", script], &:readlines)
+    end
+
     # Runs the block in a fiber, beside one that takes notes of whether it is let go on; gives what it gives.
     def waits_alone(&block)
       result = nil

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "scheduler_case"
+require "timeout"
 
 # How fibers begin, go on and end, whatever happens around them.
 class SchedulerLifeTest < HyperionTest::SchedulerCase
@@ -99,11 +100,110 @@ class SchedulerLifeTest < HyperionTest::SchedulerCase
     assert_equal (0...2000).to_a, received.sort
   end
 
-  def test_what_waits_for_itself_is_an_error
+  def test_a_closed_scheduler_begins_no_fiber
     scheduler = Hyperion::Scheduler.new
-    assert_raises(Hyperion::Error) { scheduler.kernel_sleep(1) }
     scheduler.close
     assert_raises(Hyperion::Error) { scheduler.fiber { nil } }
+  end
+
+  def test_run_waits_for_the_others_also_within_a_fiber
+    order = []
+    scheduled do
+      Fiber.schedule { sleep(MOMENT_S) && order << 1 }
+      Fiber.schedule { Fiber.scheduler.run || order << 2 }
+      Fiber.scheduler.run
+      order << 3
+    end
+    assert_equal [1, 2, 3], order
+  end
+
+  def test_a_fiber_that_raises_in_another_goes_on
+    order = []
+    scheduled do
+      waiting = Fiber.schedule do
+        Thread::Queue.new.pop
+      rescue KeyError => e
+        order << e.message
+        sleep(MOMENT_S)
+        order << :end
+      end
+      Fiber.schedule do
+        sleep(MOMENT_S)
+        waiting.raise(KeyError, "raised")
+        order << :raiser
+      end
+    end
+    assert_equal ["raised", :raiser, :end], order
+  end
+
+  def test_a_handler_of_a_signal_begins_a_fiber
+    script = <<~RUBY
+      Fiber.set_scheduler(Hyperion::Scheduler.new)
+      trap("USR1") { Fiber.schedule { sleep(0.01) && puts("handled") } }
+      Fiber.schedule { Process.kill(:USR1, Process.pid) && sleep(0.1) }
+    RUBY
+    assert_equal ["handled\n"], lines_of(script)
+  end
+
+  # Ruby ends the child when the block of `fork` has, which waits.
+  def test_a_fork_within_a_fiber_that_has_not_waited_before
+    script = <<~RUBY
+      Fiber.set_scheduler(Hyperion::Scheduler.new)
+      $stdout.sync = true
+      Fiber.schedule { Process.wait(fork { sleep(0.01) && puts("child") }) && puts("parent") }
+      puts "main"
+    RUBY
+    assert_equal %w[child main parent], lines_of(script).map(&:chomp).sort
+  end
+
+  def test_a_time_out_in_a_forked_child
+    assert_equal 7, waits_alone {
+      sleep(MOMENT_S)
+      pid = fork do
+        Timeout.timeout(MOMENT_S) { sleep }
+      rescue Timeout::Error
+        exit!(7)
+      end
+      Process.wait2(pid).last.exitstatus
+    }
+  end
+
+  def test_a_time_out_around_a_fiber_that_was_resumed_and_waits
+    ended = []
+    scheduled do
+      Fiber.schedule do
+        Timeout.timeout(MOMENT_S) { Fiber.new(blocking: false) { sleep(MOMENT_S * 5) }.resume }
+        ended << :in_time
+      rescue Timeout::Error
+        ended << :late
+      end
+      Fiber.schedule { sleep(MOMENT_S * 3) && ended << :other }
+    end
+    assert_equal RUBY_VERSION < "3.3" ? %i[other in_time] : %i[late other], ended
+  end
+
+  def test_other_threads_may_only_wake
+    scheduler = Hyperion::Scheduler.new
+    Thread.new { Fiber.set_scheduler(scheduler) || Fiber.schedule { sleep(MOMENT_S) } }.join
+    [-> { scheduler.run }, -> { scheduler.kernel_sleep(1) }, -> { scheduler.io_close(99) }].each do |call|
+      assert_match(/belongs to another thread/, assert_raises(Hyperion::Error, &call).message)
+    end
+  end
+
+  def test_seconds_whose_conversion_lets_others_go_on
+    slow = Class.new(Numeric) do
+      def to_f = sleep(0.001) && 5.0
+      def coerce(other) = [other, 5.0]
+      def divmod(other) = 5.0.divmod(other)
+      def negative? = false
+    end
+    begun = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    scheduled do
+      mutex, changed = Thread::Mutex.new, Thread::ConditionVariable.new
+      Fiber.schedule { mutex.synchronize { changed.wait(mutex, slow.new) } }
+      Fiber.schedule { mutex.synchronize { changed.signal } }
+    end
+    assert_operator Process.clock_gettime(Process::CLOCK_MONOTONIC) - begun, :<, 4
   end
 
   def test_the_pool_makes_no_more_threads_than_it_may_and_hands_on_what_is_raised
@@ -122,5 +222,17 @@ class SchedulerLifeTest < HyperionTest::SchedulerCase
     threads.each(&:join)
     assert_equal 2, most
     assert_raises(KeyError) { pool.run { raise KeyError } }
+  end
+
+  def test_a_thread_of_the_pool_that_is_ended_leaves_what_is_queued_to_another
+    pool = Hyperion::Scheduler::Pool.new(1)
+    begun = Thread::Queue.new
+    stuck = Thread.new { pool.run { begun << true && sleep } }
+    begun.pop
+    queued = Thread.new { pool.run { :done } }
+    Thread.pass until queued.stop?
+    stuck.kill
+    assert queued.join(5), "nobody takes it"
+    assert_equal :done, queued.value
   end
 end

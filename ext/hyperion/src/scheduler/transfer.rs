@@ -1,18 +1,16 @@
 //! `io_read`, `io_write`, `io_pread` and `io_pwrite`: as the kernel's calls, but a fiber waits instead of its thread.
-//! What waits for a disk is done by a thread of the pool, on a copy: a fiber that is interrupted meanwhile takes its
-//! buffer with it.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 
-use hyperion_engine::foreign::{self, Nature};
+use hyperion_engine::foreign::{self, Attempt};
 use hyperion_engine::poller::Events;
 use magnus::prelude::*;
 use magnus::scan_args::scan_args;
-use magnus::{Error, RString, Ruby, Value};
+use magnus::{Error, RString, Ruby, TryConvert, Value};
 
 use super::Scheduler;
-use crate::vm::gvl::off_lock;
+use super::blocking_transfer::{BlockingTransfer, Work, errno};
 use crate::vm::raw::{with_buffer, with_buffer_mut, with_bytes};
 
 /// What is read from a disk at once.
@@ -24,10 +22,19 @@ enum Direction {
     Write,
 }
 
+impl Direction {
+    fn events(self) -> Events {
+        match self {
+            Self::Read => Events::READABLE,
+            Self::Write => Events::WRITABLE,
+        }
+    }
+}
+
 /// One call of Ruby's.
 struct Transfer {
     direction: Direction,
-    descriptor: RawFd,
+    io: Value,
     buffer: Value,
     /// Where the bytes stand in the buffer.
     offset: usize,
@@ -67,9 +74,7 @@ impl Scheduler {
                 Ok(count) => moved += count,
                 Err(failure) if failure.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) if moved > 0 => return Ok(moved as i64),
-                Err(failure) => {
-                    return Ok(-i64::from(failure.raw_os_error().unwrap_or(libc_eio())));
-                }
+                Err(failure) => return Ok(errno(&failure)),
             }
             if moved >= transfer.least {
                 return Ok(moved as i64);
@@ -77,75 +82,56 @@ impl Scheduler {
         }
     }
 
+    /// Moves some bytes. After each wait the IO is asked anew for its descriptor: it may have been closed, and its
+    /// number given to something else.
     fn step(
         &self,
         ruby: &Ruby,
         transfer: &Transfer,
         moved: usize,
     ) -> Result<io::Result<usize>, Error> {
-        let nature = match foreign::nature(transfer.descriptor) {
-            Ok(nature) => nature,
+        loop {
+            let descriptor = transfer.descriptor()?;
+            let attempt = transfer.attempt(descriptor, moved)?;
+            match attempt {
+                Attempt::Done(done) => return Ok(done),
+                _ if foreign::is_on_disk(descriptor) => break,
+                Attempt::WouldBlock => {
+                    self.wait_for(ruby, descriptor, transfer.direction.events(), None)?;
+                }
+                Attempt::Unsupported => {
+                    self.wait_for(ruby, descriptor, transfer.direction.events(), None)?;
+                    break;
+                }
+            }
+        }
+        self.on_pool(transfer, moved)
+    }
+
+    /// By a thread, on a copy of the bytes: a fiber that is interrupted meanwhile takes its buffer with it.
+    fn on_pool(&self, transfer: &Transfer, moved: usize) -> Result<io::Result<usize>, Error> {
+        let Some(itself) = self.itself.get() else { return Ok(Ok(0)) };
+        let own = match foreign::duplicate(transfer.descriptor()?) {
+            Ok(own) => own,
             Err(failure) => return Ok(Err(failure)),
         };
-        let events = match transfer.direction {
-            Direction::Read => Events::READABLE,
-            Direction::Write => Events::WRITABLE,
+        let work = transfer.copy(moved)?;
+        let blocking = BlockingTransfer::new(own, work, transfer.position_behind(moved));
+        let itself = Ruby::get_with(transfer.io).get_inner(itself);
+        let result: Value = itself.funcall("blocking_operation_wait", (blocking,))?;
+        let Some(read) = RString::from_value(result) else {
+            let result = i64::try_convert(result)?;
+            return Ok(
+                usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result as i32))
+            );
         };
-        match nature {
-            Nature::Disk => return self.on_pool(ruby, transfer, moved),
-            Nature::Pollable => self.await_events(ruby, transfer.descriptor, events)?,
-            Nature::NonBlocking => {}
-        }
-        loop {
-            match transfer.run(moved)? {
-                Err(failure) if failure.kind() == io::ErrorKind::WouldBlock => {
-                    self.await_events(ruby, transfer.descriptor, events)?;
-                }
-                done => return Ok(done),
-            }
-        }
-    }
-
-    fn await_events(&self, ruby: &Ruby, descriptor: RawFd, events: Events) -> Result<(), Error> {
-        self.wait_for(ruby, descriptor, events, None).map(drop)
-    }
-
-    fn on_pool(
-        &self,
-        ruby: &Ruby,
-        transfer: &Transfer,
-        moved: usize,
-    ) -> Result<io::Result<usize>, Error> {
-        let class =
-            ruby.get_inner(&crate::vm::error::HYPERION).const_get::<_, Value>("Scheduler")?;
-        let position = transfer.position.map(|position| position.saturating_add(moved as u64));
-        match transfer.direction {
-            Direction::Read => {
-                let length = with_buffer(
-                    transfer.buffer,
-                    transfer.offset.saturating_add(moved),
-                    <[u8]>::len,
-                )?;
-                let arguments = (transfer.descriptor, length.min(PIECE_BYTES), position);
-                let read: Value = class.funcall("read_on_pool", arguments)?;
-                let Some(read) = RString::from_value(read) else { return outcome(read) };
-                with_buffer_mut(transfer.buffer, transfer.offset.saturating_add(moved), |target| {
-                    with_bytes(read, |bytes| {
-                        let count = bytes.len().min(target.len());
-                        target[..count].copy_from_slice(&bytes[..count]);
-                        Ok(count)
-                    })
-                })
-            }
-            Direction::Write => {
-                let bytes =
-                    with_buffer(transfer.buffer, transfer.offset.saturating_add(moved), |bytes| {
-                        ruby.str_from_slice(&bytes[..bytes.len().min(transfer.most(moved))])
-                    })?;
-                let arguments = (transfer.descriptor, bytes, position);
-                outcome(class.funcall("write_on_pool", arguments)?)
-            }
-        }
+        with_buffer_mut(transfer.buffer, transfer.offset_behind(moved), |target| {
+            with_bytes(read, |bytes| {
+                let count = bytes.len().min(target.len());
+                target[..count].copy_from_slice(&bytes[..count]);
+                Ok(count)
+            })
+        })
     }
 }
 
@@ -154,94 +140,55 @@ impl Transfer {
         let arguments =
             scan_args::<(Value, Value, usize), (Option<usize>,), (), (), (), ()>(arguments)?;
         let (io, buffer, least) = arguments.required;
-        let descriptor = io.funcall("fileno", ())?;
         let offset = arguments.optional.0.unwrap_or_default();
-        Ok(Self { direction, descriptor, buffer, offset, position: None, least })
+        Ok(Self { direction, io, buffer, offset, position: None, least })
     }
 
     fn at(direction: Direction, arguments: &[Value]) -> Result<Self, Error> {
         let arguments =
             scan_args::<(Value, Value, u64, usize), (Option<usize>,), (), (), (), ()>(arguments)?;
         let (io, buffer, position, least) = arguments.required;
-        let descriptor = io.funcall("fileno", ())?;
         let offset = arguments.optional.0.unwrap_or_default();
-        Ok(Self { direction, descriptor, buffer, offset, position: Some(position), least })
+        Ok(Self { direction, io, buffer, offset, position: Some(position), least })
     }
 
-    /// What of the buffer is to be written behind so many bytes.
-    fn most(&self, moved: usize) -> usize {
+    /// An IOError where it is closed.
+    fn descriptor(&self) -> Result<RawFd, Error> {
+        self.io.funcall("fileno", ())
+    }
+
+    fn offset_behind(&self, moved: usize) -> usize {
+        self.offset.saturating_add(moved)
+    }
+
+    fn position_behind(&self, moved: usize) -> Option<u64> {
+        self.position.map(|position| position.saturating_add(moved as u64))
+    }
+
+    /// What of the buffer is to be written.
+    fn rest<'a>(&self, bytes: &'a [u8], moved: usize) -> &'a [u8] {
         match self.least {
-            0 => usize::MAX,
-            least => least.saturating_sub(moved),
+            0 => bytes,
+            least => &bytes[..bytes.len().min(least.saturating_sub(moved))],
         }
     }
 
-    fn run(&self, moved: usize) -> Result<io::Result<usize>, Error> {
-        let position = self.position.map(|position| position.saturating_add(moved as u64));
+    fn attempt(&self, descriptor: RawFd, moved: usize) -> Result<Attempt, Error> {
+        let (offset, position) = (self.offset_behind(moved), self.position_behind(moved));
         match self.direction {
-            Direction::Read => {
-                with_buffer_mut(self.buffer, self.offset.saturating_add(moved), |bytes| {
-                    foreign::read(self.descriptor, bytes, position)
-                })
-            }
-            Direction::Write => {
-                with_buffer(self.buffer, self.offset.saturating_add(moved), |bytes| {
-                    foreign::write(
-                        self.descriptor,
-                        &bytes[..bytes.len().min(self.most(moved))],
-                        position,
-                    )
-                })
-            }
+            Direction::Read => with_buffer_mut(self.buffer, offset, |bytes| {
+                foreign::read_now(descriptor, bytes, position)
+            }),
+            Direction::Write => with_buffer(self.buffer, offset, |bytes| {
+                foreign::write_now(descriptor, self.rest(bytes, moved), position)
+            }),
         }
     }
-}
 
-/// A count, or a negative errno.
-fn outcome(result: Value) -> Result<io::Result<usize>, Error> {
-    let result = i64::try_convert(result)?;
-    Ok(usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result as i32)))
-}
-
-fn libc_eio() -> i32 {
-    5
-}
-
-/// `Hyperion::Scheduler.read_disk(descriptor, length, position)`: a String, or a negative errno. Blocks its thread.
-pub(super) fn read_disk(
-    ruby: &Ruby,
-    descriptor: RawFd,
-    length: usize,
-    position: Option<u64>,
-) -> Value {
-    let read = || {
-        let own = foreign::duplicate(descriptor)?;
-        let mut bytes = vec![0; length];
-        let count = foreign::read(own.as_raw_fd(), &mut bytes, position)?;
-        bytes.truncate(count);
-        Ok::<_, io::Error>(bytes)
-    };
-    match off_lock(read) {
-        Ok(bytes) => ruby.str_from_slice(&bytes).as_value(),
-        Err(failure) => errno(ruby, &failure),
+    fn copy(&self, moved: usize) -> Result<Work, Error> {
+        with_buffer(self.buffer, self.offset_behind(moved), |bytes| match self.direction {
+            Direction::Read => Work::Read(bytes.len().min(PIECE_BYTES)),
+            Direction::Write => Work::Write(self.rest(bytes, moved).to_vec()),
+        })
     }
-}
-
-/// `Hyperion::Scheduler.write_disk(descriptor, string, position)`: how many bytes, or a negative errno.
-pub(super) fn write_disk(
-    ruby: &Ruby,
-    descriptor: RawFd,
-    string: RString,
-    position: Option<u64>,
-) -> Value {
-    let bytes = with_bytes(string, <[u8]>::to_vec);
-    let write = || foreign::write(foreign::duplicate(descriptor)?.as_raw_fd(), &bytes, position);
-    match off_lock(write) {
-        Ok(count) => ruby.integer_from_u64(count as u64).as_value(),
-        Err(failure) => errno(ruby, &failure),
-    }
-}
-
-fn errno(ruby: &Ruby, failure: &io::Error) -> Value {
-    ruby.integer_from_i64(-i64::from(failure.raw_os_error().unwrap_or(libc_eio()))).as_value()
 }

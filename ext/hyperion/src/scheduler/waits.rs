@@ -28,9 +28,24 @@ pub enum Outcome {
 /// A fiber that waits.
 pub struct Wait {
     fiber: Opaque<Fiber>,
+    /// The wait within which this one began: what tells how long the other takes has itself to wait.
+    outer: Option<u64>,
     /// What of it the poller watches.
     pub descriptors: Vec<RawFd>,
     pub outcome: Outcome,
+}
+
+/// A fiber that goes on.
+pub enum Next {
+    /// Its wait is over.
+    Waiting(Fiber),
+    /// It has raised something in another one.
+    Raiser(Fiber),
+}
+
+enum Over {
+    Wait(u64),
+    Raiser(Opaque<Fiber>),
 }
 
 /// All waits of one scheduler.
@@ -39,17 +54,19 @@ pub struct Waits {
     last: u64,
     by_number: HashMap<u64, Wait>,
     by_fiber: HashMap<u64, u64>,
-    /// Waits that are over, in the order in which their fibers go on.
-    over: VecDeque<u64>,
+    /// Who can go on, in the order in which they do.
+    over: VecDeque<Over>,
+    /// Those that wait for the others to end, in the order in which they go on where only they are left.
+    for_the_end: VecDeque<u64>,
 }
 
 impl Waits {
     /// A fiber begins to wait; the number of its wait.
     pub fn begin(&mut self, fiber: Fiber) -> u64 {
         self.last += 1;
-        let wait = Wait { fiber: fiber.into(), descriptors: Vec::new(), outcome: Outcome::Waiting };
-        self.by_number.insert(self.last, wait);
-        self.by_fiber.insert(fiber.as_raw(), self.last);
+        let outer = self.by_fiber.insert(fiber.as_raw(), self.last);
+        let (descriptors, outcome) = (Vec::new(), Outcome::Waiting);
+        self.by_number.insert(self.last, Wait { fiber: fiber.into(), outer, descriptors, outcome });
         self.last
     }
 
@@ -61,37 +78,86 @@ impl Waits {
             .for_each(|wait| wait.descriptors.push(descriptor));
     }
 
+    /// This one waits for all others to end; the thread's first fiber also for those that do the same.
+    pub fn is_for_the_end(&mut self, number: u64, is_first_fiber: bool) {
+        match is_first_fiber {
+            true => self.for_the_end.push_back(number),
+            false => self.for_the_end.push_front(number),
+        }
+    }
+
+    /// Wakes one of those that wait for the others to end, where only such are left.
+    pub fn wake_for_the_end(&mut self) {
+        if self.by_number.len() == self.for_the_end.len()
+            && self.over.is_empty()
+            && let Some(&number) = self.for_the_end.front()
+        {
+            self.wake(number, Outcome::Woken);
+        }
+    }
+
     /// A wait is over; what is told of one that is over already has no effect.
     pub fn wake(&mut self, number: u64, outcome: Outcome) {
         if let Some(wait) = self.by_number.get_mut(&number)
             && wait.outcome == Outcome::Waiting
         {
             wait.outcome = outcome;
-            self.over.push_back(number);
+            self.over.push_back(Over::Wait(number));
         }
     }
 
     /// The same for the wait of a fiber; false where it does not wait.
     pub fn wake_fiber(&mut self, fiber: Value, outcome: Outcome) -> bool {
-        let number = self.by_fiber.get(&fiber.as_raw()).copied();
-        number.inspect(|&number| self.wake(number, outcome)).is_some()
+        let mut next = self.by_fiber.get(&fiber.as_raw()).copied();
+        let is_known = next.is_some();
+        while let Some(number) = next {
+            self.wake(number, outcome);
+            next = self.by_number.get(&number).and_then(|wait| wait.outer);
+        }
+        is_known
+    }
+
+    /// Lets a fiber go on whose wait was over before it went to wait.
+    pub fn remind(&mut self, number: u64) {
+        if !self.is_waiting(number) {
+            self.over.push_back(Over::Wait(number));
+        }
+    }
+
+    /// Whether the wait is not over.
+    pub fn is_waiting(&self, number: u64) -> bool {
+        self.by_number.get(&number).is_some_and(|wait| wait.outcome == Outcome::Waiting)
     }
 
     /// The fiber goes on, with what has become of its wait.
     pub fn end(&mut self, ruby: &Ruby, number: u64) -> Option<Wait> {
         let wait = self.by_number.remove(&number)?;
-        self.by_fiber.remove(&ruby.get_inner(wait.fiber).as_raw());
+        let fiber = ruby.get_inner(wait.fiber).as_raw();
+        match wait.outer {
+            Some(outer) => self.by_fiber.insert(fiber, outer),
+            None => self.by_fiber.remove(&fiber),
+        };
+        self.for_the_end.retain(|&waiting| waiting != number);
         Some(wait)
     }
 
+    /// Lets a fiber go on that does not wait.
+    pub fn go_on_later(&mut self, raiser: Fiber) {
+        self.over.push_back(Over::Raiser(raiser.into()));
+    }
+
     /// The next fiber that goes on.
-    pub fn next_over(&mut self, ruby: &Ruby) -> Option<Fiber> {
-        while let Some(number) = self.over.pop_front() {
-            if let Some(wait) = self.by_number.get(&number) {
-                return Some(ruby.get_inner(wait.fiber));
+    pub fn next_over(&mut self, ruby: &Ruby) -> Option<Next> {
+        loop {
+            match self.over.pop_front()? {
+                Over::Raiser(fiber) => return Some(Next::Raiser(ruby.get_inner(fiber))),
+                Over::Wait(number) => {
+                    if let Some(wait) = self.by_number.get(&number) {
+                        return Some(Next::Waiting(ruby.get_inner(wait.fiber)));
+                    }
+                }
             }
         }
-        None
     }
 
     /// How many fibers can go on.
@@ -101,12 +167,17 @@ impl Waits {
 
     /// Whether no fiber waits.
     pub fn is_empty(&self) -> bool {
-        self.by_number.is_empty()
+        self.by_number.is_empty() && self.over.is_empty()
     }
 
     /// Marks all fibers, which pins them.
     pub fn mark(&self, marker: &Marker) {
         self.by_number.values().for_each(|wait| marker.mark(wait.fiber));
+        let raisers = self.over.iter().filter_map(|over| match over {
+            Over::Raiser(fiber) => Some(*fiber),
+            Over::Wait(_) => None,
+        });
+        raisers.for_each(|fiber| marker.mark(fiber));
     }
 }
 

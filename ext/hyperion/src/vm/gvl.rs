@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ffi::{c_int, c_void};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -16,16 +17,35 @@ use rb_sys::{Qnil, RB_NOGVL_INTR_FAIL, VALUE, rb_nogvl, rb_thread_schedule};
 /// No interrupt is checked when `work` has ended, so nothing is lost by a jump. A panic in `work` goes
 /// on in the caller.
 pub fn without_gvl<R>(work: impl FnOnce() -> R, unblock: impl Fn()) -> Option<R> {
-    let mut region = Region { work: Some(work), outcome: None };
-    // SAFETY: `enter` and `interrupt` get the pointers that their type parameters promise, to values
-    // that live on this frame until `rb_nogvl` has returned, when Ruby has forgotten both. Neither
-    // lets a panic cross its C caller, and neither touches Ruby. With RB_NOGVL_INTR_FAIL Ruby does not
-    // jump out of the call.
-    unsafe { enter_region(&mut region, &unblock) };
-    match region.outcome? {
-        Ok(result) => Some(result),
-        Err(panic) => resume_unwind(panic),
+    unsafe extern "C" fn interrupt<U: Fn()>(unblock: *mut c_void) {
+        // SAFETY: the pointer made below; `U` is only called by shared reference.
+        let unblock = unsafe { &*unblock.cast::<U>() };
+        // A panic here would cross Ruby's frames, and there is nobody to tell.
+        let _ = catch_unwind(AssertUnwindSafe(unblock));
     }
+    fn interrupt_of<U: Fn()>(_: &U) -> Interrupt {
+        interrupt::<U>
+    }
+    let data = std::ptr::from_ref(&unblock).cast_mut().cast();
+    // SAFETY: `interrupt` gets the pointer that its type parameter promises, to a value that lives on this frame until
+    // Ruby has forgotten it.
+    unsafe { enter_region(work, interrupt_of(&unblock), data) }
+}
+
+/// Runs a call of the kernel's that may take for ever without the interpreter's lock. Where the thread is interrupted,
+/// a signal ends the call.
+///
+/// # Errors
+/// Those of the call; EINTR where it was interrupted, or not begun.
+pub fn off_lock_until_signalled<R>(work: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+    /// Ruby's RUBY_UBF_IO.
+    const BY_SIGNAL: usize = usize::MAX;
+    // SAFETY: Ruby knows this address, calls nothing there, and sends signals instead.
+    let ran = unsafe {
+        let by_signal = std::mem::transmute::<usize, Interrupt>(BY_SIGNAL);
+        enter_region(work, by_signal, std::ptr::null_mut())
+    };
+    ran.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
 }
 
 /// Runs `work`, which does not take for ever, without the interpreter's lock; an interrupt that is pending
@@ -59,9 +79,16 @@ struct Region<F, R> {
     outcome: Option<Result<R, Box<dyn Any + Send>>>,
 }
 
+type Interrupt = unsafe extern "C" fn(*mut c_void);
+
 /// # Safety
-/// The thread holds the interpreter's lock.
-unsafe fn enter_region<F: FnOnce() -> R, R, U: Fn()>(region: &mut Region<F, R>, unblock: &U) {
+/// The thread holds the interpreter's lock; `interrupt` may be called with `data` until this returns, on any thread,
+/// and lets no panic out.
+unsafe fn enter_region<F: FnOnce() -> R, R>(
+    work: F,
+    interrupt: Interrupt,
+    data: *mut c_void,
+) -> Option<R> {
     unsafe extern "C" fn enter<F: FnOnce() -> R, R>(region: *mut c_void) -> *mut c_void {
         // SAFETY: the pointer made below, used by nobody else while this runs.
         let region = unsafe { &mut *region.cast::<Region<F, R>>() };
@@ -70,21 +97,22 @@ unsafe fn enter_region<F: FnOnce() -> R, R, U: Fn()>(region: &mut Region<F, R>, 
         }
         std::ptr::null_mut()
     }
-    unsafe extern "C" fn interrupt<U: Fn()>(unblock: *mut c_void) {
-        // SAFETY: the pointer made below; `U` is only called by shared reference.
-        let unblock = unsafe { &*unblock.cast::<U>() };
-        // A panic here would cross Ruby's frames, and there is nobody to tell.
-        let _ = catch_unwind(AssertUnwindSafe(unblock));
-    }
-    // SAFETY: see above; the flags are those of Ruby's header.
+    let mut region = Region { work: Some(work), outcome: None };
+    // SAFETY: `enter` gets the pointer that its type parameters promise, to a value that lives on this frame until
+    // `rb_nogvl` has returned, when Ruby has forgotten it. It lets no panic cross its C caller and does not touch
+    // Ruby. The flag is that of Ruby's header; with it Ruby does not jump out of the call.
     unsafe {
         rb_nogvl(
             Some(enter::<F, R>),
-            std::ptr::from_mut(region).cast(),
-            Some(interrupt::<U>),
-            std::ptr::from_ref(unblock).cast_mut().cast(),
+            (&raw mut region).cast(),
+            Some(interrupt),
+            data,
             RB_NOGVL_INTR_FAIL as c_int,
         );
+    }
+    match region.outcome? {
+        Ok(result) => Some(result),
+        Err(panic) => resume_unwind(panic),
     }
 }
 
