@@ -59,6 +59,23 @@ module Hyperion
     # @return [Object] what it gives
     def blocking_operation_wait(work) = POOL.run { work.call }
 
+    # Waits for all fibers to end.
+    def close
+      super
+    ensure
+      [POOL, CHILDREN_POOL].each { |pool| pool.abandon(Thread.current) }
+    end
+
+    # One that raises something in a fiber which waits has gone nowhere by itself.
+    module Raising
+      # @raise [FiberError] as of Fiber
+      def raise(...)
+        scheduler = Fiber.scheduler
+        scheduler.is_a?(FiberLoop) ? scheduler.raising { super(...) } : super
+      end
+    end
+    Fiber.prepend(Raising)
+
     private
 
     def asked(ios, events) = (ios || []).map { |io| [IO.try_convert(io).fileno, events] }

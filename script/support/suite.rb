@@ -28,7 +28,7 @@ class Suite
   ALONE_TIMEOUT_S = 1200
 
   # Its tests hold for both drivers.
-  TWO_DRIVERS = %r{\Atest/integration/(?:grpc|http|http2|native|tls)/}
+  TWO_DRIVERS = %r{\Atest/integration/(?:fibers|grpc|http|http2|native|tls)/}
   ASKS_IO_URING = ["ruby", "#{__dir__}/io_uring.rb"].freeze
 
   # @param arguments [Array<String>] `rust`, `ruby`, files and folders; none means all

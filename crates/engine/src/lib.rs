@@ -54,7 +54,7 @@ pub use dispatch::body::Body;
 pub use dispatch::completion::Completion;
 pub use dispatch::flow::{Hijacked, InFlightGuard, Interrupt, Wait};
 pub use dispatch::job::{Job, Observed};
-pub use dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
+pub use dispatch::queue::{Consumer, JobQueue, Kind, Service, Waited, Work};
 pub use dispatch::reply::{Reply, ReplyHandle, WriteError};
 pub use engine::{Engine, StartError};
 #[cfg(feature = "faults")]

@@ -85,6 +85,7 @@ fn faults(segment: &Segment, to: &mut Exposition) {
     to.number(&[], segment.stalls());
     total(segment, &family::LOG_LINES_DROPPED, Scalar::LogLinesDropped, to);
     total(segment, &family::ENGINE_PANICS, Scalar::EnginePanics, to);
+    total(segment, &family::FIBER_HOLDS, Scalar::FiberHolds, to);
 }
 
 fn total(segment: &Segment, family: &'static Family, scalar: Scalar, to: &mut Exposition) {

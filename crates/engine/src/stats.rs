@@ -81,9 +81,11 @@ pub struct Stats {
     pub cancelled_before_dispatch: Counter,
     /// Panics that were contained.
     pub engine_panics: Counter,
+    /// Times that a fiber has kept the others of its thread waiting for long.
+    pub fiber_holds: Counter,
     /// Requests that wait for an executor; written by the queue.
     pub queue_depth: Gauge,
-    /// Executors at work; written by the queue.
+    /// Threads, or fibers, that work at a request or at what is told of one; written by the queue.
     pub executors_busy: Gauge,
     /// 1 where sockets are driven by io_uring.
     pub io_uring_active: Gauge,
@@ -119,6 +121,7 @@ impl Stats {
             per_conn_rejections: Tally(at(Scalar::PerConnRejections)),
             cancelled_before_dispatch: Counter(at(Scalar::CancelledBeforeDispatch)),
             engine_panics: Counter(at(Scalar::EnginePanics)),
+            fiber_holds: Counter(at(Scalar::FiberHolds)),
             queue_depth: Gauge(at(Scalar::QueueDepth)),
             executors_busy: Gauge(at(Scalar::ExecutorsBusy)),
             io_uring_active: Gauge(at(Scalar::IoUringActive)),

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Completion, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Reply, Response, ResponseBody,
-    Waited, Work,
+    Completion, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Kind, Reply, Response,
+    ResponseBody, Waited, Work,
 };
 
 /// More requests than the thread wants to see alone before it parks.
@@ -63,13 +63,13 @@ fn execute(engine: &Engine, queue: Arc<JobQueue>, answer: &dyn Fn(&Job), finishe
         match work.take() {
             Some(Work::Request(job)) => {
                 answer(&job);
-                work = executor.done_try_pop();
+                work = executor.done_try_pop(Kind::Request);
             }
             Some(Work::Finished { .. }) => {
                 finished.fetch_add(1, Ordering::SeqCst);
-                work = executor.done_try_pop();
+                work = executor.done_try_pop(Kind::News);
             }
-            Some(Work::Observed(_)) => work = executor.done_try_pop(),
+            Some(Work::Observed(_)) => work = executor.done_try_pop(Kind::News),
             None => match engine.wait(&executor) {
                 Waited::Available => work = executor.take_after_wait(),
                 Waited::Interrupted => {}

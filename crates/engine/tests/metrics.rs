@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyperion_engine::files::{Mount, MountConfig};
 use hyperion_engine::{
-    Admin, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Routes, Segment,
+    Admin, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Kind, Routes, Segment,
     StaticResponse, Stats, Target,
 };
 
@@ -52,7 +52,7 @@ impl Server {
         let job = self.job();
         job.reply.record_dispatch(job.received_at.elapsed());
         support::answer(&job, "app");
-        self.executor.done();
+        self.executor.done(Kind::Request);
         client.shutdown(Shutdown::Write).unwrap();
         assert!(read(client).ends_with("app"));
     }

@@ -57,7 +57,7 @@ impl Server {
         loop {
             assert_eq!(self.engine.wait(&self.executor), Waited::Available);
             if let Some(work) = self.executor.take_after_wait() {
-                self.executor.done();
+                self.executor.done(work.kind());
                 return work;
             }
         }

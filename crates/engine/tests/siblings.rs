@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyperion_engine::{
-    Body, Channels, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Routes, Segment,
-    StaticResponse, Stats, Target, Work,
+    Body, Channels, Config, Consumer, Engine, Fields, IoChoice, Job, JobQueue, Kind, Routes,
+    Segment, StaticResponse, Stats, Target, Work,
 };
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -105,7 +105,7 @@ impl Worker {
             Body::Memory(bytes) => support::answer(job, std::str::from_utf8(bytes).unwrap()),
             _ => support::answer(job, "app"),
         }
-        self.executor.done();
+        self.executor.done(Kind::Request);
     }
 }
 

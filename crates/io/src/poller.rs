@@ -207,6 +207,9 @@ impl Poller {
 
     fn unregister(&mut self, descriptor: RawFd) -> io::Result<()> {
         self.waiting.remove(&descriptor);
+        if descriptor < 0 {
+            return Err(Errno::BADF.into());
+        }
         // SAFETY: as above.
         let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
         Ok(epoll::delete(&self.epoll, borrowed)?)

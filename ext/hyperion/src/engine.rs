@@ -18,6 +18,7 @@ use magnus::{
 
 use crate::config::Settings;
 use crate::executor::Executor;
+use crate::fiber_work::FiberWork;
 use crate::hooks::Hooks;
 use crate::request::env;
 use crate::response::early_hints::HintsPolicy;
@@ -160,23 +161,41 @@ impl Engine {
 
     /// `run_executor`: answers requests in this thread until the engine is stopped.
     fn run_executor(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        let native = this.running(ruby)?;
-        let executor = Executor {
+        this.executor(ruby, &Consumer::new(this.queue.clone()), None)?.run()
+    }
+
+    /// Where work comes from.
+    pub fn queue(&self) -> Arc<JobQueue> {
+        self.queue.clone()
+    }
+
+    /// What answers requests in this thread.
+    ///
+    /// # Errors
+    /// A `Hyperion::Error` where the engine does not run in this process.
+    pub fn executor<'a>(
+        &'a self,
+        ruby: &'a Ruby,
+        consumer: &'a Consumer,
+        fiber: Option<(&'a FiberWork, u64)>,
+    ) -> Result<Executor<'a>, Error> {
+        let native = self.running(ruby)?;
+        Ok(Executor {
             ruby,
-            app: ruby.get_inner(this.app),
-            table: &this.table,
-            hooks: &this.hooks,
-            sendfile_header: this.sendfile_header,
-            early_hints: this.early_hints,
-            shows_errors: this.shows_errors,
-            template: ruby.get_inner(this.template),
-            finishing: &this.finishing,
-            consumer: Consumer::new(this.queue.clone()),
+            app: ruby.get_inner(self.app),
+            table: &self.table,
+            hooks: &self.hooks,
+            sendfile_header: self.sendfile_header,
+            early_hints: self.early_hints,
+            shows_errors: self.shows_errors,
+            template: ruby.get_inner(self.template),
+            finishing: &self.finishing,
+            consumer,
+            fiber,
             engine: native.clone(),
             log: native.log(),
-            stats: this.stats.clone(),
-        };
-        executor.run()
+            stats: self.stats.clone(),
+        })
     }
 
     /// `cover(slot, fds)`: accepts for the worker of that slot as well, which does not serve, from duplicates
@@ -273,6 +292,11 @@ impl Engine {
         Ok(stats)
     }
 
+    /// `count_fiber_hold`: a fiber keeps the others of its thread waiting.
+    fn count_fiber_hold(&self) {
+        self.stats.fiber_holds.add(1);
+    }
+
     /// `io_driver`: the name of the driver in use.
     fn io_driver(ruby: &Ruby, this: &Self) -> Result<&'static str, Error> {
         Ok(this.running(ruby)?.driver_name())
@@ -313,7 +337,11 @@ impl Engine {
         self.native.get().filter(|_| self.process.is_current())
     }
 
-    fn running(&self, ruby: &Ruby) -> Result<&Arc<NativeEngine>, Error> {
+    /// The native engine.
+    ///
+    /// # Errors
+    /// A `Hyperion::Error` where it does not run in this process.
+    pub fn running(&self, ruby: &Ruby) -> Result<&Arc<NativeEngine>, Error> {
         self.here().ok_or_else(|| error::error(ruby, "the engine was not started in this process"))
     }
 }
@@ -339,6 +367,7 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("wait_drained", method!(Engine::wait_drained, 1))?;
     class.define_method("stop", method!(Engine::stop, 0))?;
     class.define_method("stats", method!(Engine::stats, 0))?;
+    class.define_method("count_fiber_hold", method!(Engine::count_fiber_hold, 0))?;
     class.define_method("io_driver", method!(Engine::io_driver, 0))?;
     class.define_method("reopen_log", method!(Engine::reopen_log, 0))?;
     class.define_method("log", method!(Engine::log, -1))

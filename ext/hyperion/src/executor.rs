@@ -13,6 +13,7 @@ use magnus::typed_data::Obj;
 use magnus::{Error, RHash, Ruby, Value, kwargs};
 
 use crate::exchange::Exchange;
+use crate::fiber_work::FiberWork;
 use crate::hooks::{Hooks, Observer};
 use crate::reply::SharedReply;
 use crate::request::env::{self, Facts};
@@ -30,7 +31,7 @@ use crate::vm::names::CALL;
 /// interpreter's lock. It does so between two jobs. Left to itself Ruby takes the lock away after a tenth of
 /// a second, in the middle of a job, which then waits for as long a turn of every other executor; and one
 /// that comes back from a database waits for the end of such a turn, too.
-const TURN: Duration = Duration::from_millis(5);
+pub const TURN: Duration = Duration::from_millis(5);
 
 /// What an executor works with; on the stack of its thread.
 pub struct Executor<'a> {
@@ -53,7 +54,9 @@ pub struct Executor<'a> {
     /// Who wants to hear of the end of responses.
     pub finishing: &'a Finishing,
     /// Where work comes from.
-    pub consumer: Consumer,
+    pub consumer: &'a Consumer,
+    /// What the fibers of the thread have begun, and the number of what this is for, where it has any.
+    pub fiber: Option<(&'a FiberWork, u64)>,
     /// What brings it.
     pub engine: Arc<NativeEngine>,
     /// Where faults of the application are told.
@@ -75,10 +78,10 @@ impl Executor<'_> {
         loop {
             let Some(at_hand) = work.take() else {
                 if std::mem::take(&mut streams_left_open) {
-                    self.collect_streams()?;
+                    collect_streams(self.ruby)?;
                 }
-                let wait = || self.engine.wait(&self.consumer);
-                match without_gvl(wait, || self.engine.interrupt(&self.consumer)) {
+                let wait = || self.engine.wait(self.consumer);
+                match without_gvl(wait, || self.engine.interrupt(self.consumer)) {
                     Some(Waited::Available) => work = self.consumer.take_after_wait(),
                     Some(Waited::Interrupted) | None => self.ruby.thread_check_ints()?,
                     Some(Waited::Closed) => return Ok(()),
@@ -86,36 +89,28 @@ impl Executor<'_> {
                 turn = Instant::now();
                 continue;
             };
+            let kind = at_hand.kind();
             let worked = self.work(at_hand);
             // Whatever was called may have forked; nothing of the server is for the child.
             error::leave_child(self.ruby, worked.is_err());
-            match worked.and_then(|open| self.pause(&mut turn).map(|()| open)) {
+            match worked.and_then(|open| pause(self.ruby, &mut turn).map(|()| open)) {
                 Ok(open) => {
                     streams_left_open |= open;
-                    work = self.consumer.done_try_pop();
+                    work = self.consumer.done_try_pop(kind);
                 }
                 Err(jump) => {
-                    self.consumer.done();
+                    self.consumer.done(kind);
                     return Err(jump);
                 }
             }
         }
     }
 
-    /// Between two jobs.
+    /// Does what was taken. True when a stream was left open.
     ///
     /// # Errors
-    /// What an interrupt raises.
-    fn pause(&self, turn: &mut Instant) -> Result<(), Error> {
-        if turn.elapsed() < TURN {
-            return self.ruby.thread_check_ints();
-        }
-        give_way()?;
-        *turn = Instant::now();
-        Ok(())
-    }
-
-    fn work(&self, work: Work) -> Result<bool, Error> {
+    /// A jump that ends this thread; the work has been dealt with.
+    pub fn work(&self, work: Work) -> Result<bool, Error> {
         match work {
             Work::Request(job) => self.serve(*job),
             Work::Finished { completion, complete } => contain(self.ruby, || {
@@ -147,8 +142,15 @@ impl Executor<'_> {
         }
         let queued = job.queue_time();
         job.reply.record_dispatch(queued);
-        let Job { request, target, body, connection, reply, in_flight: _in_flight, .. } = job;
+        let Job { request, target, body, connection, reply, in_flight, .. } = job;
         let client = Arc::new(SharedReply::new(reply));
+        let _in_flight = match self.fiber {
+            Some((work, number)) => {
+                work.keep(number, client.clone(), in_flight);
+                None
+            }
+            None => Some(in_flight),
+        };
         let call = Call { request: &request, connection: &connection, client: &client, queued };
         let answered = contain(self.ruby, || self.answer(&call, &target, body));
         answered.or_else(|failure| {
@@ -189,7 +191,7 @@ impl Executor<'_> {
             ruby: self.ruby,
             log: &self.log,
             finishing: self.finishing,
-            consumer: &self.consumer,
+            consumer: self.consumer,
             env,
             exchange,
             client,
@@ -220,13 +222,29 @@ impl Executor<'_> {
         error::log(self.ruby, &self.log, "a request failed", &failure);
         Ok(false)
     }
+}
 
-    /// Lets go of the streams that applications forgot to close; those that somebody still holds stay.
-    fn collect_streams(&self) -> Result<(), Error> {
-        let gc: Value = self.ruby.class_object().const_get("GC")?;
-        gc.funcall::<_, _, Value>("start", (kwargs!("full_mark" => false),))?;
-        Ok(())
+/// Between two jobs.
+///
+/// # Errors
+/// What an interrupt raises.
+pub fn pause(ruby: &Ruby, turn: &mut Instant) -> Result<(), Error> {
+    if turn.elapsed() < TURN {
+        return ruby.thread_check_ints();
     }
+    give_way()?;
+    *turn = Instant::now();
+    Ok(())
+}
+
+/// Lets go of the streams that applications forgot to close; those that somebody still holds stay.
+///
+/// # Errors
+/// Those of Ruby.
+pub fn collect_streams(ruby: &Ruby) -> Result<(), Error> {
+    let gc: Value = ruby.class_object().const_get("GC")?;
+    gc.funcall::<_, _, Value>("start", (kwargs!("full_mark" => false),))?;
+    Ok(())
 }
 
 /// One request on its way through an executor.

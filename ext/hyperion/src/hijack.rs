@@ -33,7 +33,7 @@ pub fn hijack(
     let client =
         client.filter(|client| client.is_in_own_process()).ok_or_else(|| too_late(ruby))?;
     client.hijack().map_err(|_| too_late(ruby))?;
-    wait_for(ruby, &client, |client, interrupt| client.wait_hijacked(interrupt, None))?;
+    wait_for(ruby, &client, |client, interrupt, time| client.wait_hijacked(interrupt, time))?;
     let hijacked = client.take_hijacked().ok_or_else(|| client_disconnected(ruby))?;
     let io = match hijacked {
         Hijacked::Socket { socket, unread } => {

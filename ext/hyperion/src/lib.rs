@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `engine`, `config` | `Hyperion::Engine` and its settings |
 //! | `executor` | the loop of an executor thread |
+//! | `fiber_executor`, `fiber_work` | the loop of a thread whose requests run in fibers, and what those have begun |
 //! | `request` | the engine's request → Rack env and `rack.input`, and the call of the application |
 //! | `exchange`, `reply` | the Ruby half of one exchange: `rack.hijack`, and the way back to its client |
 //! | `response` | what the application returned → the engine's response: bodies, streams, files, trailers, early hints |
@@ -24,6 +25,8 @@ mod config;
 mod engine;
 mod exchange;
 mod executor;
+mod fiber_executor;
+mod fiber_work;
 mod forced_exit;
 mod hijack;
 mod hooks;
@@ -55,6 +58,7 @@ mod load {
         crate::engine::init(ruby)?;
         crate::forced_exit::init(ruby)?;
         crate::scheduler::init(ruby)?;
+        crate::fiber_executor::init(ruby)?;
         crate::segment::init(ruby, crate::engine::Engine::class(ruby))
     }
 }

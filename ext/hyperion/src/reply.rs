@@ -1,11 +1,13 @@
 //! The way back to one client, for all Ruby objects of its request.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyperion_engine::{Interrupt, ReplyHandle, Wait, WriteError};
 use magnus::{Error, Ruby};
 
+use crate::scheduler::Scheduler;
 use crate::vm::error::client_disconnected;
 use crate::vm::gvl::{OwningProcess, without_gvl};
 
@@ -47,7 +49,7 @@ impl SharedReply {
             }
         }
         if self.needs_credit() {
-            wait_for(ruby, self, |client, interrupt| client.wait_credit(interrupt, None))?;
+            wait_for(ruby, self, |client, interrupt, time| client.wait_credit(interrupt, time))?;
         }
         Ok(())
     }
@@ -70,18 +72,25 @@ impl Drop for SharedReply {
     }
 }
 
-/// Waits for something of an exchange without the interpreter's lock; interruptible.
+/// Waits for something of an exchange: a fiber by its scheduler, a thread without the interpreter's lock;
+/// interruptible. `wait` is given how long it may take.
 ///
 /// # Errors
 /// What the interrupt raises.
 pub fn wait_for(
     ruby: &Ruby,
     client: &SharedReply,
-    wait: impl Fn(&SharedReply, &Interrupt) -> Wait,
+    wait: impl Fn(&SharedReply, &Interrupt, Option<Duration>) -> Wait,
 ) -> Result<Wait, Error> {
+    let interrupt = client.interrupt();
+    if let Some(scheduler) = Scheduler::of_current_fiber() {
+        let look = || Some(wait(client, &interrupt, Some(Duration::ZERO)));
+        let ready = || look().filter(|waited| *waited != Wait::TimedOut);
+        return scheduler.wait_until(ruby, |waker| client.notify(waker), ready);
+    }
     loop {
         let interrupt = client.interrupt();
-        match without_gvl(|| wait(client, &interrupt), || interrupt.raise()) {
+        match without_gvl(|| wait(client, &interrupt, None), || interrupt.raise()) {
             Some(Wait::Interrupted) | None => ruby.thread_check_ints()?,
             Some(waited) => return Ok(waited),
         }

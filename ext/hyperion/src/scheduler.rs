@@ -9,6 +9,8 @@
 //! nothing on these frames needs to be dropped for others to go on.
 
 mod blocking_transfer;
+mod hold;
+mod outside;
 mod suspension;
 mod transfer;
 mod turning;
@@ -21,20 +23,28 @@ use std::time::Duration;
 
 use hyperion_engine::poller::{Events, Poller};
 use hyperion_engine::{Waker, foreign};
+use magnus::block::Proc;
 use magnus::gc::Marker;
 use magnus::prelude::*;
 use magnus::rb_sys::AsRawValue;
 use magnus::scan_args::scan_args;
 use magnus::typed_data::Obj;
-use magnus::value::Opaque;
+use magnus::value::{Lazy, Opaque};
 use magnus::{
     DataTypeFunctions, Error, Exception, Fiber, RArray, RClass, Ruby, Thread, TypedData, Value,
-    kwargs, method,
+    method,
 };
 
+use self::hold::Hold;
+use self::outside::Outside;
 use self::waits::{Outcome, Timer, Timers, Waits};
 use crate::vm::error::{HYPERION, error};
-use crate::vm::gvl::Birthplace;
+use crate::vm::gvl::OwningProcess;
+use crate::vm::names::NEW;
+use crate::vm::raw;
+
+static FIBER: Lazy<RClass> =
+    Lazy::new(|ruby| ruby.class_object().const_get("Fiber").expect("Ruby has fibers"));
 
 /// The scheduler of one thread. Other threads call `unblock` and `fiber_interrupt` only; the interpreter's lock keeps
 /// them apart.
@@ -47,13 +57,19 @@ pub struct Scheduler {
     owner: Cell<Option<Opaque<Thread>>>,
     /// The fiber that has the loop; made when it is needed.
     home: Cell<Option<Opaque<Fiber>>>,
-    /// The fiber that the loop, or another one, has let go on last.
-    running: Cell<Option<Opaque<Fiber>>>,
-    birthplace: Cell<Birthplace>,
-    poller: RefCell<Poller>,
+    /// The fiber that is raising something in another one.
+    raiser: Cell<Option<Opaque<Fiber>>>,
+    /// The loop runs what may resume a fiber, to which it must not be gone back from there: a handler of a signal, or a
+    /// fiber in which it raises something.
+    may_be_resuming: Cell<bool>,
+    hold: Cell<Hold>,
+    process: Cell<OwningProcess>,
+    /// None while the loop sleeps in it, and behind the end.
+    poller: RefCell<Option<Poller>>,
     waker: RefCell<Waker>,
     waits: RefCell<Waits>,
     timers: RefCell<Timers>,
+    outside: RefCell<Outside>,
     is_asleep: Cell<bool>,
     is_closed: Cell<bool>,
 }
@@ -63,7 +79,7 @@ impl DataTypeFunctions for Scheduler {
         // What points to the object itself does not keep it alive, but where it is.
         self.itself.get().into_iter().for_each(|itself| marker.mark(itself));
         self.owner.get().into_iter().for_each(|owner| marker.mark(owner));
-        [self.home.get(), self.running.get()].into_iter().flatten().for_each(|f| marker.mark(f));
+        [self.home.get(), self.raiser.get()].into_iter().flatten().for_each(|f| marker.mark(f));
         self.waits.borrow().mark(marker);
         self.timers.borrow().mark(marker);
     }
@@ -73,18 +89,21 @@ impl DataTypeFunctions for Scheduler {
 impl Scheduler {
     /// `new`, of this class or one that inherits from it.
     fn new(ruby: &Ruby, class: RClass) -> Result<Obj<Self>, Error> {
-        let poller = Poller::new().map_err(|failure| system_error(ruby, &failure))?;
+        let poller = new_poller(ruby)?;
         let waker = RefCell::new(poller.waker());
         let made = Self {
             itself: Cell::default(),
             owner: Cell::default(),
             home: Cell::default(),
-            running: Cell::default(),
-            birthplace: Cell::new(Birthplace::here()),
-            poller: RefCell::new(poller),
+            raiser: Cell::default(),
+            may_be_resuming: Cell::new(false),
+            hold: Cell::default(),
+            process: Cell::new(OwningProcess::current()),
+            poller: RefCell::new(Some(poller)),
             waker,
             waits: RefCell::default(),
             timers: RefCell::default(),
+            outside: RefCell::default(),
             is_asleep: Cell::new(false),
             is_closed: Cell::new(false),
         };
@@ -117,6 +136,7 @@ impl Scheduler {
     /// `kernel_sleep(duration = nil)`
     fn kernel_sleep(ruby: &Ruby, this: &Self, arguments: &[Value]) -> Result<bool, Error> {
         let arguments = scan_args::<(), (Option<Value>,), (), (), (), ()>(arguments)?;
+        arguments.optional.0.filter(|time| !time.is_nil()).map_or(Ok(()), raw::check_interval)?;
         this.wait(ruby, arguments.optional.0, |_| Ok(None)).map(|_| true)
     }
 
@@ -141,34 +161,59 @@ impl Scheduler {
         let Some(timeout) = timeout(ruby, Some(duration))? else { return block.call((duration,)) };
         let fiber = ruby.fiber_current();
         let timer = Timer::Raise(fiber.into(), class.into(), arguments.splat.into());
-        let key = this.timers.borrow_mut().start(timeout, timer);
+        let number = this.timers.borrow_mut().start(timeout, timer);
         let result = block.call((duration,));
-        this.timers.borrow_mut().cancel(key);
+        this.timers.borrow_mut().cancel(number);
         result
     }
 
     /// `fiber { … }`: runs a block in a fiber of its own until it waits for the first time.
     fn fiber(ruby: &Ruby, this: &Self) -> Result<Fiber, Error> {
-        this.enter(ruby)?;
-        if this.is_closed.get() {
+        this.begin(ruby, ruby.block_proc()?)
+    }
+
+    /// The same for the server's own blocks.
+    ///
+    /// # Errors
+    /// Those of Ruby, such as where no fiber can be had.
+    pub fn begin(&self, ruby: &Ruby, block: Proc) -> Result<Fiber, Error> {
+        self.enter(ruby)?;
+        if self.is_closed.get() {
             return Err(error(ruby, "the scheduler is closed"));
         }
-        let home = this.home(ruby)?;
-        let class: RClass = ruby.class_object().const_get("Fiber")?;
-        let fiber: Fiber =
-            class.funcall_with_block("new", (kwargs!("blocking" => false),), ruby.block_proc()?)?;
+        let home = self.home(ruby)?;
+        let fiber: Fiber = ruby.get_inner(&FIBER).funcall_with_block(*NEW, (), block)?;
         if is_current(ruby, home) {
             // Such as in a handler of a signal, which Ruby runs in whatever fiber there is.
-            this.let_go_on(fiber)?;
+            self.let_go_on(fiber)?;
         } else {
-            this.wait_while(ruby, || this.let_go_on(fiber))?;
+            self.wait_while(ruby, || self.let_go_on(fiber))?;
         }
         Ok(fiber)
     }
 
+    /// `raising { … }`: the block raises something in a fiber. Where that one waits it goes on at once, and the caller,
+    /// which waits for nothing, is to go on behind it.
+    fn raising(ruby: &Ruby, this: &Self) -> Result<Value, Error> {
+        this.enter(ruby)?;
+        let block = ruby.block_proc()?;
+        this.raiser.set(Some(ruby.fiber_current().into()));
+        let raised = block.call(());
+        this.raiser.set(None);
+        raised
+    }
+
     /// `yield`: lets others go on.
     fn give_way(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        this.wait(ruby, None, |_| Ok(Some(Outcome::Woken))).map(drop)
+        this.give_way_once(ruby)
+    }
+
+    /// Lets all others go on that can.
+    ///
+    /// # Errors
+    /// What is raised meanwhile.
+    pub fn give_way_once(&self, ruby: &Ruby) -> Result<(), Error> {
+        self.wait(ruby, None, |_| Ok(Some(Outcome::Woken))).map(drop)
     }
 
     /// `fiber_interrupt(fiber, exception)`: raises it in a fiber that waits; on any thread.
@@ -188,9 +233,9 @@ impl Scheduler {
     /// `io_close(descriptor)`: closes it; whoever waits for it gets an IOError.
     fn io_close(ruby: &Ruby, this: &Self, descriptor: RawFd) -> Result<bool, Error> {
         this.enter(ruby)?;
-        let waiting = this.poller.borrow_mut().close(descriptor);
+        let waiting = this.poller.borrow_mut().as_mut().map(|poller| poller.close(descriptor));
         let mut waits = this.waits.borrow_mut();
-        waiting.into_iter().for_each(|number| waits.wake(number, Outcome::Closed));
+        waiting.into_iter().flatten().for_each(|number| waits.wake(number, Outcome::Closed));
         foreign::close(descriptor);
         Ok(true)
     }
@@ -216,8 +261,23 @@ impl Scheduler {
     /// `await_process(pid)`: waits until a process has ended; false where the kernel cannot tell.
     fn await_process(ruby: &Ruby, this: &Self, pid: i32) -> Result<bool, Error> {
         let Ok(process) = foreign::open_process(pid) else { return Ok(false) };
-        this.wait_for(ruby, process.as_raw_fd(), Events::READABLE, None).map(|_| true)
+        let begin = |number| {
+            let descriptor = process.as_raw_fd();
+            this.waits.borrow_mut().keep(number, process);
+            this.watch(ruby, number, descriptor, Events::READABLE)
+        };
+        this.wait(ruby, None, begin).map(|_| true)
     }
+}
+
+/// A poller; where there are no descriptors left, behind a collection of those that nobody needs.
+fn new_poller(ruby: &Ruby) -> Result<Poller, Error> {
+    Poller::new()
+        .or_else(|_| {
+            ruby.gc_start();
+            Poller::new()
+        })
+        .map_err(|failure| system_error(ruby, &failure))
 }
 
 fn is_current(ruby: &Ruby, fiber: Fiber) -> bool {
@@ -251,6 +311,7 @@ fn system_error(ruby: &Ruby, failure: &io::Error) -> Error {
 /// # Errors
 /// Those of Ruby.
 pub fn init(ruby: &Ruby) -> Result<(), Error> {
+    Lazy::force(&FIBER, ruby);
     let class =
         crate::vm::class::define::<Scheduler>(ruby, ruby.get_inner(&HYPERION), "FiberLoop")?;
     class.define_singleton_method("new", method!(Scheduler::new, 0))?;
@@ -269,6 +330,8 @@ pub fn init(ruby: &Ruby) -> Result<(), Error> {
     class.define_method("close", method!(Scheduler::close, 0))?;
     class.define_method("io_close", method!(Scheduler::io_close, 1))?;
     class.define_method("fiber_interrupt", method!(Scheduler::fiber_interrupt, 2))?;
+    class.define_method("hold", method!(Scheduler::hold, 0))?;
+    class.define_method("raising", method!(Scheduler::raising, 0))?;
     class.define_private_method("await_any", method!(Scheduler::await_any, 2))?;
     class.define_private_method("await_process", method!(Scheduler::await_process, 1))?;
     blocking_transfer::init(ruby, class)

@@ -37,6 +37,8 @@ module Hyperion
 
       Option.new(:workers, count[0..1024, words: %i[auto]], 1, "Number of worker processes. 0 and 1 mean one process without a master; auto means one for each CPU that the machine and its cgroup allow.", topic: :processes, letter: "w", known: %w[WEB_CONCURRENCY], cluster: true),
       Option.new(:threads, Kinds::ThreadCount.new(1..1024), 5, "Number of Ruby threads in each worker that run the app.", topic: :processes, letter: "t", aliases: %i[thread_count], known: %w[RAILS_MAX_THREADS]),
+      Option.new(:async_io, Kinds::Switch.new, false, "Run each request in a fiber of its own: one that waits for I/O, a lock or a time lets other requests of its thread go on.", topic: :processes),
+      Option.new(:fibers, count[1..MANY], 256, "Maximum number of requests in fibers in each worker, with async_io.", topic: :processes),
       Option.new(:worker_model, Kinds::Choice.new(:share, :reuseport), RUBY_PLATFORM.include?("linux") ? :reuseport : :share, "share: all workers accept from one socket. reuseport: each worker has its own socket with SO_REUSEPORT.", topic: :processes, cluster: true),
       Option.new(:worker_timeout, seconds[2], 60, "Maximum time without a heartbeat, or without progress while requests wait; then the worker is replaced. Its backtraces are logged after a third of this time.", topic: :processes, cluster: true),
       Option.new(:worker_boot_timeout, seconds[1], 60, "Maximum time from the fork of a worker until it serves; then its backtraces are logged and it is killed. Also the maximum time of before_fork.", topic: :processes, cluster: true),

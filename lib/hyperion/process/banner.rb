@@ -19,7 +19,7 @@ module Hyperion
 
     # @return [String]
     def to_s
-      facts = { "Mode" => mode, "Threads" => "#{@configuration.threads} per process", "I/O" => @io_driver, "Routes" => @routes, "Admin" => @admin, "Addresses" => addresses,
+      facts = { "Mode" => mode, "Threads" => threads, "I/O" => @io_driver, "Routes" => @routes, "Admin" => @admin, "Addresses" => addresses,
                 "Environment" => @configuration.environment, "App" => @configuration.rackup, "PID" => Process.pid }.compact
       width = facts.keys.map(&:size).max
       ["Hyperion #{VERSION} on #{RUBY_DESCRIPTION}", *facts.map { |name, fact| "  #{name.ljust(width)}  #{fact}" },
@@ -27,6 +27,11 @@ module Hyperion
     end
 
     private
+
+    def threads
+      fibers = @configuration.async_io ? ", #{@configuration.fibers} fibers" : ""
+      "#{@configuration.threads}#{fibers} per process"
+    end
 
     def addresses = DefaultAddress.reason(@configuration.source(:bind), @configuration.environment)
 

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require_relative "executors"
+require_relative "fiber_settings"
 require_relative "../error"
 require_relative "../routes"
 require_relative "../runtime"
@@ -50,7 +51,7 @@ module Hyperion
       admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
       [*admin, *handoff_channels].each(&:close)
-      @executors = Executors.new(@engine, configuration.threads, died: died)
+      @executors = Executors.new(@engine, configuration.threads, fibers: fibers_per_thread, died: died)
       EngineRunner.current = self
     ensure
       detach unless @executors
@@ -72,6 +73,8 @@ module Hyperion
     def connect_log(log)
       @log = log
       log.engine = @engine
+      warning = FiberSettings.warning(@configuration.fibers) if @configuration.async_io
+      log.warn(warning) if warning
     end
 
     def reopen_log = @engine.reopen_log
@@ -123,6 +126,14 @@ module Hyperion
     end
 
     private
+
+    def fibers_per_thread
+      return unless @configuration.async_io
+
+      require_relative "../scheduler"
+      FiberSettings.apply
+      (@configuration.fibers.to_f / @configuration.threads).ceil
+    end
 
     def attach
       @mounts = @configuration.preload_static.to_a.map { |dir| Mount.preloaded(dir) }

@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require_relative "fiber_watch"
+
 module Hyperion
   # The Ruby threads that run the app. One that dies, because the app killed it, is replaced.
   class Executors
@@ -11,10 +13,13 @@ module Hyperion
 
     # @param engine [Engine] started
     # @param count [Integer]
+    # @param fibers [Integer, nil] how many requests each runs at once, in fibers; nil for one, without
     # @param died [#call] called with an index on a dying thread, and the main thread then calls
     #   `replace`; with :engine where the engine has ended by itself
-    def initialize(engine, count, died:)
+    def initialize(engine, count, died:, fibers: nil)
       @engine = engine
+      @fibers = fibers
+      @fiber_watch = FiberWatch.new(engine) if fibers
       @died = died
       @threads = Array.new(count) { |index| spawn(index) }
     end
@@ -32,6 +37,7 @@ module Hyperion
     # @return [Boolean] false where some cannot be ended
     def stop
       @stopping = true
+      @fiber_watch&.stop
       deadline = now + PATIENCE_S
       @threads.each { |thread| thread.join(0.05) || thread.kill }
       @threads.all? { |thread| thread.join([deadline - now, 0].max) }
@@ -57,10 +63,17 @@ module Hyperion
     # An executor returns only when its engine has ended, which is to come behind `release`.
     def run(index)
       ended = false
-      @engine.run_executor
+      @fibers ? run_fibers : @engine.run_executor
       ended = true
     ensure
       @died.call(ended ? :engine : index) unless @stopping
+    end
+
+    def run_fibers
+      scheduler = Scheduler.new
+      Fiber.set_scheduler(scheduler)
+      @fiber_watch.add(Thread.current, scheduler)
+      @engine.run_fibers(scheduler, @fibers)
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

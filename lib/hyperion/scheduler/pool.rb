@@ -9,7 +9,7 @@ module Hyperion
       IDLE_S = 10
 
       # What somebody waits for: `done` gets what the work gives, and what it raises.
-      Job = Struct.new(:work, :done, :thread)
+      Job = Struct.new(:work, :owner, :done, :thread)
 
       # @param size [Integer] the most threads
       def initialize(size)
@@ -26,7 +26,7 @@ module Hyperion
       def run(&work)
         # Whoever calls may be the only one left in a child of a fork.
         forget unless @pid == Process.pid
-        job = Job.new(work, Thread::Queue.new)
+        job = Job.new(work, Thread.current, Thread::Queue.new)
         submit(job)
         value, error = job.done.pop
         finished = true
@@ -35,11 +35,18 @@ module Hyperion
         cancel(job) if job && !finished
       end
 
+      # The fibers of a thread wait no more, without having been told.
+      # @param owner [Thread]
+      def abandon(owner)
+        @lock.synchronize { (@jobs + @running.keys).select { |job| job.owner == owner } }.each { |job| cancel(job) } if @pid == Process.pid
+      end
+
       private
 
       def forget
         @pid = Process.pid
         @jobs = []
+        @running = {}.compare_by_identity
         @threads = @idle = 0
       end
 
@@ -54,9 +61,10 @@ module Hyperion
         @lock.synchronize { @jobs.delete(job) || job.thread&.kill }
       end
 
+      # Whoever calls may have masked interrupts, which the thread would inherit.
       def start
         @threads += 1
-        Thread.new { serve }.name = "hyperion fiber pool"
+        Thread.new { Thread.handle_interrupt(Object => :immediate) { serve } }.name = "hyperion fiber pool"
       rescue ThreadError
         @threads -= 1
         raise if @threads.zero?
@@ -64,32 +72,50 @@ module Hyperion
 
       def serve
         while (job = take)
-          job.done << outcome(job.work)
-          finish(job)
+          work(job)
         end
       ensure
         leave
       end
 
-      # A thread that was killed on behalf of its job, or while it waited, leaves what is queued to another.
+      def work(job)
+        result = outcome(job.work)
+      ensure
+        finish(job, result || [nil, ThreadError.new("the thread that did it was ended")])
+      end
+
+      def take
+        @lock.synchronize do
+          await_job if @jobs.empty?
+          @jobs.shift&.tap { |job| @running[job] = job.thread = Thread.current }
+        end
+      end
+
+      def await_job
+        @idle += 1
+        @changed.wait(@lock, IDLE_S)
+      ensure
+        @idle -= 1
+      end
+
+      # From here on nobody kills this thread on behalf of the job.
+      def finish(job, result)
+        @lock.synchronize do
+          @running.delete(job)
+          job.thread = nil
+        end
+        job.done << result
+      end
+
+      # A thread that was ended leaves what is queued to another.
       def leave
         @lock.synchronize do
           @threads -= 1
           start if @jobs.size > @idle && @threads < @size
         end
+      rescue ThreadError
+        nil # As at the end of the process.
       end
-
-      def take
-        @lock.synchronize do
-          @idle += 1
-          @changed.wait(@lock, IDLE_S) if @jobs.empty?
-          @idle -= 1
-          @jobs.shift&.tap { |job| job.thread = Thread.current }
-        end
-      end
-
-      # From here on nobody kills this thread on behalf of the job.
-      def finish(job) = @lock.synchronize { job.thread = nil }
 
       def outcome(work)
         [work.call, nil]

@@ -6,9 +6,12 @@ module Tidy
   module Cells
     GLUE = %r{\Aext/hyperion/src/}
     CELL = /\b(?:Lazy|LazyId|LazyLock|Once|OnceLock|Mutex|RwLock|Condvar|Barrier)\b/
-    # Here they are filled by `init`, or set and read without waiting.
+    # Here they are filled by `init`, set and read without waiting, or held for no call, neither of Ruby nor of the kernel.
     PLACES = { "ext/hyperion/src/vm/error.rs" => %w[Lazy], "ext/hyperion/src/vm/names.rs" => %w[LazyId],
-               "ext/hyperion/src/request/keys.rs" => %w[OnceLock], "ext/hyperion/src/engine.rs" => %w[OnceLock] }.freeze
+               "ext/hyperion/src/request/keys.rs" => %w[OnceLock], "ext/hyperion/src/engine.rs" => %w[OnceLock],
+               "ext/hyperion/src/scheduler.rs" => %w[Lazy],
+               "ext/hyperion/src/scheduler/outside.rs" => %w[Mutex], "ext/hyperion/src/fiber_work.rs" => %w[Mutex],
+               "ext/hyperion/src/fiber_executor.rs" => %w[Mutex] }.freeze
     WAITING = /\bget_or_(?:try_)?init\b|\bcall_once\b/
     CLASS = /\bderive\([^)]*\bTypedData\b[^)]*\)\][^;{]*?\bstruct\s+(\w+)/m
 

@@ -14,7 +14,7 @@ class MetricsTest < HyperionTest::AdminCase
     "hyperion_per_conn_rejections" => ["counter", %w[worker_id]], "hyperion_threadpool_queue_depth" => ["gauge", %w[worker_id]], "hyperion_spooled_bytes" => ["gauge", []],
     "hyperion_executors_busy" => ["gauge", %w[worker_id]], "hyperion_queue_seconds" => ["histogram", %w[le]],
     "hyperion_io_uring_workers_active" => ["gauge", %w[worker_id]], "hyperion_worker_restarts" => ["counter", %w[reason]], "hyperion_worker_stalls" => ["counter", []],
-    "hyperion_process_resident_memory_bytes" => ["gauge", %w[worker_id]], "hyperion_engine_panics" => ["counter", []],
+    "hyperion_process_resident_memory_bytes" => ["gauge", %w[worker_id]], "hyperion_engine_panics" => ["counter", []], "hyperion_fiber_holds" => ["counter", []],
     "hyperion_log_lines_dropped" => ["counter", []], "hyperion_requests" => ["counter", []],
     "hyperion_requests_cancelled" => ["counter", []], "hyperion_underscore_headers_dropped" => ["counter", []]
   }.freeze

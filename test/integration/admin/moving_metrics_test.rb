@@ -32,6 +32,7 @@ class MovingMetricsTest < HyperionTest::AdminCase
     "hyperion_rejections_total" => [[], -> { connect(@moving).write("nonsense\r\n\r\n").read_to_end }],
     "hyperion_io_uring_workers_active" => [%w[--io io_uring], -> { asked }],
     "hyperion_executors_busy" => [%w[-t 1], -> { held }],
+    "hyperion_fiber_holds_total" => [%w[--async-io -t 1], -> { connect(@moving).request("GET", "/spin?#{Time.now.to_f + 1}") }],
     "hyperion_threadpool_queue_depth" => [%w[-t 1], -> { 3.times { held } }],
     "hyperion_requests_cancelled_total" => [%w[-t 1], -> { Array.new(2) { held }.last.abort }],
     "hyperion_connections_passed_total" => [%w[-w 2 -t 1], -> { 40.times { connect(@moving).get("/") } }],

@@ -182,6 +182,112 @@ class SchedulerLifeTest < HyperionTest::SchedulerCase
     assert_equal RUBY_VERSION < "3.3" ? %i[other in_time] : %i[late other], ended
   end
 
+  # Ruby treats a process with one thread in another way than the others.
+  def test_an_interrupt_of_the_only_thread
+    lines = lines_of(<<~RUBY)
+      Fiber.set_scheduler(Hyperion::Scheduler.new)
+      spawn("sleep 0.05; kill -INT \#{Process.pid}")
+      Fiber.schedule { sleep(0.3) && puts("slept") }
+      begin
+        Fiber.scheduler.run
+      rescue Interrupt
+        puts "interrupted"
+      end
+    RUBY
+    assert_equal %W[interrupted\n slept\n], lines
+  end
+
+  def test_a_wait_of_the_only_thread_that_nobody_may_interrupt
+    assert_equal ["over\n"], lines_of(<<~RUBY)
+      Fiber.set_scheduler(Hyperion::Scheduler.new)
+      Fiber.schedule { Thread.handle_interrupt(Object => :never) { sleep(0.01) } && puts("over") }
+    RUBY
+  end
+
+  def test_a_handler_of_a_signal_that_resumes_a_fiber_which_waits
+    assert_equal %W[handled\n other\n], lines_of(<<~RUBY)
+      Fiber.set_scheduler(Hyperion::Scheduler.new)
+      trap("USR1") { Fiber.new(blocking: false) { sleep(0.01) && puts("handled") }.resume }
+      Fiber.schedule { Process.kill(:USR1, Process.pid) && sleep(0.1) && puts("other") }
+    RUBY
+  end
+
+  def test_a_child_that_main_forks_while_the_loop_of_a_thread_sleeps
+    mutex = Thread::Mutex.new.tap(&:lock)
+    thread = Thread.new { Fiber.set_scheduler(Hyperion::Scheduler.new) || Fiber.schedule { mutex.synchronize { nil } } }
+    Thread.pass until thread.stop?
+    pid = fork { mutex.unlock && exit!(0) }
+    assert_equal 0, Process.wait2(pid).last.exitstatus
+    mutex.unlock
+    assert thread.join(5)
+  end
+
+  def test_a_fiber_within_a_fiber_that_raises_in_another_goes_on
+    order = []
+    scheduled do
+      waiting = Fiber.schedule do
+        sleep
+      rescue KeyError
+        order << :raised
+      end
+      Fiber.schedule do
+        Fiber.new(blocking: false) { waiting.raise(KeyError) || order << :inner }.resume
+        order << :outer
+      end
+    end
+    assert_equal %i[raised inner outer], order
+  end
+
+  # A fiber that computes keeps the loop from hearing of what has come in time.
+  def test_what_has_come_in_time_is_told_before_the_time_is_over
+    got = {}
+    scheduled do
+      reader, writer = IO.pipe
+      queue = Thread::Queue.new
+      Fiber.schedule { got[:pipe] = Timeout.timeout(MOMENT_S * 2) { reader.readpartial(1) } }
+      Fiber.schedule { got[:queue] = Timeout.timeout(MOMENT_S * 2) { queue.pop } }
+      Fiber.schedule do
+        writer.write("x")
+        queue << "y"
+        ending = Process.clock_gettime(Process::CLOCK_MONOTONIC) + (MOMENT_S * 4)
+        nil while Process.clock_gettime(Process::CLOCK_MONOTONIC) < ending
+      end
+    end
+    assert_equal({ pipe: "x", queue: "y" }, got)
+  end
+
+  def test_an_exception_that_cannot_be_made_is_raised_where_it_was_asked_for
+    raised = []
+    scheduled do
+      [Class.new(StandardError) { def initialize(one, two, three) = super }, Class.new { def self.exception(*) = 1 }].each do |bad|
+        Fiber.schedule do
+          Timeout.timeout(MOMENT_S, bad) { sleep }
+        rescue Exception => e # rubocop:disable Lint/RescueException
+          raised << e.class
+        end
+      end
+    end
+    assert_equal 2, raised.size
+  end
+
+  def test_a_fiber_that_yields_within_its_time_out
+    ended = []
+    scheduled do
+      Fiber.schedule do
+        inner = Fiber.new(blocking: false) do
+          Timeout.timeout(MOMENT_S) { Fiber.yield }
+        rescue Timeout::Error
+          sleep(MOMENT_S)
+          ended << :late
+        end
+        inner.resume
+        sleep(MOMENT_S * 5)
+        ended << :outer
+      end
+    end
+    assert_equal %i[late outer], ended
+  end
+
   def test_other_threads_may_only_wake
     scheduler = Hyperion::Scheduler.new
     Thread.new { Fiber.set_scheduler(scheduler) || Fiber.schedule { sleep(MOMENT_S) } }.join
@@ -222,6 +328,25 @@ class SchedulerLifeTest < HyperionTest::SchedulerCase
     threads.each(&:join)
     assert_equal 2, most
     assert_raises(KeyError) { pool.run { raise KeyError } }
+  end
+
+  def test_threads_of_the_pool_that_somebody_ends
+    pool = Hyperion::Scheduler::Pool.new(2)
+    own = -> { Thread.list.select { |thread| thread.name == "hyperion fiber pool" } }
+    others = own.call
+    assert_equal 1, pool.run { 1 }
+    (own.call - others).each(&:kill).each(&:join)
+    assert_equal 2, pool.run { 2 }
+    assert_raises(ThreadError) { pool.run { Thread.current.kill } }
+    assert_equal 3, pool.run { 3 }
+  end
+
+  def test_what_the_pool_does_for_a_thread_that_is_ended_is_ended_too
+    scheduled = Thread.new { Fiber.set_scheduler(Hyperion::Scheduler.new) || Fiber.schedule { Process.wait(-1) } }
+    child = spawn("sleep 0.2; exit 5")
+    Thread.pass until scheduled.stop?
+    scheduled.kill.join
+    assert_equal 5, Process.wait2(child).last.exitstatus
   end
 
   def test_a_thread_of_the_pool_that_is_ended_leaves_what_is_queued_to_another

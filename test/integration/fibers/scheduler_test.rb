@@ -13,8 +13,9 @@ require "tmpdir"
 # What fibers of a thread wait for, each beside another that goes on meanwhile.
 class SchedulerTest < HyperionTest::SchedulerCase
   def test_sleep
-    assert_equal 0, waits_alone { sleep(MOMENT_S) }
+    assert_includes [0, 1], waits_alone { sleep(MOMENT_S) }, "whole seconds, of which one may begin meanwhile"
     assert_raises(ArgumentError) { waits_alone { sleep(-1) } }
+    assert_raises(TypeError) { waits_alone { sleep("1") } }
   end
 
   def test_many_sleepers_wake_in_the_order_of_their_times
@@ -132,6 +133,15 @@ class SchedulerTest < HyperionTest::SchedulerCase
       early = reader.wait_readable(MOMENT_S)
       writer.write("x")
       [early, reader.wait_readable(1) == reader]
+    }
+  end
+
+  def test_what_is_there_already_needs_no_time
+    assert_equal [true, true], waits_alone {
+      reader, writer = IO.pipe
+      writer.write("x")
+      sleep(MOMENT_S)
+      [reader.wait_readable(0) == reader, !reader.wait(0).nil?]
     }
   end
 

@@ -40,8 +40,6 @@ pub(crate) struct Flow {
     extras: OnceLock<Box<Extras>>,
     state: Mutex<FlowState>,
     changed: Condvar,
-    /// Who is told of changes besides.
-    waker: OnceLock<Waker>,
 }
 
 /// A connection given up to the application.
@@ -73,6 +71,8 @@ pub(crate) struct FlowState {
     pub body: Option<Body>,
     /// The connection given up by a full hijack.
     pub hijacked: Option<Hijacked>,
+    /// Who is told of changes besides.
+    waker: Option<Waker>,
 }
 
 /// What ended a wait.
@@ -144,9 +144,9 @@ impl Flow {
                 taken_over: false,
                 body: None,
                 hijacked: None,
+                waker: None,
             }),
             changed: Condvar::new(),
-            waker: OnceLock::new(),
         })
     }
 
@@ -157,8 +157,7 @@ impl Flow {
     /// Nothing comes any more: every waiter returns.
     pub fn abandon(&self) {
         self.abandoned.store(true, Ordering::Release);
-        drop(self.lock());
-        self.wake_waiters();
+        self.update(|_| {});
     }
 
     /// The same, and the response is cut.
@@ -203,20 +202,17 @@ impl Flow {
 
     /// Changes the state and wakes whoever waits for it.
     pub fn update(&self, change: impl FnOnce(&mut FlowState)) {
-        change(&mut self.lock());
-        self.wake_waiters();
-    }
-
-    /// Wakes somebody who does not [`wait`](Self::wait) whenever a wait could end.
-    pub fn notify(&self, waker: Waker) {
-        let _ = self.waker.set(waker);
-    }
-
-    fn wake_waiters(&self) {
+        let mut state = self.lock();
+        change(&mut state);
+        let waker = state.waker.clone();
+        drop(state);
         self.changed.notify_all();
-        if let Some(waker) = self.waker.get() {
-            waker.wake();
-        }
+        waker.into_iter().for_each(|waker| waker.wake());
+    }
+
+    /// Wakes somebody who does not [`wait`](Self::wait) whenever a wait could end, in the place of the former one.
+    pub fn notify(&self, waker: Waker) {
+        self.lock().waker = Some(waker);
     }
 
     /// Waits until `ready` holds, the peer left, `interrupt` is raised or `timeout` is over.

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
+use hyperion_io::Waker;
+
 pub use consumer::{Consumer, Waited};
 
 use crate::dispatch::completion::Completion;
@@ -69,6 +71,25 @@ pub enum Work {
     Observed(Vec<Observed>),
 }
 
+/// What work is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A request.
+    Request,
+    /// What is told of requests.
+    News,
+}
+
+impl Work {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Request(_) => Kind::Request,
+            Self::Finished { .. } | Self::Observed(_) => Kind::News,
+        }
+    }
+}
+
 /// The bounded queue between the reactor and its executors, each of which has a [`Consumer`] of it. First
 /// in, first out, but for the ends of responses: those go to the executor that answered, before anything else.
 ///
@@ -107,10 +128,12 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Executor {
     woken: Arc<Condvar>,
+    /// Who is told besides, where it has lain down to sleep by itself.
+    waker: Option<Waker>,
     /// Responses of it that have ended, and whether all of them has left.
     finished: VecDeque<(Completion, bool)>,
-    /// It is at work on a request.
-    serves: bool,
+    /// Requests at which it is at work.
+    serving: usize,
 }
 
 impl JobQueue {
@@ -195,9 +218,9 @@ impl JobQueue {
     /// Whether the end of no response is being told, or waits for an executor that has no request at hand.
     pub fn has_told_ends(&self) -> bool {
         let inner = self.lock();
-        let serving = inner.executors.iter().flatten().filter(|executor| executor.serves).count();
-        let all_serve = serving == inner.executors.iter().flatten().count();
-        all_serve || inner.pending() == 0 && inner.busy == serving
+        let executors = || inner.executors.iter().flatten();
+        let serving = executors().map(|executor| executor.serving).sum::<usize>();
+        executors().all(Executor::serves) || inner.pending() == 0 && inner.busy == serving
     }
 
     fn push(inner: &mut Inner, work: Work) {
@@ -224,7 +247,7 @@ impl Inner {
         let work = std::mem::take(&mut self.work).into_iter();
         let (ends, dropped) = work.partition(|work| matches!(work, Work::Finished { .. }));
         self.work = ends;
-        let serving = self.executors.iter_mut().flatten().filter(|executor| executor.serves);
+        let serving = self.executors.iter_mut().flatten().filter(|executor| executor.serves());
         self.work.extend(serving.flat_map(Executor::give_up_ends));
         if !self.work.is_empty() {
             self.wake_one();
@@ -248,8 +271,9 @@ impl Inner {
     /// False when nobody sleeps.
     fn wake_last(&mut self) -> bool {
         let Some(number) = self.sleepers.pop() else { return false };
-        if let Some(Some(executor)) = self.executors.get(number) {
+        if let Some(Some(executor)) = self.executors.get_mut(number) {
             executor.woken.notify_one();
+            executor.waker.take().into_iter().for_each(|waker| waker.wake());
         }
         true
     }
@@ -265,6 +289,10 @@ impl Inner {
 }
 
 impl Executor {
+    fn serves(&self) -> bool {
+        self.serving > 0
+    }
+
     /// What others are to tell.
     fn give_up_ends(&mut self) -> impl Iterator<Item = Work> + use<> {
         let ends = std::mem::take(&mut self.finished).into_iter();
@@ -288,7 +316,7 @@ impl Service for JobQueue {
         let mut inner = self.lock();
         let (named, refuses) = (completion.executor, inner.refuses);
         match named.and_then(|number| Some((number, inner.executors.get_mut(number)?.as_mut()?))) {
-            Some((number, executor)) if !(refuses && executor.serves) => {
+            Some((number, executor)) if !(refuses && executor.serves()) => {
                 executor.finished.push_back((completion, complete));
                 inner.wake(number);
             }

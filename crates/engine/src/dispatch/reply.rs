@@ -327,8 +327,8 @@ impl ReplyHandle {
         self.flow.lock().credit > 0
     }
 
-    /// Wakes somebody besides whenever a wait of this handle could end. The first one counts.
-    pub(crate) fn notify(&self, waker: Waker) {
+    /// Wakes somebody besides whenever a wait of this handle could end, in the place of the former one.
+    pub fn notify(&self, waker: Waker) {
         self.flow.notify(waker);
     }
 

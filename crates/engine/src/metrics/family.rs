@@ -60,7 +60,9 @@ families! {
     ENGINE_PANICS = Counter "hyperion_engine_panics_total",
         "Faults of the server itself that were contained.";
     EXECUTORS_BUSY = Gauge "hyperion_executors_busy",
-        "Ruby threads that run the application now, by process.";
+        "Ruby threads, or fibers, that run the application now, by process.";
+    FIBER_HOLDS = Counter "hyperion_fiber_holds_total",
+        "Times that a fiber kept the others of its thread waiting for more than 100 ms.";
     IO_URING_WORKERS_ACTIVE = Gauge "hyperion_io_uring_workers_active",
         "1 for each process whose sockets are driven by io_uring.";
     LOG_LINES_DROPPED = Counter "hyperion_log_lines_dropped_total",

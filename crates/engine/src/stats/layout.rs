@@ -76,6 +76,7 @@ pub(crate) enum Scalar {
     ConnectionsPassed,
     EnginePanics,
     ExecutorsBusy,
+    FiberHolds,
     IoUringActive,
     LogLinesDropped,
     PerConnRejections,
@@ -88,7 +89,7 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Adopting,
         Self::Arriving,
         Self::BytesRead,
@@ -99,6 +100,7 @@ impl Scalar {
         Self::ConnectionsPassed,
         Self::EnginePanics,
         Self::ExecutorsBusy,
+        Self::FiberHolds,
         Self::IoUringActive,
         Self::LogLinesDropped,
         Self::PerConnRejections,
@@ -122,6 +124,7 @@ impl Scalar {
             Self::ConnectionsPassed => "connections_passed",
             Self::EnginePanics => "engine_panics",
             Self::ExecutorsBusy => "executors_busy",
+            Self::FiberHolds => "fiber_holds",
             Self::IoUringActive => "io_uring_active",
             Self::LogLinesDropped => "log_lines_dropped",
             Self::PerConnRejections => "per_conn_rejections",

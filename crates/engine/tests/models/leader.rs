@@ -11,7 +11,7 @@ use shuttle::thread::{JoinHandle, spawn};
 use super::network::{Failure, Network, NetworkDriver};
 use super::{check, join, threads};
 use crate::dispatch::job::Job;
-use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
+use crate::dispatch::queue::{Consumer, JobQueue, Kind, Service, Waited, Work};
 use crate::dispatch::reply::Reply;
 use crate::fault;
 use crate::reactor::inbox::Inbox;
@@ -41,9 +41,9 @@ fn execute(leadership: &dyn Lead, executor: &Consumer, answer: impl Fn(&Job)) {
         match work.take() {
             Some(Work::Request(job)) => {
                 answer(&job);
-                work = executor.done_try_pop();
+                work = executor.done_try_pop(Kind::Request);
             }
-            Some(_) => work = executor.done_try_pop(),
+            Some(_) => work = executor.done_try_pop(Kind::News),
             None => match wait(Some(leadership), executor) {
                 Waited::Available => work = executor.take_after_wait(),
                 Waited::Interrupted | Waited::Closed => return,

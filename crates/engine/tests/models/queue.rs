@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyperion_io::{Key, Waker};
 use hyperion_proto::StreamId;
+use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::sync::{Barrier, Mutex};
 use shuttle::thread::{JoinHandle, spawn};
 
@@ -13,7 +14,7 @@ use crate::dispatch::body::Body;
 use crate::dispatch::completion::Completion;
 use crate::dispatch::flow::{Flow, InFlightGuard};
 use crate::dispatch::job::Job;
-use crate::dispatch::queue::{Consumer, JobQueue, Service, Waited, Work};
+use crate::dispatch::queue::{Consumer, JobQueue, Kind, Service, Waited, Work};
 use crate::dispatch::reply::ReplyHandle;
 use crate::reactor::inbox::Inbox;
 use crate::reactor::message::{Message, ReplyKey};
@@ -82,10 +83,52 @@ fn no_work_waits_while_an_executor_is_idle() {
             let executor = Consumer::new(taking.clone());
             assert!(take(&executor).is_some());
             all_work.wait();
-            executor.done();
+            executor.done(Kind::News);
         });
         (0..3).for_each(|_| push(&queue));
         join(executors);
+        assert!(queue.is_quiet());
+    });
+}
+
+/// Sleeps elsewhere until there is work, as a loop of fibers does.
+fn take_lying_down(executor: &Consumer) -> Work {
+    let woken = Arc::new(AtomicBool::new(false));
+    loop {
+        let wakes = woken.clone();
+        executor.lie_down(Waker::new(Arc::new(move || wakes.store(true, Ordering::SeqCst))));
+        if !executor.has_news() {
+            while !woken.swap(false, Ordering::SeqCst) {
+                shuttle::thread::yield_now();
+            }
+        }
+        executor.rise();
+        if let Some(work) = executor.take_after_wait() {
+            return work;
+        }
+    }
+}
+
+/// One sleeps in the queue, the other elsewhere.
+#[test]
+fn no_work_waits_while_an_executor_has_lain_down() {
+    check(|| {
+        let queue = Arc::new(JobQueue::new(1));
+        let all_work = Arc::new(Barrier::new(2));
+        let (other, other_work) = (Consumer::new(queue.clone()), all_work.clone());
+        let lying = spawn(move || {
+            take_lying_down(&other);
+            other_work.wait();
+            other.done(Kind::News);
+        });
+        let executor = Consumer::new(queue.clone());
+        let waiting = spawn(move || {
+            assert!(take(&executor).is_some());
+            all_work.wait();
+            executor.done(Kind::News);
+        });
+        (0..2).for_each(|_| push(&queue));
+        join([lying, waiting]);
         assert!(queue.is_quiet());
     });
 }
@@ -102,7 +145,7 @@ fn executors_that_come_back_from_work_get_more_and_leave_when_the_queue_is_close
             let mut work = executor.try_pop();
             while let Some(_at_hand) = work.take().or_else(|| take(&executor)) {
                 begun.wait();
-                work = executor.done_try_pop();
+                work = executor.done_try_pop(Kind::News);
             }
         });
         for _ in 0..2 {
@@ -143,7 +186,7 @@ fn a_failed_reactor_sends_all_executors_home() {
         let executors = threads(3, move |_| {
             let executor = Consumer::new(waiting.clone());
             while take(&executor).is_some() {
-                executor.done();
+                executor.done(Kind::News);
             }
         });
         push(&queue);
@@ -160,7 +203,7 @@ fn executors(queue: &Arc<JobQueue>) -> Vec<JoinHandle<()>> {
         let executor = Consumer::new(queue.clone());
         while let Some(Work::Request(job)) = take(&executor) {
             job.reply.abort();
-            executor.done();
+            executor.done(Kind::Request);
         }
     })
 }
@@ -219,13 +262,13 @@ fn the_end_of_a_response_is_told_once_and_to_its_executor_while_it_is_there() {
         let leaver = spawn(move || {
             if let Some(work) = leaving.try_pop() {
                 first.lock().unwrap().push((1, number(&work)));
-                leaving.done();
+                leaving.done(Kind::News);
             }
         });
         let stayer = spawn(move || {
             while let Some(work) = take(&staying) {
                 second.lock().unwrap().push((2, number(&work)));
-                staying.done();
+                staying.done(Kind::News);
             }
         });
         join([reactor, leaver]);

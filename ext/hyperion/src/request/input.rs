@@ -229,7 +229,7 @@ impl Input {
                 _ => return Ok(()),
             };
             // Nothing is borrowed while other threads run.
-            wait_for(ruby, &client, |client, interrupt| client.wait_body(interrupt, None))?;
+            wait_for(ruby, &client, |client, interrupt, time| client.wait_body(interrupt, time))?;
             let body = client.take_body().ok_or_else(|| cut_off(ruby, &client))?;
             self.source.replace(Source::new(body, &client));
         }

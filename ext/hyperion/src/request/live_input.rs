@@ -155,7 +155,8 @@ pub fn wait(ruby: &Ruby, client: &Arc<SharedReply>) -> Result<bool, Error> {
     if !client.is_in_own_process() {
         return Ok(false);
     }
-    let waited = wait_for(ruby, client, |client, interrupt| client.wait_part(interrupt, None))?;
+    let waited =
+        wait_for(ruby, client, |client, interrupt, time| client.wait_part(interrupt, time))?;
     Ok(waited != Wait::Abandoned && !client.is_taken_over())
 }
 

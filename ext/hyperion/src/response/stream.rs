@@ -235,8 +235,8 @@ impl Stream {
             if let Some(part) = self.take_received(most) {
                 return Ok(Some(part));
             }
-            let waited = wait_for(ruby, &self.client, |client, interrupt| {
-                client.wait_input(interrupt, None)
+            let waited = wait_for(ruby, &self.client, |client, interrupt, time| {
+                client.wait_input(interrupt, time)
             })?;
             let is_over = waited != Wait::Ready || self.client.input_ended();
             if let Some(part) = self.take_received(most) {

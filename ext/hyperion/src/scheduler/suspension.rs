@@ -4,15 +4,17 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use hyperion_engine::poller::{Events, Poller};
+use hyperion_engine::poller::Events;
 use magnus::prelude::*;
 use magnus::rb_sys::AsRawValue;
-use magnus::{Error, Fiber, RClass, Ruby, Value, kwargs};
+use magnus::{Error, Fiber, Ruby, Value, kwargs};
 
+use super::outside::Outside;
 use super::waits::{Outcome, Timer, Timers, Waits};
-use super::{Scheduler, is_current, system_error, timeout};
+use super::{FIBER, Scheduler, is_current, new_poller, system_error, timeout};
 use crate::vm::error::error;
-use crate::vm::gvl::Birthplace;
+use crate::vm::gvl::OwningProcess;
+use crate::vm::names::NEW;
 
 impl Scheduler {
     /// Waits until the wait is over, or for so many seconds. `begin` gets its number; what it gives ends the wait at
@@ -80,8 +82,9 @@ impl Scheduler {
     fn end(&self, ruby: &Ruby, number: u64) -> Outcome {
         let wait = self.waits.borrow_mut().end(ruby, number);
         wait.map_or(Outcome::Woken, |wait| {
-            let mut poller = self.poller.borrow_mut();
-            wait.descriptors.iter().for_each(|descriptor| poller.forget(*descriptor, number));
+            if let Some(poller) = self.poller.borrow_mut().as_mut() {
+                wait.descriptors.iter().for_each(|descriptor| poller.forget(*descriptor, number));
+            }
             wait.outcome
         })
     }
@@ -89,10 +92,8 @@ impl Scheduler {
     /// This fiber goes on. Where another one has raised something in it, that one has gone nowhere by itself, and
     /// goes on later.
     fn is_back(&self, ruby: &Ruby, is_raised: bool) {
-        let current = ruby.fiber_current();
-        let before = self.running.replace(Some(current.into())).map(|fiber| ruby.get_inner(fiber));
-        let raiser = before
-            .filter(|fiber| is_raised && fiber.as_raw() != current.as_raw() && fiber.is_alive());
+        self.begin_hold();
+        let raiser = self.raiser.take().filter(|_| is_raised).map(|raiser| ruby.get_inner(raiser));
         raiser.into_iter().for_each(|raiser| self.waits.borrow_mut().go_on_later(raiser));
     }
 
@@ -121,7 +122,11 @@ impl Scheduler {
         descriptor: RawFd,
         events: Events,
     ) -> Result<Option<Outcome>, Error> {
-        match self.poller.borrow_mut().watch(descriptor, number, events) {
+        let mut poller = self.poller.borrow_mut();
+        let Some(poller) = poller.as_mut() else {
+            return Err(error(ruby, "the scheduler is closed"));
+        };
+        match poller.watch(descriptor, number, events) {
             Ok(()) => {
                 self.waits.borrow_mut().watches(number, descriptor);
                 Ok(None)
@@ -138,13 +143,15 @@ impl Scheduler {
     /// in the thread's first fiber; there is another one then.
     pub(super) fn home(&self, ruby: &Ruby) -> Result<Fiber, Error> {
         let there = self.home.get().map(|home| ruby.get_inner(home));
-        if let Some(home) = there.filter(|home| home.is_alive()) {
+        let is_free = |home: &Fiber| !self.may_be_resuming.get() || is_current(ruby, *home);
+        if let Some(home) = there.filter(|home| home.is_alive() && is_free(home)) {
             return Ok(home);
         }
+        self.may_be_resuming.set(false);
         let itself = self.itself.get().ok_or_else(|| error(ruby, "the scheduler is not made"))?;
         let turn = ruby.proc_from_fn(move |ruby, _, _| ruby.get_inner(itself).turn_for_ever(ruby));
-        let class: RClass = ruby.class_object().const_get("Fiber")?;
-        let home: Fiber = class.funcall_with_block("new", (kwargs!("blocking" => true),), turn)?;
+        let blocking = kwargs!("blocking" => true);
+        let home: Fiber = ruby.get_inner(&FIBER).funcall_with_block(*NEW, (blocking,), turn)?;
         self.home.set(Some(home.into()));
         Ok(home)
     }
@@ -163,18 +170,22 @@ impl Scheduler {
 
     /// In a forked child the other fibers are the parent's, and so is what the poller watches.
     pub(super) fn leave_parent(&self, ruby: &Ruby) -> Result<(), Error> {
-        if self.birthplace.get().is_here() {
+        if self.process.get().is_current() {
             return Ok(());
         }
-        let poller = Poller::new().map_err(|failure| system_error(ruby, &failure))?;
-        self.birthplace.set(Birthplace::here());
+        let poller = new_poller(ruby)?;
+        self.process.set(OwningProcess::current());
         self.owner.set(None);
         self.home.set(None);
-        self.running.set(None);
+        self.raiser.set(None);
+        self.may_be_resuming.set(false);
+        self.is_asleep.set(false);
         self.waker.replace(poller.waker());
-        self.poller.replace(poller);
-        self.waits.replace(Waits::default());
+        self.poller.replace(Some(poller));
+        let waits = Waits::behind(&self.waits.borrow());
+        self.waits.replace(waits);
         self.timers.replace(Timers::default());
+        self.outside.replace(Outside::default());
         Ok(())
     }
 }

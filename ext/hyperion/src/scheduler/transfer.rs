@@ -13,7 +13,7 @@ use super::Scheduler;
 use super::blocking_transfer::{BlockingTransfer, Work, errno};
 use crate::vm::raw::{with_buffer, with_buffer_mut, with_bytes};
 
-/// What is read from a disk at once.
+/// What is moved at once: the interpreter's lock is held meanwhile, or a copy made.
 const PIECE_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -167,17 +167,19 @@ impl Transfer {
 
     /// What of the buffer is to be written.
     fn rest<'a>(&self, bytes: &'a [u8], moved: usize) -> &'a [u8] {
-        match self.least {
-            0 => bytes,
-            least => &bytes[..bytes.len().min(least.saturating_sub(moved))],
-        }
+        let most = match self.least {
+            0 => PIECE_BYTES,
+            least => PIECE_BYTES.min(least.saturating_sub(moved)),
+        };
+        &bytes[..bytes.len().min(most)]
     }
 
     fn attempt(&self, descriptor: RawFd, moved: usize) -> Result<Attempt, Error> {
         let (offset, position) = (self.offset_behind(moved), self.position_behind(moved));
         match self.direction {
             Direction::Read => with_buffer_mut(self.buffer, offset, |bytes| {
-                foreign::read_now(descriptor, bytes, position)
+                let most = bytes.len().min(PIECE_BYTES);
+                foreign::read_now(descriptor, &mut bytes[..most], position)
             }),
             Direction::Write => with_buffer(self.buffer, offset, |bytes| {
                 foreign::write_now(descriptor, self.rest(bytes, moved), position)

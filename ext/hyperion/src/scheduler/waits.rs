@@ -1,7 +1,7 @@
 //! Fibers that wait, each for one thing, and those whose wait is over.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use hyperion_engine::poller::Events;
@@ -33,6 +33,8 @@ pub struct Wait {
     /// What of it the poller watches.
     pub descriptors: Vec<RawFd>,
     pub outcome: Outcome,
+    /// What it waits for, where that is nobody else's.
+    process: Option<OwnedFd>,
 }
 
 /// A fiber that goes on.
@@ -61,12 +63,18 @@ pub struct Waits {
 }
 
 impl Waits {
+    /// None; their numbers are not those of `others`.
+    pub fn behind(others: &Self) -> Self {
+        Self { last: others.last, ..Self::default() }
+    }
+
     /// A fiber begins to wait; the number of its wait.
     pub fn begin(&mut self, fiber: Fiber) -> u64 {
         self.last += 1;
         let outer = self.by_fiber.insert(fiber.as_raw(), self.last);
         let (descriptors, outcome) = (Vec::new(), Outcome::Waiting);
-        self.by_number.insert(self.last, Wait { fiber: fiber.into(), outer, descriptors, outcome });
+        let wait = Wait { fiber: fiber.into(), outer, descriptors, outcome, process: None };
+        self.by_number.insert(self.last, wait);
         self.last
     }
 
@@ -76,6 +84,24 @@ impl Waits {
             .get_mut(&number)
             .into_iter()
             .for_each(|wait| wait.descriptors.push(descriptor));
+    }
+
+    /// Keeps a descriptor for as long as the wait.
+    pub fn keep(&mut self, number: u64, process: OwnedFd) {
+        if let Some(wait) = self.by_number.get_mut(&number) {
+            wait.process = Some(process);
+        }
+    }
+
+    /// Whether a fiber waits.
+    pub fn is_waiting_for_anything(&self, fiber: Fiber) -> bool {
+        self.by_fiber.contains_key(&fiber.as_raw())
+    }
+
+    /// Whether a fiber has not heard yet that its wait is over.
+    pub fn is_about_to_go_on(&self, fiber: Fiber) -> bool {
+        let number = self.by_fiber.get(&fiber.as_raw());
+        number.is_some_and(|number| !self.is_waiting(*number))
     }
 
     /// This one waits for all others to end; the thread's first fiber also for those that do the same.
@@ -190,39 +216,48 @@ pub enum Timer {
     Raise(Opaque<Fiber>, Opaque<Value>, Opaque<RArray>),
 }
 
-/// Names a timer.
-pub type TimerKey = (Instant, u64);
-
-/// Timers in the order of their times.
+/// Timers in the order of their times; each has a number.
 #[derive(Default)]
 pub struct Timers {
     last: u64,
-    by_time: BTreeMap<TimerKey, Timer>,
+    by_time: BTreeMap<(Instant, u64), Timer>,
+    times: HashMap<u64, Instant>,
 }
 
 impl Timers {
     /// Begins one; a time that cannot be expressed is for ever.
-    pub fn start(&mut self, after: Duration, timer: Timer) -> Option<TimerKey> {
+    pub fn start(&mut self, after: Duration, timer: Timer) -> Option<u64> {
         self.last += 1;
-        let key = (Instant::now().checked_add(after)?, self.last);
-        self.by_time.insert(key, timer);
-        Some(key)
+        self.start_again(self.last, after, timer)
+    }
+
+    /// The same for one that was due.
+    pub fn start_again(&mut self, number: u64, after: Duration, timer: Timer) -> Option<u64> {
+        let time = Instant::now().checked_add(after)?;
+        self.by_time.insert((time, number), timer);
+        self.times.insert(number, time);
+        Some(number)
     }
 
     /// It does not happen any more.
-    pub fn cancel(&mut self, key: Option<TimerKey>) {
-        key.and_then(|key| self.by_time.remove(&key));
+    pub fn cancel(&mut self, number: Option<u64>) {
+        let time = number.and_then(|number| Some((self.times.remove(&number)?, number)));
+        time.and_then(|time| self.by_time.remove(&time));
     }
 
-    /// What is due by now.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+    /// What is due by then.
+    pub fn pop_due(&mut self, then: Instant) -> Option<(u64, Timer)> {
         let entry = self.by_time.first_entry()?;
-        (entry.key().0 <= now).then(|| entry.remove())
+        let (time, number) = *entry.key();
+        (time <= then).then(|| {
+            self.times.remove(&number);
+            (number, entry.remove())
+        })
     }
 
     /// How long until the next one.
     pub fn until_next(&self, now: Instant) -> Option<Duration> {
-        self.by_time.keys().next().map(|(at, _)| at.saturating_duration_since(now))
+        self.by_time.keys().next().map(|(time, _)| time.saturating_duration_since(now))
     }
 
     /// Marks what timers hold.

@@ -6,9 +6,12 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use hyperion_engine::Waker;
 use magnus::Error;
 use magnus::rb_sys::protect;
-use rb_sys::{Qnil, RB_NOGVL_INTR_FAIL, VALUE, rb_nogvl, rb_thread_schedule};
+use rb_sys::{
+    Qnil, RB_NOGVL_INTR_FAIL, RB_NOGVL_UBF_ASYNC_SAFE, VALUE, rb_nogvl, rb_thread_schedule,
+};
 
 /// Runs `work` without the interpreter's lock. `unblock` runs in another thread and must make `work`
 /// return soon; Ruby calls it when the thread is interrupted. `None` means that an interrupt was
@@ -29,7 +32,19 @@ pub fn without_gvl<R>(work: impl FnOnce() -> R, unblock: impl Fn()) -> Option<R>
     let data = std::ptr::from_ref(&unblock).cast_mut().cast();
     // SAFETY: `interrupt` gets the pointer that its type parameter promises, to a value that lives on this frame until
     // Ruby has forgotten it.
-    unsafe { enter_region(work, interrupt_of(&unblock), data) }
+    unsafe { enter_region(work, interrupt_of(&unblock), data, 0) }
+}
+
+/// The same for a wait that a waker ends, also where this is the only thread of Ruby: Ruby calls the waker in a handler
+/// of a signal then, where it would otherwise make a thread for it, whose end runs what the signal is to raise.
+pub fn wait_without_gvl<R>(wait: impl FnOnce() -> R, waker: &Waker) -> Option<R> {
+    unsafe extern "C" fn wake(waker: *mut c_void) {
+        // SAFETY: the pointer made below. Waking is one write, which a handler of a signal may do.
+        unsafe { &*waker.cast::<Waker>() }.wake();
+    }
+    let data = std::ptr::from_ref(waker).cast_mut().cast();
+    // SAFETY: `wake` gets a pointer to a waker that the caller keeps until this returns.
+    unsafe { enter_region(wait, wake, data, RB_NOGVL_UBF_ASYNC_SAFE) }
 }
 
 /// Runs a call of the kernel's that may take for ever without the interpreter's lock. Where the thread is interrupted,
@@ -43,7 +58,7 @@ pub fn off_lock_until_signalled<R>(work: impl FnOnce() -> io::Result<R>) -> io::
     // SAFETY: Ruby knows this address, calls nothing there, and sends signals instead.
     let ran = unsafe {
         let by_signal = std::mem::transmute::<usize, Interrupt>(BY_SIGNAL);
-        enter_region(work, by_signal, std::ptr::null_mut())
+        enter_region(work, by_signal, std::ptr::null_mut(), 0)
     };
     ran.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
 }
@@ -88,6 +103,7 @@ unsafe fn enter_region<F: FnOnce() -> R, R>(
     work: F,
     interrupt: Interrupt,
     data: *mut c_void,
+    flags: u32,
 ) -> Option<R> {
     unsafe extern "C" fn enter<F: FnOnce() -> R, R>(region: *mut c_void) -> *mut c_void {
         // SAFETY: the pointer made below, used by nobody else while this runs.
@@ -107,7 +123,7 @@ unsafe fn enter_region<F: FnOnce() -> R, R>(
             (&raw mut region).cast(),
             Some(interrupt),
             data,
-            RB_NOGVL_INTR_FAIL as c_int,
+            (RB_NOGVL_INTR_FAIL | flags) as c_int,
         );
     }
     match region.outcome? {

@@ -137,3 +137,29 @@ pub fn with_buffer<R>(
     };
     Ok(work(bytes))
 }
+
+/// The scheduler by which the fiber that calls waits; none where it blocks its thread.
+pub fn current_scheduler() -> Option<Value> {
+    // SAFETY: the thread holds the interpreter's lock; the call only looks.
+    let scheduler = unsafe { Value::from_raw(rb_sys::rb_fiber_scheduler_current()) };
+    (!scheduler.is_nil()).then_some(scheduler)
+}
+
+/// Checks that Ruby can sleep for so long.
+///
+/// # Errors
+/// What Kernel#sleep raises: a TypeError, an ArgumentError or a RangeError.
+pub fn check_interval(time: Value) -> Result<(), Error> {
+    protect(|| {
+        // SAFETY: Ruby checks what kind of value it gets.
+        unsafe { rb_sys::rb_time_timespec_interval(time.as_raw()) };
+        Qnil as VALUE
+    })
+    .map(drop)
+}
+
+/// Whether an object has instance variables.
+pub fn has_instance_variables(value: Value) -> bool {
+    // SAFETY: the thread holds the interpreter's lock; the call only counts.
+    unsafe { rb_sys::rb_ivar_count(value.as_raw()) != 0 }
+}

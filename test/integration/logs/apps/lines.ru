@@ -24,6 +24,7 @@ run(lambda do |env|
   when "/extras" then env["hyperion.log_extras"] = EXTRAS.fetch(env["QUERY_STRING"])
   when "/queue" then next [200, { "content-type" => "application/json" }, [JSON.generate(env["hyperion.queue_seconds"])]]
   when "/sleep" then sleep(Float(env["QUERY_STRING"]))
+  when "/spin" then nil while Process.clock_gettime(Process::CLOCK_REALTIME) < Float(env["QUERY_STRING"])
   when "/raise" then raise "raised"
   when "/split" then next [200, { "x-a" => "a\r\nx-forged: b" }, ["app"]]
   when "/read" then env["rack.input"].read

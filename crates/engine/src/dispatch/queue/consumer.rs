@@ -1,6 +1,8 @@
 use std::sync::{Arc, PoisonError};
 
-use super::{Executor, Inner, JobQueue, Work};
+use hyperion_io::Waker;
+
+use super::{Executor, Inner, JobQueue, Kind, Work};
 use crate::dispatch::completion::Completion;
 use crate::sync::Condvar;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -23,13 +25,20 @@ pub struct Consumer {
     pub(super) number: usize,
     woken: Arc<Condvar>,
     interrupted: AtomicBool,
+    has_left: AtomicBool,
 }
 
 impl Consumer {
     /// One more executor of that queue.
     pub fn new(queue: Arc<JobQueue>) -> Self {
         let (number, woken) = queue.lock().join();
-        Self { queue, number, woken, interrupted: AtomicBool::new(false) }
+        Self {
+            queue,
+            number,
+            woken,
+            interrupted: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
+        }
     }
 
     /// The queue.
@@ -42,23 +51,30 @@ impl Consumer {
         Completion { number, executor: Some(self.number) }
     }
 
+    /// The executor works no more: what was for it alone goes to the others. It must have ended all work that it took.
+    pub fn leave(&self) {
+        if !self.has_left.swap(true, Ordering::Relaxed) {
+            self.queue.lock().remove(self.number);
+        }
+    }
+
     /// Takes work without waiting; the executor counts as busy until [`done`](Self::done).
     pub fn try_pop(&self) -> Option<Work> {
         let mut inner = self.queue.lock();
         self.take(&mut inner)
     }
 
-    /// The executor has ended the work it took.
-    pub fn done(&self) {
+    /// The executor has ended work that it took.
+    pub fn done(&self, kind: Kind) {
         let mut inner = self.queue.lock();
-        inner.end_work(self.number);
+        inner.end_work(self.number, kind);
         self.queue.count(&inner);
     }
 
     /// [`done`](Self::done) and [`try_pop`](Self::try_pop) in one step.
-    pub fn done_try_pop(&self) -> Option<Work> {
+    pub fn done_try_pop(&self, kind: Kind) -> Option<Work> {
         let mut inner = self.queue.lock();
-        inner.end_work(self.number);
+        inner.end_work(self.number, kind);
         self.take(&mut inner).or_else(|| {
             self.queue.count(&inner);
             None
@@ -109,8 +125,32 @@ impl Consumer {
         self.interrupted.load(Ordering::SeqCst)
     }
 
+    /// Lies down without waiting: `waker` is called once when there is work, or the queue is closed. To be followed by
+    /// [`rise`](Self::rise), and by a look at [`has_news`](Self::has_news) before anybody sleeps.
+    pub fn lie_down(&self, waker: Waker) {
+        let mut inner = self.queue.lock();
+        inner.end_search(self.number);
+        if let Some(Some(own)) = inner.executors.get_mut(self.number) {
+            own.waker = Some(waker);
+            inner.sleepers.push(self.number);
+        }
+    }
+
+    /// Ends what [`lie_down`](Self::lie_down) began. Where this was woken, it must take what there is.
+    pub fn rise(&self) {
+        let mut inner = self.queue.lock();
+        inner.sleepers.retain(|&sleeper| sleeper != self.number);
+        inner.executors[self.number].as_mut().into_iter().for_each(|own| own.waker = None);
+    }
+
+    /// Whether no more work comes.
+    pub fn is_closed(&self) -> bool {
+        let inner = self.queue.lock();
+        inner.closed && !inner.has_work(self.number)
+    }
+
     /// Whether this executor has a reason to end its wait, interrupts aside.
-    pub(crate) fn has_news(&self) -> bool {
+    pub fn has_news(&self) -> bool {
         let inner = self.queue.lock();
         inner.has_work(self.number) || inner.closed
     }
@@ -135,7 +175,7 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.queue.lock().remove(self.number);
+        self.leave();
     }
 }
 
@@ -177,14 +217,16 @@ impl Inner {
         }
         if matches!(work, Work::Request(_)) {
             self.requests -= 1;
-            self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serves = true);
+            self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serving += 1);
         }
         Some(work)
     }
 
-    fn end_work(&mut self, number: usize) {
+    fn end_work(&mut self, number: usize, kind: Kind) {
         self.busy -= 1;
-        self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serves = false);
+        if kind == Kind::Request {
+            self.executors.get_mut(number).into_iter().flatten().for_each(|own| own.serving -= 1);
+        }
     }
 
     fn executor(&self, number: usize) -> Option<&Executor> {

@@ -2,6 +2,7 @@ use super::*;
 use crate::connection_info::{ConnectionInfo, Listener};
 use crate::routes::Target;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 #[test]
@@ -80,8 +81,8 @@ fn what_waits_and_who_works_is_counted() {
     let work = [consumer.try_pop(), consumer.try_pop()];
     assert!(work.iter().all(Option::is_some));
     assert_eq!(stats.executors_busy.value(), 2);
-    assert!(consumer.done_try_pop().is_none());
-    consumer.done();
+    assert!(consumer.done_try_pop(Kind::News).is_none());
+    consumer.done(Kind::News);
     assert_eq!(stats.executors_busy.value(), 0);
 }
 
@@ -129,7 +130,7 @@ fn who_answered_is_woken_for_its_end_among_all_that_sleep() {
             let thread = thread::spawn(move || {
                 while consumer.wait() == Waited::Available {
                     let number = name(consumer.take_after_wait());
-                    consumer.done();
+                    consumer.done(Kind::News);
                     told.send((number, own)).unwrap();
                 }
             });
@@ -157,10 +158,42 @@ fn the_ends_that_an_executor_leaves_behind_go_to_the_others() {
 }
 
 #[test]
+fn who_leaves_early_is_not_asked_again() {
+    let queue = Arc::new(JobQueue::new(1));
+    let [gone, left] = [(); 2].map(|()| Consumer::new(queue.clone()));
+    queue.finished(gone.completion(1), true);
+    gone.leave();
+    let newcomer = Consumer::new(queue.clone());
+    assert_eq!(newcomer.number, gone.number, "its number is free");
+    drop(gone);
+    queue.finished(newcomer.completion(2), true);
+    assert_eq!([name(newcomer.try_pop()), name(left.try_pop())], [Some(2), Some(1)]);
+}
+
+#[test]
+fn who_has_lain_down_is_woken_once_and_takes_what_there_is() {
+    let queue = Arc::new(JobQueue::new(1));
+    let consumer = Consumer::new(queue.clone());
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counted = wakes.clone();
+    consumer.lie_down(Waker::new(Arc::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    })));
+    assert!(!consumer.has_news());
+    (1..3).for_each(|number| queue.finished(Completion::for_anyone(number), true));
+    assert_eq!(wakes.load(Ordering::SeqCst), 1);
+    assert!(consumer.has_news());
+    consumer.rise();
+    queue.finished(Completion::for_anyone(3), true);
+    assert_eq!(wakes.load(Ordering::SeqCst), 1, "it is up");
+    assert_eq!([(); 3].map(|()| name(consumer.take_after_wait())), [Some(1), Some(2), Some(3)]);
+}
+
+#[test]
 fn behind_a_refusal_ends_are_told_but_not_by_who_is_at_work_on_a_request() {
     let queue = Arc::new(JobQueue::new(1));
     let [serving, idle] = [(); 2].map(|()| Consumer::new(queue.clone()));
-    queue.lock().executors[serving.number].as_mut().unwrap().serves = true;
+    queue.lock().executors[serving.number].as_mut().unwrap().serving = 1;
     queue.lock().busy = 1;
     queue.finished(serving.completion(1), true);
     queue.refuse();
@@ -169,7 +202,7 @@ fn behind_a_refusal_ends_are_told_but_not_by_who_is_at_work_on_a_request() {
     assert!(!queue.has_told_ends());
     assert_eq!([(); 3].map(|()| name(idle.try_pop())), [Some(3), Some(1), Some(2)]);
     assert!(!queue.has_told_ends(), "they are at hand");
-    (0..3).for_each(|_| idle.done());
+    (0..3).for_each(|_| idle.done(Kind::News));
     assert!(queue.has_told_ends());
     drop(idle);
     queue.finished(serving.completion(4), true);
