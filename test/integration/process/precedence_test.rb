@@ -8,6 +8,7 @@ class PrecedenceTest < HyperionTest::ProcessCase
   # name => [flag, value by flag, variable, value by variable, value in the file, default]
   OPTIONS = {
     "threads" => ["-t", 11, "RAILS_MAX_THREADS", 12, 13, 5],
+    "fibers" => ["--fibers", 11, "HYPERION_FIBERS", 12, 13, 256],
     "workers" => ["-w", 2, "WEB_CONCURRENCY", 3, 4, 1],
     "port" => ["-p", 7001, "PORT", 7002, 7003, 9292],
     "max_body_bytes" => ["--max-body-bytes", 1001, "HYPERION_MAX_BODY_BYTES", 1002, 1003, 1024 * 1024 * 1024],
@@ -64,7 +65,7 @@ class PrecedenceTest < HyperionTest::ProcessCase
 
   def test_no_option_is_forgotten_here
     shown = check(env: cleared)[/.*?^app /m].lines.filter_map { |line| line[/\A\w+(?= )/] } - ["app"]
-    assert_equal [], shown - OPTIONS.keys - %w[config preload log_requests native_routes preload_static admin_token admin_token_file
+    assert_equal [], shown - OPTIONS.keys - %w[async_io config preload log_requests native_routes preload_static admin_token admin_token_file
                                                stream_request_bodies tls_cert tls_key tls_self_signed tls_strict_sni tls_client_auth tls_client_ca]
   end
 
