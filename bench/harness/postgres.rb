@@ -7,7 +7,7 @@ require "tmpdir"
 module Bench
   # A PostgreSQL of the bench's own, in a folder that goes with it, reached by a socket there.
   class Postgres
-    SETTINGS = { fsync: "off", listen_addresses: "", max_connections: 100 }.freeze
+    SETTINGS = { fsync: "off", listen_addresses: "", max_connections: 300 }.freeze
 
     # @return [String, nil] why there is none
     def self.missing

@@ -32,6 +32,9 @@ module Bench
     # @return [Boolean] whether its access log can be turned on and off
     def log_switch? = false
 
+    # @return [Integer] how many requests that wait it can have under way
+    def at_once = @settings.threads
+
     # @return [Boolean] whether it ends each connection behind one response
     def closes? = false
 

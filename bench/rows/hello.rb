@@ -6,6 +6,6 @@ module Bench
     label "hello"
     about "What does the server itself cost, for an app that answers at once?"
 
-    def servers = ["hyperion", "hyperion-io_uring", "hyperion-processes", "hyperion_handle_static", *PEERS, "floor-epoll", "floor-ruby"]
+    def servers = ["hyperion", "hyperion-io_uring", "hyperion-processes", "hyperion-fibers", "hyperion_handle_static", *PEERS, "floor-epoll", "floor-ruby"]
   end
 end
