@@ -99,7 +99,7 @@ module Hyperion
       raise ConfigurationError, tls.problems unless tls.problems.empty?
 
       @resolved = resolve(tls, handler).freeze
-      @warnings = [*warnings, *layers.flat_map(&:remarks), *port_warning, *recycling_warnings, *admin_warnings, *tls.warnings].freeze
+      @warnings = [*warnings, *layers.flat_map(&:remarks), *port_warning, *recycling_warnings, *fiber_warnings, *admin_warnings, *tls.warnings].freeze
       freeze
     end
 
@@ -182,6 +182,12 @@ module Hyperion
     def recycling_warnings
       names = cluster? ? [] : %i[worker_max_rss_mb worker_max_requests].select { |name| @resolved[name] }
       names.map { |name| "#{source(name)}: has no effect, since a single process has no master that would replace it" }
+    end
+
+    def fiber_warnings
+      return [] if async_io || source(:fibers) == "default"
+
+      ["#{source(:fibers)}: has no effect, since async_io is off"]
     end
 
     def port_warning
