@@ -52,7 +52,7 @@ fn run_fibers(
             fibers.begin(ruby, engine, scheduler, work)?;
             pause(ruby, &mut turn)?;
             if !scheduler.is_idle() {
-                scheduler.give_way_once(ruby)?;
+                Scheduler::give_way(ruby, &scheduler)?;
             }
             continue;
         }
@@ -60,7 +60,7 @@ fn run_fibers(
             collect_streams(ruby)?;
         }
         if consumer.is_closed() {
-            return scheduler.drain(ruby);
+            return Scheduler::run(ruby, &scheduler);
         }
         if !scheduler.is_idle() {
             scheduler.wait_for_work(ruby, consumer)?;

@@ -203,17 +203,12 @@ impl Scheduler {
         raised
     }
 
-    /// `yield`: lets others go on.
-    fn give_way(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        this.give_way_once(ruby)
-    }
-
-    /// Lets all others go on that can.
+    /// `yield`: lets all others go on that can.
     ///
     /// # Errors
     /// What is raised meanwhile.
-    pub fn give_way_once(&self, ruby: &Ruby) -> Result<(), Error> {
-        self.wait(ruby, None, |_| Ok(Some(Outcome::Woken))).map(drop)
+    pub fn give_way(ruby: &Ruby, this: &Self) -> Result<(), Error> {
+        this.wait(ruby, None, |_| Ok(Some(Outcome::Woken))).map(drop)
     }
 
     /// `fiber_interrupt(fiber, exception)`: raises it in a fiber that waits; on any thread.

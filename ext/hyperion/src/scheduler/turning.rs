@@ -17,25 +17,20 @@ const RAISE_AGAIN: Duration = Duration::from_millis(10);
 
 impl Scheduler {
     /// `run`: lets the other fibers go on until none of them waits.
-    pub(super) fn run(ruby: &Ruby, this: &Self) -> Result<(), Error> {
-        this.drain(ruby)
-    }
-
-    /// The same.
     ///
     /// # Errors
     /// What is raised meanwhile.
-    pub fn drain(&self, ruby: &Ruby) -> Result<(), Error> {
-        self.enter(ruby)?;
-        if self.waits.borrow().is_empty() {
+    pub fn run(ruby: &Ruby, this: &Self) -> Result<(), Error> {
+        this.enter(ruby)?;
+        if this.waits.borrow().is_empty() {
             return Ok(());
         }
         let is_first_fiber: bool = ruby.fiber_current().funcall("blocking?", ())?;
         let begin = |number| {
-            self.waits.borrow_mut().is_for_the_end(number, is_first_fiber);
+            this.waits.borrow_mut().is_for_the_end(number, is_first_fiber);
             Ok(None)
         };
-        self.wait(ruby, None, begin).map(drop)
+        this.wait(ruby, None, begin).map(drop)
     }
 
     /// `close`: what Ruby calls at the end of the thread, or when another scheduler takes the place of this one.

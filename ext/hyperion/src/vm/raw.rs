@@ -77,31 +77,19 @@ pub fn with_buffer_mut<R>(
     offset: usize,
     work: impl FnOnce(&mut [u8]) -> R,
 ) -> Result<R, Error> {
-    let (mut base, mut size) = (std::ptr::null_mut(), 0);
-    protect(|| {
-        // SAFETY: Ruby checks what kind of value it gets, and fills in both.
-        unsafe {
-            rb_sys::rb_io_buffer_get_bytes_for_writing(
-                buffer.as_raw(),
-                &raw mut base,
-                &raw mut size,
-            );
-        }
-        Qnil as VALUE
+    // SAFETY: Ruby checks what kind of value it gets, and fills in both.
+    let (base, size) = buffer_bytes(|base, size| unsafe {
+        rb_sys::rb_io_buffer_get_bytes_for_writing(buffer.as_raw(), base, size);
     })?;
-    let offset = offset.min(size as usize);
-    // SAFETY: the buffer is on the caller's stack, hence alive, and has so many bytes there; as `work` does not call
-    // Ruby and this thread holds the interpreter's lock, nobody changes or moves them meanwhile.
-    let bytes = unsafe {
-        match base.is_null() {
-            true => &mut [][..],
-            false => std::slice::from_raw_parts_mut(
-                base.cast::<u8>().add(offset),
-                size as usize - offset,
-            ),
-        }
-    };
-    Ok(work(bytes))
+    let offset = offset.min(size);
+    Ok(match base.is_null() {
+        true => work(&mut []),
+        // SAFETY: the buffer is on the caller's stack, hence alive, and has so many bytes there; as `work` does not call
+        // Ruby and this thread holds the interpreter's lock, nobody changes or moves them meanwhile.
+        false => work(unsafe {
+            std::slice::from_raw_parts_mut(base.cast::<u8>().add(offset), size - offset)
+        }),
+    })
 }
 
 /// The same for reading.
@@ -113,29 +101,29 @@ pub fn with_buffer<R>(
     offset: usize,
     work: impl FnOnce(&[u8]) -> R,
 ) -> Result<R, Error> {
-    let (mut base, mut size) = (std::ptr::null(), 0);
+    // SAFETY: as above; it is only read below.
+    let (base, size) = buffer_bytes(|base, size| unsafe {
+        rb_sys::rb_io_buffer_get_bytes_for_reading(buffer.as_raw(), base.cast(), size);
+    })?;
+    let offset = offset.min(size);
+    Ok(match base.is_null() {
+        true => work(&[]),
+        // SAFETY: as above.
+        false => work(unsafe {
+            std::slice::from_raw_parts(base.cast::<u8>().add(offset), size - offset)
+        }),
+    })
+}
+
+fn buffer_bytes(
+    get: impl FnOnce(*mut *mut std::ffi::c_void, *mut rb_sys::size_t),
+) -> Result<(*mut std::ffi::c_void, usize), Error> {
+    let (mut base, mut size) = (std::ptr::null_mut(), 0);
     protect(|| {
-        // SAFETY: Ruby checks what kind of value it gets, and fills in both.
-        unsafe {
-            rb_sys::rb_io_buffer_get_bytes_for_reading(
-                buffer.as_raw(),
-                &raw mut base,
-                &raw mut size,
-            );
-        }
+        get(&raw mut base, &raw mut size);
         Qnil as VALUE
     })?;
-    let offset = offset.min(size as usize);
-    // SAFETY: as above.
-    let bytes = unsafe {
-        match base.is_null() {
-            true => &[][..],
-            false => {
-                std::slice::from_raw_parts(base.cast::<u8>().add(offset), size as usize - offset)
-            }
-        }
-    };
-    Ok(work(bytes))
+    Ok((base, size as usize))
 }
 
 /// The scheduler by which the fiber that calls waits; none where it blocks its thread.
