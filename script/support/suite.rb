@@ -16,7 +16,7 @@ class Suite
       requires: %w[cargo deny --version]),
     Step.new("cargo test", %w[cargo test --workspace --exclude hyperion-ext --locked --no-fail-fast --quiet], counted: true),
     Step.new("mutations", %w[cargo test --package hyperion-proto --package hyperion-engine --profile mutations --locked --quiet
-      --test http1 --test http2 --test files -- mutations second_opinion], environment: { "FUZZ_CASES" => "200000", "PROPTEST_RNG_SEED" => "1" }, counted: true),
+      --test http1 --test http2 --test files -- mutations second_opinion], environment: { "FUZZ_CASES" => "100000", "PROPTEST_RNG_SEED" => "1" }, counted: true),
     Step.new("models", %w[cargo test --package hyperion-engine --features model --lib --locked --quiet models::], counted: true)
   ].freeze
 
