@@ -9,32 +9,31 @@ module Hyperion
     # At most one line in so much time.
     PAUSE_S = 1
 
+    # Begins at once.
     # @param engine [Engine]
+    # @raise [ThreadError]
     def initialize(engine)
       @engine = engine
       @lock = Mutex.new
       @schedulers = {}
       @seen = {}
       @told_at = -PAUSE_S
+      @thread = Thread.new { watch }
+      @thread.name = "hyperion fiber watch"
     end
 
-    # Begins with the first thread.
     # @param thread [Thread]
     # @param scheduler [Scheduler] of that thread
-    def add(thread, scheduler)
-      @lock.synchronize do
-        @schedulers[thread] = scheduler
-        @thread ||= Thread.new { watch }.tap { |watch| watch.name = "hyperion fiber watch" }
-      end
-    end
+    def add(thread, scheduler) = @lock.synchronize { @schedulers[thread] = scheduler }
 
-    def stop = @thread&.kill
+    def stop = @thread.kill
 
     private
 
     def watch
       loop do
         sleep(LOOK_S)
+        @seen.keep_if { |thread, _| thread.alive? }
         alive.each { |thread, scheduler| look(thread, *scheduler.hold) }
       end
     end
