@@ -51,7 +51,7 @@ module Hyperion
       admin.each { |socket| @engine.listen_admin(socket.fileno) }
       @engine.start
       [*admin, *handoff_channels].each(&:close)
-      @executors = Executors.new(@engine, configuration.threads, fibers: fibers_per_thread, died: died)
+      @executors = Executors.new(@engine, configuration.threads, fibers: fibers, died: died)
       EngineRunner.current = self
     ensure
       detach unless @executors
@@ -127,12 +127,12 @@ module Hyperion
 
     private
 
-    def fibers_per_thread
+    def fibers
       return unless @configuration.async_io
 
       require_relative "../scheduler"
       FiberSettings.apply
-      (@configuration.fibers.to_f / @configuration.threads).ceil
+      @configuration.fibers
     end
 
     def attach

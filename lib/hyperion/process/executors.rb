@@ -13,7 +13,7 @@ module Hyperion
 
     # @param engine [Engine] started
     # @param count [Integer]
-    # @param fibers [Integer, nil] how many requests each runs at once, in fibers; nil for one, without
+    # @param fibers [Integer, nil] how many requests all of them run at once, in fibers; nil for one each, without
     # @param died [#call] called with an index on a dying thread, and the main thread then calls
     #   `replace`; with :engine where the engine has ended by itself
     def initialize(engine, count, died:, fibers: nil)
@@ -21,7 +21,8 @@ module Hyperion
       @fibers = fibers
       @fiber_watch = FiberWatch.new(engine) if fibers
       @died = died
-      @threads = Array.new(count) { |index| spawn(index) }
+      @count = [count, fibers].compact.min
+      @threads = Array.new(@count) { |index| spawn(index) }
     end
 
     # Makes a thread in the place of a dead one.
@@ -63,18 +64,21 @@ module Hyperion
     # An executor returns only when its engine has ended, which is to come behind `release`.
     def run(index)
       ended = false
-      @fibers ? run_fibers : @engine.run_executor
+      @fibers ? run_fibers(index) : @engine.run_executor
       ended = true
     ensure
       @died.call(ended ? :engine : index) unless @stopping
     end
 
-    def run_fibers
+    def run_fibers(index)
       scheduler = Scheduler.new
       Fiber.set_scheduler(scheduler)
       @fiber_watch.add(Thread.current, scheduler)
-      @engine.run_fibers(scheduler, @fibers)
+      @engine.run_fibers(scheduler, share_of_fibers(index))
     end
+
+    # Their shares come to all fibers together, and to no more.
+    def share_of_fibers(index) = (@fibers / @count) + (index < @fibers % @count ? 1 : 0)
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
   end

@@ -104,6 +104,28 @@ class FiberRequestsTest < HyperionTest::IntegrationCase
     assert_equal "hello", third.response.body
   end
 
+  def test_no_more_fibers_than_there_may_be_over_all_threads
+    server = boot(APP, "--async-io", "-t", "3", "--fibers", "2", "--stream-request-bodies")
+    slow = Array.new(2) { connect(server) }
+    slow.each { |client| client.write("POST /body HTTP/1.1\r\nhost: h\r\ncontent-length: 6\r\n\r\nabc") }
+    third = connect(server).request("GET", "/")
+    assert third.silent?(0.2)
+    slow.first.write("def")
+    assert_equal "hello", third.response.body
+  end
+
+  def test_a_fiber_that_holds_its_thread_is_told_of_and_those_that_wait_are_not
+    server = boot(APP, *ONE_THREAD)
+    waiting = Array.new(3) { connect(server).request("GET", "/wait") }
+    await_waiting(3, server)
+    refute_match(/keeps the others/, server.log)
+    get("/spin/#{Time.now.to_f + 0.4}", to: server)
+    server.wait_for_log(/a fiber keeps the others of its thread waiting.*executor 0.*waiting\.ru/)
+    3.times { |number| get("/open/#{number}", to: server) }
+    assert_equal %w[0 1 2], waiting.map { |client| client.response.body }.sort
+    assert_equal 1, server.log.scan("keeps the others").size
+  end
+
   def test_a_stop_waits_for_requests_in_flight
     server = boot(APP, *ONE_THREAD)
     waiting = connect(server).request("GET", "/meet/2")

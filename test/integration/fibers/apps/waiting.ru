@@ -54,6 +54,7 @@ run lambda { |env|
     when "fork" then Process.wait2(fork { sleep(0.01) && exit!(7) }).last.exitstatus.to_s
     when "return" then fork ? "parent" : sleep(0.01).inspect
     when "kill" then Thread.current.kill
+    when "spin" then nil while Process.clock_gettime(Process::CLOCK_REALTIME) < Float(argument)
     when "finish"
       env["rack.response_finished"]&.push(->(*) { sleep(0.001) && seen << :finished })
       "soon"
