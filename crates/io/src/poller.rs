@@ -158,21 +158,21 @@ impl Poller {
             let timeout = timeout.min(SLEEP_MAX);
             Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() }
         });
-        let mut come = [(0, epoll::EventFlags::empty()); EVENTS_MAX];
-        let count = match epoll::wait(&self.epoll, &mut *self.buffer, timeout.as_ref()) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let waited = epoll::wait(&self.epoll, &mut *buffer, timeout.as_ref());
+        let failure = match waited {
             Ok((events, _)) => {
-                for (event, slot) in events.iter().zip(&mut come) {
-                    *slot = (event.data.u64(), event.flags);
+                for event in events.iter().filter(|event| event.data.u64() != WAKER) {
+                    let come = Events::reported(event.flags);
+                    self.report(event.data.u64() as RawFd, come, ready);
                 }
-                events.len()
+                None
             }
-            Err(Errno::INTR) => 0,
-            Err(error) => return Err(error.into()),
+            Err(Errno::INTR) => None,
+            Err(error) => Some(error),
         };
-        for &(data, flags) in come[..count].iter().filter(|(data, _)| *data != WAKER) {
-            self.report(data as RawFd, Events::reported(flags), ready);
-        }
-        Ok(())
+        self.buffer = buffer;
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn report(&mut self, descriptor: RawFd, come: Events, ready: &mut Vec<(u64, Events)>) {
