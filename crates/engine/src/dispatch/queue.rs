@@ -128,7 +128,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Executor {
     woken: Arc<Condvar>,
-    /// Who is told besides, where it has lain down to sleep by itself.
+    /// Who is told besides, where it sleeps elsewhere.
     waker: Option<Waker>,
     /// Responses of it that have ended, and whether all of them has left.
     finished: VecDeque<(Completion, bool)>,

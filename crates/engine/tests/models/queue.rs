@@ -92,17 +92,17 @@ fn no_work_waits_while_an_executor_is_idle() {
 }
 
 /// Sleeps elsewhere until there is work, as a loop of fibers does.
-fn take_lying_down(executor: &Consumer) -> Work {
+fn take_asleep_elsewhere(executor: &Consumer) -> Work {
     let woken = Arc::new(AtomicBool::new(false));
     loop {
         let wakes = woken.clone();
-        executor.lie_down(Waker::new(Arc::new(move || wakes.store(true, Ordering::SeqCst))));
+        executor.begin_sleep(Waker::new(Arc::new(move || wakes.store(true, Ordering::SeqCst))));
         if !executor.has_news() {
             while !woken.swap(false, Ordering::SeqCst) {
                 shuttle::thread::yield_now();
             }
         }
-        executor.rise();
+        executor.end_sleep();
         if let Some(work) = executor.take_after_wait() {
             return work;
         }
@@ -111,13 +111,13 @@ fn take_lying_down(executor: &Consumer) -> Work {
 
 /// One sleeps in the queue, the other elsewhere.
 #[test]
-fn no_work_waits_while_an_executor_has_lain_down() {
+fn no_work_waits_while_an_executor_sleeps_elsewhere() {
     check(|| {
         let queue = Arc::new(JobQueue::new(1));
         let all_work = Arc::new(Barrier::new(2));
         let (other, other_work) = (Consumer::new(queue.clone()), all_work.clone());
         let lying = spawn(move || {
-            take_lying_down(&other);
+            take_asleep_elsewhere(&other);
             other_work.wait();
             other.done(Kind::News);
         });

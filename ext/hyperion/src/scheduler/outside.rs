@@ -90,17 +90,17 @@ impl Scheduler {
     }
 
     /// Before a sleep: whoever brings work wakes the loop from now on. False where there is some.
-    pub(super) fn lie_down(&self) -> bool {
+    pub(super) fn begin_sleep(&self) -> bool {
         let outside = self.outside.borrow();
         outside.work.as_ref().is_none_or(|(_, consumer)| {
-            consumer.lie_down(self.waker.borrow().clone());
+            consumer.begin_sleep(self.waker.borrow().clone());
             !consumer.has_news()
         })
     }
 
     /// Behind it.
-    pub(super) fn rise(&self) {
-        self.outside.borrow().work.iter().for_each(|(_, consumer)| consumer.rise());
+    pub(super) fn end_sleep(&self) {
+        self.outside.borrow().work.iter().for_each(|(_, consumer)| consumer.end_sleep());
         self.hear_from_outside();
     }
 }

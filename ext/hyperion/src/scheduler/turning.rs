@@ -59,11 +59,11 @@ impl Scheduler {
     fn turn(&self, ruby: &Ruby) -> Result<(), Error> {
         self.hear_from_outside();
         self.waits.borrow_mut().wake_for_the_end();
-        let is_idle = self.waits.borrow().over() == 0 && self.lie_down();
+        let is_idle = self.waits.borrow().over() == 0 && self.begin_sleep();
         let timeout = if is_idle { self.until_next_timer() } else { Some(Duration::ZERO) };
         let polled = self.poll(ruby, timeout);
         let now = Instant::now();
-        self.rise();
+        self.end_sleep();
         polled?;
         self.hear_signals(ruby)?;
         let count = self.waits.borrow().over();

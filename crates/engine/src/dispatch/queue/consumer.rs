@@ -125,9 +125,9 @@ impl Consumer {
         self.interrupted.load(Ordering::SeqCst)
     }
 
-    /// Lies down without waiting: `waker` is called once when there is work, or the queue is closed. To be followed by
-    /// [`rise`](Self::rise), and by a look at [`has_news`](Self::has_news) before anybody sleeps.
-    pub fn lie_down(&self, waker: Waker) {
+    /// Begins to sleep elsewhere than in [`wait`](Self::wait): `waker` is called once when there is work, or the queue is closed. To be followed by
+    /// [`end_sleep`](Self::end_sleep), and by a look at [`has_news`](Self::has_news) before anybody sleeps.
+    pub fn begin_sleep(&self, waker: Waker) {
         let mut inner = self.queue.lock();
         inner.end_search(self.number);
         if let Some(Some(own)) = inner.executors.get_mut(self.number) {
@@ -136,8 +136,8 @@ impl Consumer {
         }
     }
 
-    /// Ends what [`lie_down`](Self::lie_down) began. Where this was woken, it must take what there is.
-    pub fn rise(&self) {
+    /// Ends what [`begin_sleep`](Self::begin_sleep) began. Where this was woken, it must take what there is.
+    pub fn end_sleep(&self) {
         let mut inner = self.queue.lock();
         inner.sleepers.retain(|&sleeper| sleeper != self.number);
         inner.executors[self.number].as_mut().into_iter().for_each(|own| own.waker = None);

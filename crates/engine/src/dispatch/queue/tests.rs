@@ -171,21 +171,21 @@ fn who_leaves_early_is_not_asked_again() {
 }
 
 #[test]
-fn who_has_lain_down_is_woken_once_and_takes_what_there_is() {
+fn who_sleeps_elsewhere_is_woken_once_and_takes_what_there_is() {
     let queue = Arc::new(JobQueue::new(1));
     let consumer = Consumer::new(queue.clone());
     let wakes = Arc::new(AtomicUsize::new(0));
     let counted = wakes.clone();
-    consumer.lie_down(Waker::new(Arc::new(move || {
+    consumer.begin_sleep(Waker::new(Arc::new(move || {
         counted.fetch_add(1, Ordering::SeqCst);
     })));
     assert!(!consumer.has_news());
     (1..3).for_each(|number| queue.finished(Completion::for_anyone(number), true));
     assert_eq!(wakes.load(Ordering::SeqCst), 1);
     assert!(consumer.has_news());
-    consumer.rise();
+    consumer.end_sleep();
     queue.finished(Completion::for_anyone(3), true);
-    assert_eq!(wakes.load(Ordering::SeqCst), 1, "it is up");
+    assert_eq!(wakes.load(Ordering::SeqCst), 1, "it is awake");
     assert_eq!([(); 3].map(|()| name(consumer.take_after_wait())), [Some(1), Some(2), Some(3)]);
 }
 
